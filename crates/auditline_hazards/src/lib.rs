@@ -1,0 +1,1 @@
+//! The catalogue of hazards: checks, fixes and pages.

@@ -1,0 +1,1 @@
+//! The incremental model of a Python backend: names, tables, sessions, owners, units of work.

@@ -1,0 +1,1 @@
+//! Discovery, configuration, suppressions and the parallel run over a project.

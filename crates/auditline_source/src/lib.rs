@@ -1,0 +1,1 @@
+//! Texts, versions, edits, positions and file kinds.

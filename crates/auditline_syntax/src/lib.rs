@@ -1,0 +1,7 @@
+//! Tree-sitter and the lowered trees: Python, Dockerfile, requirements, SQL.
+
+mod name;
+pub mod python;
+
+pub use name::Name;
+pub use text_size::{TextRange, TextSize};

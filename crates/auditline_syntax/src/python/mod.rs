@@ -1,0 +1,3 @@
+//! Python: parsing, incremental re-parsing and lowering.
+
+pub mod ir;
