@@ -1,0 +1,86 @@
+//! The catalogue: every hazard, in the order of its code.
+
+use auditline_model::{Db, FunctionRef, SourceFile};
+
+use crate::finding::{Finding, Severity};
+
+/// A family of hazards; the first digit of the code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)]
+pub enum Family {
+    Transactions,
+    Races,
+    Sessions,
+    Schema,
+    Security,
+    Resilience,
+    Delivery,
+    QueryCost,
+    Posture,
+}
+
+impl Family {
+    /// The name of the family's folder and of its group in every output.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Transactions => "transactions",
+            Self::Races => "races",
+            Self::Sessions => "sessions",
+            Self::Schema => "schema",
+            Self::Security => "security",
+            Self::Resilience => "resilience",
+            Self::Delivery => "delivery",
+            Self::QueryCost => "query-cost",
+            Self::Posture => "posture",
+        }
+    }
+}
+
+/// A class of fault.
+#[derive(Debug)]
+pub struct Hazard {
+    /// `AUD201`.
+    pub code: &'static str,
+    /// `unlocked-read-modify-write`.
+    pub name: &'static str,
+    /// Its family.
+    pub family: Family,
+    /// The severity where the evidence says nothing else.
+    pub severity: Severity,
+    /// One line: what it flags.
+    pub summary: &'static str,
+    /// Its page, as Markdown; see [`crate::page`].
+    pub page: &'static str,
+    /// Its check.
+    pub check: Check,
+}
+
+impl Hazard {
+    /// Where the page is published.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("https://github.com/auditline/auditline/blob/main/docs/hazards/{}.md", self.code)
+    }
+}
+
+/// What a check looks at.
+#[derive(Debug, Clone, Copy)]
+pub enum Check {
+    /// One function's units of work. Called for each function of a Python file.
+    Function(fn(&dyn Db, FunctionRef, &mut Vec<Finding>)),
+    /// A whole file, of any kind; the check looks at the kind first.
+    File(fn(&dyn Db, SourceFile, &mut Vec<Finding>)),
+}
+
+/// Every hazard, in the order of its code.
+pub const CATALOGUE: &[&Hazard] = &[];
+
+/// The hazard with that code (`AUD201`, in any case) or name (`unlocked-read-modify-write`).
+#[must_use]
+pub fn find(code_or_name: &str) -> Option<&'static Hazard> {
+    CATALOGUE
+        .iter()
+        .copied()
+        .find(|hazard| hazard.code.eq_ignore_ascii_case(code_or_name) || hazard.name == code_or_name)
+}

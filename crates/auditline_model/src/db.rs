@@ -1,0 +1,269 @@
+//! The database: its inputs, and the one owner that writes them.
+//!
+//! Inputs are the texts of files, the entries of directories, the word index and the settings. All else is derived by
+//! queries. Readers take a clone of [`RootDatabase`]; a write waits until clones are dropped or cancelled.
+
+use std::sync::Arc;
+
+use auditline_source::{FileKind, FilePath, SourceText};
+use auditline_syntax::Name;
+use auditline_syntax::python::ir::{Class, Function, Module};
+use rustc_hash::FxHashMap;
+use salsa::{Durability, Setter};
+
+use crate::files::{Directory, Files};
+
+/// What queries can ask of the database besides other queries.
+#[salsa::db]
+pub trait Db: salsa::Database {
+    /// The tables of files, directories and words.
+    fn files(&self) -> &Files;
+}
+
+/// A file of the workspace, whether it exists or not.
+#[salsa::input(debug)]
+pub struct SourceFile {
+    /// Where it is.
+    #[returns(copy)]
+    pub path: FilePath,
+    /// What it is, by its name.
+    #[returns(copy)]
+    pub kind: FileKind,
+    /// What it holds.
+    #[returns(ref)]
+    pub content: FileContent,
+}
+
+/// The content of a [`SourceFile`].
+#[derive(Debug, Clone)]
+pub enum FileContent {
+    /// There is no such file, or it could not be read.
+    Absent,
+    /// A file on disk, which is parsed when a query needs it.
+    Closed(Arc<SourceText>),
+    /// A document of an editor. It is parsed outside the database, incrementally.
+    Open {
+        /// The editor's text.
+        text: Arc<SourceText>,
+        /// The lowered text, where it is Python.
+        module: Option<Arc<ParsedModule>>,
+    },
+}
+
+impl FileContent {
+    /// The text, if there is one.
+    #[must_use]
+    pub fn text(&self) -> Option<&Arc<SourceText>> {
+        match self {
+            Self::Absent => None,
+            Self::Closed(text) | Self::Open { text, .. } => Some(text),
+        }
+    }
+}
+
+/// A [`Module`] with its indexes by path.
+#[derive(Debug, Default)]
+pub struct ParsedModule {
+    /// The module.
+    pub module: Module,
+    functions: FxHashMap<Name, u32>,
+    classes: FxHashMap<Name, u32>,
+}
+
+impl ParsedModule {
+    /// Indexes a module.
+    #[must_use]
+    pub fn new(module: Module) -> Self {
+        let functions = module.functions.iter().zip(0..).map(|(function, index)| (function.path, index)).collect();
+        let classes = module.classes.iter().zip(0..).map(|(class, index)| (class.path, index)).collect();
+        Self { module, functions, classes }
+    }
+
+    /// The index of the function with that path.
+    #[must_use]
+    pub fn function_index(&self, path: Name) -> Option<usize> {
+        self.functions.get(&path).map(|index| *index as usize)
+    }
+
+    /// The index of the class with that path.
+    #[must_use]
+    pub fn class_index(&self, path: Name) -> Option<usize> {
+        self.classes.get(&path).map(|index| *index as usize)
+    }
+}
+
+/// A function, named by its file and its path in it: stable while the file is edited around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FunctionRef {
+    /// The file.
+    pub file: SourceFile,
+    /// [`Function::path`].
+    pub path: Name,
+}
+
+/// A class, named by its file and its path in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClassRef {
+    /// The file.
+    pub file: SourceFile,
+    /// [`Class::path`].
+    pub path: Name,
+}
+
+/// A module-level variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VariableRef {
+    /// The file.
+    pub file: SourceFile,
+    /// Its name.
+    pub name: Name,
+}
+
+/// What the user configured about the workspace.
+#[salsa::input(singleton, debug)]
+pub struct Settings {
+    /// The folders of the workspace.
+    #[returns(ref)]
+    pub roots: Vec<FilePath>,
+    /// Source roots that configuration adds to those that are found.
+    #[returns(ref)]
+    pub source_roots: Vec<FilePath>,
+}
+
+/// The lowered module of a Python file; empty for other files and for absent ones.
+#[salsa::tracked(returns(clone), no_eq, lru = 256)]
+pub fn parsed(db: &dyn Db, file: SourceFile) -> Arc<ParsedModule> {
+    match (file.content(db), file.kind(db)) {
+        (FileContent::Open { module: Some(module), .. }, _) => Arc::clone(module),
+        (FileContent::Closed(text), FileKind::Python | FileKind::PythonStub) => {
+            let tree = auditline_syntax::python::parse(text.text(), None);
+            Arc::new(ParsedModule::new(auditline_syntax::python::lower(text.text(), &tree)))
+        }
+        _ => Arc::default(),
+    }
+}
+
+/// The function of that name; `None` once it is gone. Moving it does not change the answer.
+#[salsa::tracked(returns(clone))]
+pub fn function(db: &dyn Db, function: FunctionRef) -> Option<Arc<Function>> {
+    let parsed = parsed(db, function.file);
+    parsed.function_index(function.path).map(|index| Arc::clone(&parsed.module.functions[index]))
+}
+
+/// The class of that name; `None` once it is gone. Moving it does not change the answer.
+#[salsa::tracked(returns(clone))]
+pub fn class(db: &dyn Db, class: ClassRef) -> Option<Arc<Class>> {
+    let parsed = parsed(db, class.file);
+    parsed.class_index(class.path).map(|index| Arc::clone(&parsed.module.classes[index]))
+}
+
+/// The database of a workspace. Clones are snapshots for readers.
+#[salsa::db]
+#[derive(Clone)]
+pub struct RootDatabase {
+    storage: salsa::Storage<Self>,
+    files: Arc<Files>,
+}
+
+#[salsa::db]
+impl salsa::Database for RootDatabase {}
+
+#[salsa::db]
+impl Db for RootDatabase {
+    fn files(&self) -> &Files {
+        &self.files
+    }
+}
+
+impl Default for RootDatabase {
+    fn default() -> Self {
+        Self::new(&[], &[])
+    }
+}
+
+impl RootDatabase {
+    /// An empty database over these workspace folders, with the source roots that configuration adds.
+    #[must_use]
+    pub fn new(roots: &[FilePath], source_roots: &[FilePath]) -> Self {
+        Self::with_storage(salsa::Storage::new(None), roots, source_roots)
+    }
+
+    /// As [`RootDatabase::new`], with a listener for the events of the query engine: tests count executed queries.
+    #[must_use]
+    pub fn with_events(
+        roots: &[FilePath],
+        source_roots: &[FilePath],
+        on_event: Box<dyn Fn(salsa::Event) + Send + Sync + 'static>,
+    ) -> Self {
+        Self::with_storage(salsa::Storage::new(Some(on_event)), roots, source_roots)
+    }
+
+    fn with_storage(storage: salsa::Storage<Self>, roots: &[FilePath], source_roots: &[FilePath]) -> Self {
+        let db = Self { storage, files: Arc::default() };
+        let _singleton = Settings::builder(roots.to_vec(), source_roots.to_vec()).durability(Durability::HIGH).new(&db);
+        db
+    }
+
+    /// Replaces the workspace folders and the configured source roots.
+    pub fn set_roots(&mut self, roots: &[FilePath], source_roots: &[FilePath]) {
+        let settings = Settings::get(self);
+        settings.set_roots(self).with_durability(Durability::HIGH).to(roots.to_vec());
+        settings.set_source_roots(self).with_durability(Durability::HIGH).to(source_roots.to_vec());
+    }
+
+    /// Adds a file that was not known before. Many may be added at once from clones on several threads, before
+    /// anything was asked; a file that is known already must go through [`RootDatabase::set_content`].
+    pub fn add_file(&self, path: FilePath, text: Arc<SourceText>) -> SourceFile {
+        let kind = FileKind::of(path);
+        self.files.words.add_text(path, kind, text.text());
+        self.files.insert(self, path, kind, FileContent::Closed(text))
+    }
+
+    /// Sets what a file holds: read anew from disk, opened or edited in an editor, or gone.
+    pub fn set_content(&mut self, path: FilePath, content: FileContent) -> SourceFile {
+        let files = Arc::clone(&self.files);
+        let Some(file) = files.get(path) else {
+            let kind = FileKind::of(path);
+            let file = files.insert(self, path, kind, content.clone());
+            files.change_words(self, file, None, content.text());
+            if content.text().is_some() {
+                files.change_entry(self, path, true);
+            }
+            return file;
+        };
+        let old = file.content(self).text().cloned();
+        let existed = old.is_some();
+        let durability = match content {
+            FileContent::Open { .. } => Durability::LOW,
+            FileContent::Closed(_) | FileContent::Absent => Durability::MEDIUM,
+        };
+        let new = content.text().cloned();
+        file.set_content(self).with_durability(durability).to(content);
+        files.change_words(self, file, old.as_ref(), new.as_ref());
+        if existed != new.is_some() {
+            files.change_entry(self, path, new.is_some());
+        }
+        file
+    }
+
+    /// The file at that path, if it was ever added.
+    #[must_use]
+    pub fn file(&self, path: FilePath) -> Option<SourceFile> {
+        self.files.get(path)
+    }
+
+    /// Every file that exists, sorted by path.
+    #[must_use]
+    pub fn all_files(&self) -> Vec<SourceFile> {
+        let mut files: Vec<SourceFile> =
+            self.files.iter().into_iter().filter(|file| file.content(self).text().is_some()).collect();
+        files.sort_by_key(|file| file.path(self));
+        files
+    }
+
+    /// The directory at that path, if anything in it was ever added.
+    #[must_use]
+    pub fn directory(&self, path: FilePath) -> Option<Directory> {
+        self.files.known_directory(path)
+    }
+}
