@@ -1,3 +1,18 @@
-//! Python: parsing, incremental re-parsing and lowering.
+//! Python: its lowered form, and how a text becomes it.
 
 pub mod ir;
+mod lower;
+mod parse;
+mod prescan;
+pub mod print;
+pub mod walk;
+mod words;
+
+pub use lower::{lower, lower_with};
+pub use parse::{Tree, parse};
+pub use prescan::matters;
+pub use walk::{
+    Call, chain, children, dotted, statement_expressions, walk_block_expressions, walk_expression,
+    walk_statement_expressions, walk_statements,
+};
+pub use words::words;

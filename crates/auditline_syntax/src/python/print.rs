@@ -1,0 +1,1 @@
+//! A text form of lowered code, for looking at and for tests.
