@@ -1,0 +1,78 @@
+//! What could not be parsed.
+
+use text_size::TextRange;
+use tree_sitter::Node;
+
+use super::Lowerer;
+use super::kind::Kind;
+
+impl Lowerer<'_> {
+    /// Lowers the statements that stand in an error node. The parser, when it is lost, swallows whole functions that
+    /// follow; they are in there, unharmed. What stands between them is broken.
+    pub(super) fn broken_statements(&mut self) {
+        let mut rubbish: Option<(u32, u32)> = None;
+        self.unparsed_statements(&mut rubbish);
+        self.flush(&mut rubbish);
+        self.frame.has_errors = true;
+    }
+
+    fn unparsed_statements(&mut self, rubbish: &mut Option<(u32, u32)>) {
+        let leaf = self.cursor.node().child_count() == 0;
+        if leaf {
+            return self.spoil(rubbish);
+        }
+        self.children(|this, kind| {
+            if kind.is_statement() {
+                this.flush(rubbish);
+                this.statement(kind);
+            } else if matches!(kind, Kind::Block | Kind::Error | Kind::Module) && this.blocks < super::MAX_BLOCK_DEPTH {
+                this.blocks += 1;
+                this.unparsed_statements(rubbish);
+                this.blocks -= 1;
+            } else if kind != Kind::Comment {
+                this.spoil(rubbish);
+            }
+        });
+    }
+
+    fn spoil(&self, rubbish: &mut Option<(u32, u32)>) {
+        let (start, end) = (self.start(), self.end());
+        if start < end {
+            *rubbish = Some((rubbish.map_or(start, |(first, _)| first), end));
+        }
+    }
+
+    fn flush(&mut self, rubbish: &mut Option<(u32, u32)>) {
+        if let Some((start, end)) = rubbish.take() {
+            self.broken(start, end);
+        }
+    }
+}
+
+/// The ranges of what could not be parsed, in source order: error nodes, places where something is missing, and what
+/// Python refuses though the grammar reads it.
+pub(super) fn errors(root: Node<'_>, refused: Vec<TextRange>) -> Vec<TextRange> {
+    let mut errors = refused;
+    if root.has_error() {
+        unparsed(root, &mut errors);
+        errors.sort_by_key(|range| (range.start(), range.end()));
+    }
+    errors
+}
+
+fn unparsed(root: Node<'_>, errors: &mut Vec<TextRange>) {
+    let mut cursor = root.walk();
+    loop {
+        let node = cursor.node();
+        if node.is_error() || node.is_missing() {
+            errors.push(TextRange::new((node.start_byte() as u32).into(), (node.end_byte() as u32).into()));
+        } else if node.has_error() && cursor.goto_first_child() {
+            continue;
+        }
+        while !cursor.goto_next_sibling() {
+            if !cursor.goto_parent() {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! From the syntax tree to the lowered form.
+//!
+//! One pass with one cursor. Every method that lowers a node expects the cursor on it and leaves it there. Lists are
+//! gathered on stacks that the whole pass shares, and cut off into vectors of the right size.
+
+mod arguments;
+mod broken;
+mod class;
+mod control;
+mod expression;
+mod function;
+mod import;
+mod kind;
+mod number;
+mod operator;
+mod pattern;
+mod pragma;
+mod reuse;
+mod statement;
+mod string;
+mod types;
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use text_size::{TextRange, TextSize};
+use tree_sitter::{Node, TreeCursor};
+
+use self::kind::Kind;
+use self::reuse::Previous;
+use super::ir::{Arg, Class, ClassIndex, Code, Expr, ExprId, Function, FunctionIndex, Module, Stmt};
+use super::parse::Tree;
+use crate::Name;
+
+/// How deep expressions may nest; what is deeper becomes an empty [`Expr::Opaque`]. Hostile input must not overflow the
+/// stack, here or in a walk over the result.
+const MAX_EXPRESSION_DEPTH: u32 = 200;
+
+/// How deep blocks may nest; what is deeper is [`super::ir::StmtKind::Broken`]. Python itself refuses more than 100
+/// levels of indentation.
+const MAX_BLOCK_DEPTH: u32 = 100;
+
+/// Lowers a parsed text.
+#[must_use]
+pub fn lower(text: &str, tree: &Tree) -> Module {
+    lower_with(text, tree, None)
+}
+
+/// Lowers a parsed text. Functions that stand unchanged in `previous`, an earlier text with what it was lowered to,
+/// are shared with it, wherever they have moved. The result is the one that [`lower`] gives.
+#[must_use]
+pub fn lower_with(text: &str, tree: &Tree, previous: Option<(&str, &Module)>) -> Module {
+    let root = tree.root();
+    let mut lowerer = Lowerer::new(text, root, Scratch::default(), 0);
+    lowerer.previous = previous.map(|(text, module)| Previous::new(text, module));
+    let block = lowerer.block();
+    let code = lowerer.cut_code(0, block);
+    let Lowerer { functions, function_starts, classes, class_starts, refused, .. } = lowerer;
+    Module {
+        code,
+        functions: functions.into_iter().flatten().collect(),
+        function_starts,
+        classes: classes.into_iter().flatten().collect(),
+        class_starts,
+        pragmas: pragma::pragmas(text, root),
+        errors: broken::errors(root, refused),
+    }
+}
+
+/// The stacks on which lists are gathered.
+#[derive(Default)]
+struct Scratch {
+    exprs: Vec<Expr>,
+    ranges: Vec<TextRange>,
+    ids: Vec<ExprId>,
+    args: Vec<Arg>,
+    stmts: Vec<Stmt>,
+}
+
+/// The body of code that is being lowered.
+struct Frame {
+    /// Where its owner starts, absolute (modulo 2³² inside a string annotation, whose text starts at 0).
+    base: u32,
+    /// Where its arena starts on the stack.
+    exprs: usize,
+    /// The class whose body this is.
+    class: Option<ClassIndex>,
+    /// The innermost function around its statements.
+    outer: Option<FunctionIndex>,
+    /// The path of its owner.
+    path: Option<Name>,
+    /// How many lambdas are open: their `yield`s are their own.
+    lambdas: u32,
+    is_generator: bool,
+    has_errors: bool,
+    /// Whether something in a definition inside it could not be parsed.
+    any_errors: bool,
+}
+
+struct Lowerer<'t> {
+    text: &'t str,
+    cursor: TreeCursor<'t>,
+    kinds: &'static [Kind],
+    scratch: Scratch,
+    frame: Frame,
+    depth: u32,
+    blocks: u32,
+    /// Where the statement lowered last ends, absolute.
+    last_end: u32,
+    functions: Vec<Option<Arc<Function>>>,
+    function_starts: Vec<TextSize>,
+    classes: Vec<Option<Arc<Class>>>,
+    class_starts: Vec<TextSize>,
+    /// How many definitions there are of each path.
+    paths: FxHashMap<Name, u32>,
+    /// Statements that the grammar reads and Python refuses, absolute.
+    refused: Vec<TextRange>,
+    previous: Option<Previous<'t>>,
+}
+
+impl<'t> Lowerer<'t> {
+    fn new(text: &'t str, root: Node<'t>, scratch: Scratch, base: u32) -> Self {
+        let frame = Frame {
+            base,
+            exprs: 0,
+            class: None,
+            outer: None,
+            path: None,
+            lambdas: 0,
+            is_generator: false,
+            has_errors: false,
+            any_errors: false,
+        };
+        Self {
+            text,
+            cursor: root.walk(),
+            kinds: kind::table(),
+            scratch,
+            frame,
+            depth: 0,
+            blocks: 0,
+            last_end: 0,
+            functions: Vec::new(),
+            function_starts: Vec::new(),
+            classes: Vec::new(),
+            class_starts: Vec::new(),
+            paths: FxHashMap::default(),
+            refused: Vec::new(),
+            previous: None,
+        }
+    }
+
+    // The node under the cursor.
+
+    fn kind_of(&self, node: Node<'_>) -> Kind {
+        self.kinds.get(usize::from(node.kind_id())).copied().unwrap_or(Kind::Error)
+    }
+
+    fn kind(&self) -> Kind {
+        self.kind_of(self.cursor.node())
+    }
+
+    fn start(&self) -> u32 {
+        self.cursor.node().start_byte() as u32
+    }
+
+    fn end(&self) -> u32 {
+        self.cursor.node().end_byte() as u32
+    }
+
+    fn slice(&self) -> &'t str {
+        let node = self.cursor.node();
+        self.text.get(node.start_byte()..node.end_byte()).unwrap_or_default()
+    }
+
+    fn name(&self) -> Name {
+        Name::new(self.slice())
+    }
+
+    /// The range between two absolute offsets, relative to the owner of the code.
+    fn relative(&self, start: u32, end: u32) -> TextRange {
+        let start = start.wrapping_sub(self.frame.base);
+        let end = end.wrapping_sub(self.frame.base);
+        TextRange::new(start.into(), end.max(start).into())
+    }
+
+    fn range(&self) -> TextRange {
+        let node = self.cursor.node();
+        self.relative(node.start_byte() as u32, node.end_byte() as u32)
+    }
+
+    /// Calls `visit` with the cursor on each child.
+    fn children(&mut self, mut visit: impl FnMut(&mut Self, Kind)) {
+        if !self.cursor.goto_first_child() {
+            return;
+        }
+        loop {
+            let kind = self.kind();
+            visit(self, kind);
+            if !self.cursor.goto_next_sibling() {
+                break;
+            }
+        }
+        self.cursor.goto_parent();
+    }
+
+    // The stacks.
+
+    fn push(&mut self, expr: Expr, range: TextRange) -> ExprId {
+        let id = ExprId((self.scratch.exprs.len() - self.frame.exprs) as u32);
+        self.scratch.exprs.push(expr);
+        self.scratch.ranges.push(range);
+        id
+    }
+
+    /// Stands for an expression that is not there.
+    fn absent(&mut self, at: u32) -> ExprId {
+        let range = self.relative(at, at);
+        self.push(Expr::Opaque(Vec::new()), range)
+    }
+
+    fn range_of(&self, id: ExprId) -> TextRange {
+        self.scratch.ranges[self.frame.exprs + id.index()]
+    }
+
+    fn cut_ids(&mut self, from: usize) -> Vec<ExprId> {
+        self.scratch.ids.drain(from..).collect()
+    }
+
+    fn cut_code(&mut self, from: usize, block: Vec<Stmt>) -> Code {
+        Code {
+            exprs: self.scratch.exprs.drain(from..).collect(),
+            ranges: self.scratch.ranges.drain(from..).collect(),
+            block,
+        }
+    }
+
+    /// The path of a definition called `name` in the body at hand: one more of its kind is `path#2`.
+    fn path(&mut self, name: &str) -> Name {
+        let path = match self.frame.path {
+            Some(outer) => Name::new(&format!("{outer}.{name}")),
+            None => Name::new(name),
+        };
+        let count = self.paths.entry(path).or_insert(0);
+        *count += 1;
+        if *count == 1 { path } else { Name::new(&format!("{path}#{count}")) }
+    }
+}
