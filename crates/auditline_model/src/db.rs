@@ -2,6 +2,7 @@
 //!
 //! Inputs are the texts of files, the entries of directories, the word index and the settings. All else is derived by
 //! queries. Readers take a clone of [`RootDatabase`]; a write waits until clones are dropped or cancelled.
+#![allow(missing_docs, reason = "the accessors that the input macro makes carry no docs")]
 
 use std::sync::Arc;
 
@@ -93,7 +94,7 @@ impl ParsedModule {
 }
 
 /// A function, named by its file and its path in it: stable while the file is edited around it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FunctionRef {
     /// The file.
     pub file: SourceFile,
@@ -102,7 +103,7 @@ pub struct FunctionRef {
 }
 
 /// A class, named by its file and its path in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClassRef {
     /// The file.
     pub file: SourceFile,
@@ -111,7 +112,7 @@ pub struct ClassRef {
 }
 
 /// A module-level variable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct VariableRef {
     /// The file.
     pub file: SourceFile,
@@ -144,15 +145,23 @@ pub fn parsed(db: &dyn Db, file: SourceFile) -> Arc<ParsedModule> {
 }
 
 /// The function of that name; `None` once it is gone. Moving it does not change the answer.
-#[salsa::tracked(returns(clone))]
 pub fn function(db: &dyn Db, function: FunctionRef) -> Option<Arc<Function>> {
+    function_query(db, function, ())
+}
+
+#[salsa::tracked(returns(clone))]
+fn function_query(db: &dyn Db, function: FunctionRef, _key: ()) -> Option<Arc<Function>> {
     let parsed = parsed(db, function.file);
     parsed.function_index(function.path).map(|index| Arc::clone(&parsed.module.functions[index]))
 }
 
 /// The class of that name; `None` once it is gone. Moving it does not change the answer.
-#[salsa::tracked(returns(clone))]
 pub fn class(db: &dyn Db, class: ClassRef) -> Option<Arc<Class>> {
+    class_query(db, class, ())
+}
+
+#[salsa::tracked(returns(clone))]
+fn class_query(db: &dyn Db, class: ClassRef, _key: ()) -> Option<Arc<Class>> {
     let parsed = parsed(db, class.file);
     parsed.class_index(class.path).map(|index| Arc::clone(&parsed.module.classes[index]))
 }

@@ -1,9 +1,15 @@
 //! The incremental model of a Python backend: names, tables, sessions, owners, units of work.
 
+pub mod classes;
 pub mod db;
+pub mod entry;
+pub mod eval;
 pub mod files;
+pub mod names;
+pub mod owner;
 pub mod place;
 pub mod symbols;
+pub mod tables;
 pub mod unit;
 
 pub use db::{

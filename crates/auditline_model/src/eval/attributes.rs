@@ -1,0 +1,145 @@
+//! What module-level variables and attributes of objects hold.
+
+use std::sync::Arc;
+
+use auditline_syntax::Name;
+
+use crate::classes;
+use crate::db::{ClassRef, Db, FunctionRef, VariableRef};
+use crate::unit;
+
+use super::value::{FactoryValue, InstanceOrigin, InstanceValue, SessionOrigin, SessionValue, Value};
+
+/// What a module-level variable holds.
+pub fn variable(db: &dyn Db, of: VariableRef) -> Value {
+    variable_query(db, of, ())
+}
+
+#[salsa::tracked(returns(clone), cycle_initial = unknown_variable, cycle_fn = settle_variable)]
+fn variable_query(db: &dyn Db, of: VariableRef, _key: ()) -> Value {
+    match super::evaluate_variable(db, of) {
+        Value::Factory(factory) => Value::Factory(FactoryValue { variable: factory.variable.or(Some(of)), ..factory }),
+        Value::Session(session) => Value::Session(Arc::new(SessionValue {
+            origin: match &session.origin {
+                registry @ SessionOrigin::Registry(_) => registry.clone(),
+                _ => SessionOrigin::Global(of),
+            },
+            id: 0,
+            ..(*session).clone()
+        })),
+        Value::Instance(instance) => {
+            Value::Instance(Arc::new(InstanceValue { origin: InstanceOrigin::Global(of), ..(*instance).clone() }))
+        }
+        Value::Context(_) | Value::Row(_) => Value::Unknown,
+        other => other,
+    }
+}
+
+fn unknown_variable(_db: &dyn Db, _id: salsa::Id, _of: VariableRef, _key: ()) -> Value {
+    Value::Unknown
+}
+
+fn settle_variable(
+    _db: &dyn Db,
+    cycle: &salsa::Cycle<'_>,
+    last: &Value,
+    value: Value,
+    _of: VariableRef,
+    _key: (),
+) -> Value {
+    if cycle.iteration() > 8 { last.clone() } else { value }
+}
+
+/// What an attribute of objects of a class holds: as its methods assign it, or as its class body says.
+///
+/// A session keeps the origin that it has in the method that assigned it (a parameter of `__init__`, a factory), so
+/// that its owner can be found through whoever constructs the object.
+#[salsa::tracked(returns(clone), cycle_initial = unknown_attribute, cycle_fn = settle_attribute)]
+pub fn attribute(db: &dyn Db, class: ClassRef, name: Name) -> Value {
+    let mut held: Option<Value> = None;
+    for method in assigning_methods(db, class, name).iter() {
+        let unit = unit::unit(db, *method, Some(class));
+        for (assigned, value) in &unit.self_attributes {
+            if *assigned != name || matches!(value, Value::None) {
+                continue;
+            }
+            let value = match value {
+                // What a constructor is handed without an annotation is known where the object is constructed.
+                Value::Param(_) => continue,
+                value => value.clone(),
+            };
+            held = Some(match held {
+                Some(before) => before.join(&value),
+                None => value,
+            });
+        }
+    }
+    if let Some(value) = held {
+        return value;
+    }
+    classes::class_level_value(db, class, name)
+}
+
+fn unknown_attribute(_db: &dyn Db, _id: salsa::Id, _class: ClassRef, _name: Name) -> Value {
+    Value::Unknown
+}
+
+fn settle_attribute(
+    _db: &dyn Db,
+    cycle: &salsa::Cycle<'_>,
+    last: &Value,
+    value: Value,
+    _class: ClassRef,
+    _name: Name,
+) -> Value {
+    if cycle.iteration() > 8 { last.clone() } else { value }
+}
+
+/// The methods of a class and its bases that assign `self.name`.
+#[salsa::tracked(returns(clone))]
+pub fn assigning_methods(db: &dyn Db, class: ClassRef, name: Name) -> Arc<Vec<FunctionRef>> {
+    let mut methods = Vec::new();
+    for ancestor in classes::mro(db, class).iter() {
+        for method in classes::own_methods(db, *ancestor) {
+            let Some(body) = crate::db::function(db, method) else { continue };
+            if assigns(&body, name) {
+                methods.push(method);
+            }
+        }
+        if !methods.is_empty() {
+            break;
+        }
+    }
+    Arc::new(methods)
+}
+
+fn assigns(body: &auditline_syntax::python::ir::Function, name: Name) -> bool {
+    use auditline_syntax::python::ir::{Expr, StmtKind};
+    let mut found = false;
+    auditline_syntax::python::walk_statements(&body.code.block, &mut |stmt| {
+        let mut check = |target: &auditline_syntax::python::ir::ExprId| {
+            if let Expr::Attribute { value, attr } = &body.code[*target]
+                && *attr == name
+                && let (Expr::Name(object), Some(first)) = (&body.code[*value], body.params.first())
+                && *object == first.name
+            {
+                found = true;
+            }
+        };
+        match &stmt.kind {
+            StmtKind::Assign { targets, .. } => targets.iter().for_each(&mut check),
+            StmtKind::AnnAssign { target, value: Some(_), .. } => check(target),
+            _ => {}
+        }
+    });
+    found
+}
+
+/// The method that assigns an attribute: `__init__` where that does.
+#[must_use]
+pub fn attribute_method(db: &dyn Db, class: ClassRef, name: Name) -> Option<FunctionRef> {
+    let methods = assigning_methods(db, class, name);
+    let init =
+        methods.iter().find(|method| crate::db::function(db, **method).is_some_and(|body| body.name == "__init__"));
+    init.or_else(|| methods.first()).copied()
+}

@@ -1,0 +1,676 @@
+//! Calls: of functions, methods, classes and things outside the workspace.
+
+use std::sync::Arc;
+
+use auditline_syntax::python::ir::{Arg, ArgKind, Code, Expr, ExprId};
+use auditline_syntax::{Name, TextRange};
+
+use crate::classes;
+use crate::db::{ClassRef, FunctionRef, function};
+use crate::names;
+use crate::symbols::Symbol;
+use crate::unit::{EventKind, LoadForm, When, effect};
+
+use super::libraries::{self, Known};
+use super::value::{
+    ArgName, ContextValue, Derivation, Lock, RowOrigin, RowValue, SessionOrigin, SessionValue, Sources, Value,
+};
+use super::{Bound, Evaluator};
+
+/// The arguments of a call, evaluated.
+pub(crate) struct Arguments {
+    pub(crate) list: Vec<(ArgName, Bound)>,
+    /// Whether `*args` or `**kwargs` may fill any parameter.
+    pub(crate) open: bool,
+}
+
+impl Arguments {
+    pub(crate) fn position(&self, index: u32) -> Option<&Bound> {
+        self.list.iter().find(|(name, _)| *name == ArgName::Position(index)).map(|(_, bound)| bound)
+    }
+
+    pub(crate) fn keyword(&self, keyword: &str) -> Option<&Bound> {
+        self.list
+            .iter()
+            .find(|(name, _)| matches!(name, ArgName::Keyword(name) if *name == keyword))
+            .map(|(_, bound)| bound)
+    }
+
+    pub(crate) fn first(&self) -> Value {
+        self.position(0).map(|bound| bound.value.clone()).unwrap_or_default()
+    }
+
+    pub(crate) fn values(&self) -> Vec<(ArgName, Value)> {
+        self.list.iter().map(|(name, bound)| (*name, bound.value.clone())).collect()
+    }
+
+    fn sources(&self) -> Sources {
+        self.list.iter().fold(Sources::default(), |from, (_, bound)| from.with(&bound.from.clone().computed()))
+    }
+}
+
+/// Methods that change a container in place.
+const MUTATORS: &[&str] =
+    &["add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "setdefault", "update"];
+
+/// Methods of text that give the same content in another form: doing it twice changes nothing.
+const NORMALISERS: &[&str] =
+    &["casefold", "lower", "lstrip", "rstrip", "strip", "title", "upper", "copy", "astimezone"];
+
+impl Evaluator<'_> {
+    pub(crate) fn call(&mut self, code: &Code, id: ExprId, func: ExprId, args: &[Arg]) -> Bound {
+        let range = code.range(id);
+        // The object of a method call is evaluated before the arguments, as Python does.
+        if let Expr::Attribute { value, attr } = &code[func] {
+            let object = self.expr(code, *value);
+            if self.mutates(&object, *attr) {
+                self.arguments(code, args);
+                self.in_place_write(&object, range);
+                return Bound::unknown();
+            }
+            if matches!(object.value, Value::Unknown | Value::Constant) && !object.from.fields.is_empty() {
+                let arguments = self.arguments(code, args);
+                let from = if NORMALISERS.contains(&attr.as_str()) {
+                    object.from.normalised()
+                } else {
+                    object.from.computed()
+                };
+                return Bound { value: Value::Unknown, from: from.with(&arguments.sources()) };
+            }
+            if let Value::Method(receiver, method) = &object.value
+                && let Some(bound) = self.property_chain(receiver, *method, *attr)
+            {
+                self.arguments(code, args);
+                return bound;
+            }
+            return self.method_call(code, (id, func, *value), &object, *attr, args);
+        }
+        let callee = self.expr(code, func);
+        if let Expr::Name(name) = &code[func]
+            && self.is_builtin(&callee.value)
+        {
+            return self.builtin(code, *name, args, range);
+        }
+        let arguments = self.arguments(code, args);
+        self.call_value(code, &callee.value, &arguments, args, (id, range))
+    }
+
+    fn property_chain(&self, _receiver: &Value, _method: Name, _attr: Name) -> Option<Bound> {
+        None
+    }
+
+    fn mutates(&self, object: &Bound, attr: Name) -> bool {
+        matches!(object.value, Value::Unknown)
+            && MUTATORS.contains(&attr.as_str())
+            && object.from.fields.iter().any(|field| field.how == Derivation::Same)
+    }
+
+    fn is_builtin(&self, callee: &Value) -> bool {
+        matches!(callee, Value::Unknown) || matches!(callee, Value::Symbol(Symbol::Unknown))
+    }
+
+    fn builtin(&mut self, code: &Code, name: Name, args: &[Arg], range: TextRange) -> Bound {
+        let arguments = self.arguments(code, args);
+        match (name.as_str(), arguments.position(0).map(|bound| bound.value.clone())) {
+            ("next" | "iter" | "list" | "sorted" | "reversed" | "tuple" | "set", Some(first)) => {
+                let value = match (name.as_str(), first) {
+                    ("next", Value::Many(inner)) => *inner,
+                    ("next", Value::Context(context)) => self.pulled(&context, range),
+                    (_, value @ (Value::Many(_) | Value::Context(_))) => value,
+                    (_, Value::Executed(query, true)) => Value::Many(Box::new(self.row_from(&query, None, true))),
+                    _ => Value::Unknown,
+                };
+                Bound { value, from: arguments.sources() }
+            }
+            ("anext", Some(Value::Context(context))) => Bound::of(self.pulled(&context, range)),
+            ("setattr", Some(Value::Row(_))) => Bound::unknown(),
+            ("str" | "int" | "bool" | "float", _) => {
+                Bound { value: Value::Unknown, from: arguments.position(0).cloned().unwrap_or_default().from }
+            }
+            _ => Bound { value: Value::Unknown, from: Sources { other: true, ..arguments.sources() } },
+        }
+    }
+
+    /// `next(get_db())`: the session is taken out of its generator, and nobody runs what stands behind the `yield`
+    /// before the generator is collected.
+    fn pulled(&mut self, context: &ContextValue, range: TextRange) -> Value {
+        match &context.yields {
+            Value::Session(session) => {
+                let session = Arc::new(SessionValue {
+                    origin: SessionOrigin::Returned(context.function, Box::new(session.origin.clone())),
+                    id: self.next_ordinal(),
+                    ..(**session).clone()
+                });
+                self.event(EventKind::Open(Arc::clone(&session)), range);
+                Value::Session(session)
+            }
+            other => other.clone(),
+        }
+    }
+
+    pub(crate) fn arguments(&mut self, code: &Code, args: &[Arg]) -> Arguments {
+        let mut list = Vec::with_capacity(args.len());
+        let mut open = false;
+        let mut position = 0;
+        for arg in args {
+            let bound = self.expr(code, arg.value);
+            match arg.kind {
+                ArgKind::Positional => {
+                    list.push((ArgName::Position(position), bound));
+                    position += 1;
+                }
+                ArgKind::Keyword(name) => list.push((ArgName::Keyword(name), bound)),
+                ArgKind::Starred | ArgKind::DoubleStarred => open = true,
+            }
+        }
+        Arguments { list, open }
+    }
+
+    fn call_value(
+        &mut self,
+        code: &Code,
+        callee: &Value,
+        arguments: &Arguments,
+        args: &[Arg],
+        (id, range): (ExprId, TextRange),
+    ) -> Bound {
+        match callee {
+            Value::Symbol(Symbol::Function(function)) => {
+                self.call_function(*function, None, &Value::Unknown, arguments, range)
+            }
+            Value::Symbol(Symbol::Class(class)) => self.construct(code, *class, arguments, args, range),
+            Value::Symbol(Symbol::External(path)) => self.call_external(code, *path, arguments, args, (id, range)),
+            Value::Factory(factory) => Bound::of(self.open_session(*factory, range)),
+            Value::Method(receiver, name) => {
+                let receiver = Bound::of((**receiver).clone());
+                self.method(code, &receiver, *name, arguments, args, (id, range))
+            }
+            Value::Made(path) => self.external_result(*path, arguments, range),
+            Value::Session(session) if matches!(session.origin, SessionOrigin::Registry(_)) => {
+                Bound::of(callee.clone())
+            }
+            Value::Instance(instance) => {
+                let class = instance.class;
+                match classes::method(self.db, class, Name::new("__call__")) {
+                    Some(method) => self.call_function(method, Some(class), callee, arguments, range),
+                    None => Bound::unknown(),
+                }
+            }
+            Value::SelfObject
+            | Value::Unknown
+            | Value::None
+            | Value::Bool(_)
+            | Value::Constant
+            | Value::Symbol(_)
+            | Value::Param(_)
+            | Value::Attribute(..)
+            | Value::Session(_)
+            | Value::Engine
+            | Value::Transaction(..)
+            | Value::BegunSession(_)
+            | Value::Context(_)
+            | Value::Query(_)
+            | Value::Executed(..)
+            | Value::Row(_)
+            | Value::Many(_)
+            | Value::Tuple(_)
+            | Value::Column(..) => {
+                Bound { value: Value::Unknown, from: Sources { other: true, ..arguments.sources() } }
+            }
+        }
+    }
+
+    fn method_call(
+        &mut self,
+        code: &Code,
+        (id, func, receiver_id): (ExprId, ExprId, ExprId),
+        object: &Bound,
+        attr: Name,
+        args: &[Arg],
+    ) -> Bound {
+        let range = code.range(id);
+        match &object.value {
+            Value::Session(_) | Value::Query(_) | Value::Executed(..) | Value::BegunSession(_) | Value::Factory(_) => {
+                let columns = std::mem::take(&mut self.columns);
+                let arguments = self.arguments(code, args);
+                let result = self.database_method(code, object, (receiver_id, attr), &arguments, args, (id, range));
+                self.columns = columns;
+                result
+            }
+            Value::Param(_) | Value::Attribute(..) | Value::Unknown => {
+                let columns = std::mem::take(&mut self.columns);
+                let arguments = self.arguments(code, args);
+                let result = match self.session_by_use(&object.value, attr, &arguments) {
+                    Some(session) => {
+                        let object = Bound { value: Value::Session(session), from: object.from.clone() };
+                        self.database_method(code, &object, (receiver_id, attr), &arguments, args, (id, range))
+                    }
+                    None => {
+                        if libraries::names_lock(&attr) || (attr == "acquire" && names_lock_value(&object.value)) {
+                            self.event(EventKind::ExternalLock, range);
+                        }
+                        Bound {
+                            value: match &object.value {
+                                Value::Unknown => Value::Unknown,
+                                known => Value::Attribute(Box::new(known.clone()), attr),
+                            },
+                            from: Sources { other: true, ..object.from.clone().computed().with(&arguments.sources()) },
+                        }
+                    }
+                };
+                self.columns = columns;
+                result
+            }
+            _ => {
+                let callee = self.attribute_of(code, object, attr, func);
+                let arguments = self.arguments(code, args);
+                match callee.value {
+                    Value::Method(receiver, name) => {
+                        let receiver = Bound { value: *receiver, from: object.from.clone() };
+                        self.method(code, &receiver, name, &arguments, args, (id, range))
+                    }
+                    Value::Attribute(..) if matches!(object.value, Value::Made(_)) => {
+                        let Value::Made(path) = &object.value else { return Bound::unknown() };
+                        self.external_result(Name::new(&format!("{path}.{attr}")), &arguments, range)
+                    }
+                    value => self.call_value(code, &value, &arguments, args, (id, range)),
+                }
+            }
+        }
+    }
+
+    fn method(
+        &mut self,
+        code: &Code,
+        receiver: &Bound,
+        name: Name,
+        arguments: &Arguments,
+        args: &[Arg],
+        (id, range): (ExprId, TextRange),
+    ) -> Bound {
+        let class = match &receiver.value {
+            Value::SelfObject => self.receiver,
+            Value::Instance(instance) => Some(instance.class),
+            Value::Row(row) => row.model,
+            Value::Symbol(Symbol::Class(class)) => Some(*class),
+            _ => None,
+        };
+        if let Some(class) = class
+            && let Some(method) = classes::method(self.db, class, name)
+        {
+            return self.call_function(method, Some(class), &receiver.value, arguments, range);
+        }
+        match &receiver.value {
+            Value::Many(inner) => {
+                let value = match name.as_str() {
+                    "append" | "extend" => Value::None,
+                    "pop" => (**inner).clone(),
+                    _ => Value::Unknown,
+                };
+                Bound::of(value)
+            }
+            Value::Session(_) | Value::Query(_) | Value::Executed(..) | Value::BegunSession(_) | Value::Factory(_) => {
+                self.database_method(code, receiver, (id, name), arguments, args, (id, range))
+            }
+            Value::Transaction(session, kind) => {
+                let session = Arc::clone(session);
+                self.transaction_method(&session, *kind, name, range)
+            }
+            _ => Bound { value: Value::Unknown, from: Sources { other: true, ..arguments.sources() } },
+        }
+    }
+
+    /// Calls something outside the workspace by its dotted path.
+    fn call_external(
+        &mut self,
+        code: &Code,
+        path: Name,
+        arguments: &Arguments,
+        args: &[Arg],
+        (id, range): (ExprId, TextRange),
+    ) -> Bound {
+        let canonical = names::canonical(path);
+        if let Some(known) = libraries::known(&canonical) {
+            return self.call_known(code, known, canonical, arguments, args, (id, range));
+        }
+        if let Some((class, method)) = canonical.as_str().rsplit_once('.')
+            && libraries::known(class) == Some(Known::Select)
+        {
+            let _ = method;
+        }
+        self.external_result(canonical, arguments, range)
+    }
+
+    /// Records a call that leaves the process, and gives what it made.
+    fn external_result(&mut self, path: Name, arguments: &Arguments, range: TextRange) -> Bound {
+        let mut from = arguments.sources();
+        from.other = true;
+        if libraries::reaches_out(&path) {
+            // Constructing a client reaches nobody.
+            let last = path.as_str().rsplit('.').next().unwrap_or_default();
+            let constructs = last.chars().next().is_some_and(char::is_uppercase);
+            if !constructs {
+                let event = EventKind::External { path, by: None, creates: libraries::creates(&path) };
+                from.external = Some(self.event(event, range));
+            }
+        } else if libraries::names_lock(&path) && !path.contains("block") {
+            self.event(EventKind::ExternalLock, range);
+        }
+        Bound { value: Value::Made(path), from }
+    }
+
+    fn call_known(
+        &mut self,
+        code: &Code,
+        known: Known,
+        path: Name,
+        arguments: &Arguments,
+        args: &[Arg],
+        (id, range): (ExprId, TextRange),
+    ) -> Bound {
+        match known {
+            Known::SessionClass(is_async) => {
+                let factory = super::value::FactoryValue {
+                    is_async: Some(is_async),
+                    scoped: false,
+                    keeps_on_commit: keeps_on_commit(arguments),
+                    variable: None,
+                };
+                Bound::of(self.open_session(factory, range))
+            }
+            Known::FactoryClass(is_async) => {
+                let class_is_async = arguments.keyword("class_").is_some_and(|class| {
+                    matches!(&class.value, Value::Symbol(Symbol::External(name)) if name.ends_with("AsyncSession"))
+                });
+                Bound::of(Value::Factory(super::value::FactoryValue {
+                    is_async: Some(is_async || class_is_async),
+                    scoped: false,
+                    keeps_on_commit: keeps_on_commit(arguments),
+                    variable: None,
+                }))
+            }
+            Known::ScopedFactory => match arguments.first() {
+                Value::Factory(factory) => {
+                    Bound::of(Value::Factory(super::value::FactoryValue { scoped: true, ..factory }))
+                }
+                _ => Bound::of(Value::Factory(super::value::FactoryValue {
+                    is_async: None,
+                    scoped: true,
+                    keeps_on_commit: false,
+                    variable: None,
+                })),
+            },
+            Known::EngineFunction | Known::EngineClass => Bound::of(Value::Engine),
+            Known::FlaskExtension => Bound::of(Value::Made(Name::new("flask_sqlalchemy.SQLAlchemy"))),
+            Known::Select | Known::Update | Known::Delete | Known::Insert | Known::Text => {
+                self.statement(code, known, arguments, args, id)
+            }
+            Known::Suppress => Bound::of(Value::Made(path)),
+            Known::Closing => Bound::of(arguments.first()),
+            Known::ObjectSession => Bound::of(Value::Session(Arc::new(SessionValue {
+                origin: SessionOrigin::Unknown,
+                is_async: None,
+                id: self.next_ordinal(),
+                keeps_on_commit: false,
+            }))),
+            Known::Depends => match arguments.first() {
+                Value::Symbol(symbol) => Bound::of(super::dependency_value(self.db, symbol, None)),
+                _ => Bound::unknown(),
+            },
+            Known::ContextManager => Bound::of(arguments.first()),
+            Known::Cache => Bound::of(arguments.first()),
+            Known::LockClass => Bound::of(Value::Made(path)),
+            Known::ThreadRunner => {
+                let shifted = Arguments {
+                    list: arguments
+                        .list
+                        .iter()
+                        .filter_map(|(name, bound)| match name {
+                            ArgName::Position(0) => None,
+                            ArgName::Position(index) => Some((ArgName::Position(index - 1), bound.clone())),
+                            ArgName::Keyword(name) => Some((ArgName::Keyword(*name), bound.clone())),
+                        })
+                        .collect(),
+                    open: arguments.open,
+                };
+                let callee = arguments.first();
+                self.call_value(code, &callee, &shifted, &[], (id, range))
+            }
+        }
+    }
+
+    /// Calls a function of the workspace: records the call and what it does to what it is handed.
+    pub(crate) fn call_function(
+        &mut self,
+        callee: FunctionRef,
+        receiver: Option<ClassRef>,
+        object: &Value,
+        arguments: &Arguments,
+        range: TextRange,
+    ) -> Bound {
+        let Some(body) = function(self.db, callee) else { return Bound::unknown() };
+        let receiver = receiver.or_else(|| super::own_class(self.db, callee));
+        let filled = self.fill(&body, object, arguments);
+        self.event(EventKind::Call { callee, receiver, arguments: arguments.values(), object: object.clone() }, range);
+        if classes::is_context_manager(self.db, callee) || (body.is_generator && body.class.is_none()) {
+            let effect = effect(self.db, callee, receiver);
+            let yields = self.substituted(&effect.yields, callee, object, &filled);
+            return Bound::of(Value::Context(Arc::new(ContextValue { function: callee, yields })));
+        }
+        let effect = effect(self.db, callee, receiver);
+        let mut external = None;
+        for operation in &effect.operations {
+            let maybe = match operation.when {
+                When::Always => false,
+                When::Maybe => true,
+                When::IfParam(index, wanted) => match flag_value(&body, &filled, index, arguments.open) {
+                    Some(truth) if truth == wanted => false,
+                    Some(_) => continue,
+                    None => true,
+                },
+            };
+            if let Some(ordinal) = self.apply(&operation.kind, callee, object, &filled, maybe, range) {
+                external = Some(ordinal);
+            }
+        }
+        let returns = self.substituted(&effect.returns, callee, object, &filled);
+        let mut from = arguments.sources();
+        from.other = true;
+        from.external = from.external.or(external);
+        let value = self.returned(returns, callee, &body, &filled, arguments, range);
+        Bound { value, from }
+    }
+
+    /// Which value fills which parameter.
+    pub(crate) fn fill(
+        &self,
+        body: &auditline_syntax::python::ir::Function,
+        object: &Value,
+        arguments: &Arguments,
+    ) -> Vec<Option<Bound>> {
+        let is_static = classes::is_static(body);
+        let bound_first = body.class.is_some() && !is_static && !matches!(object, Value::Unknown);
+        let unbound = matches!(object, Value::Symbol(Symbol::Class(_))) && !classes::is_class_method(body);
+        let shift = u32::from(bound_first && !unbound);
+        body.params
+            .iter()
+            .zip(0u32..)
+            .map(|(param, index)| {
+                if index == 0 && shift == 1 {
+                    return Some(Bound::of(object.clone()));
+                }
+                arguments
+                    .keyword(&param.name)
+                    .or_else(|| index.checked_sub(shift).and_then(|index| arguments.position(index)))
+                    .cloned()
+            })
+            .collect()
+    }
+
+    /// What a callee's return value is in this function: rows get an event of their own, sessions an origin.
+    fn returned(
+        &mut self,
+        value: Value,
+        callee: FunctionRef,
+        body: &auditline_syntax::python::ir::Function,
+        filled: &[Option<Bound>],
+        arguments: &Arguments,
+        range: TextRange,
+    ) -> Value {
+        match value {
+            Value::Row(row) => match &row.origin {
+                RowOrigin::Loaded { lock, single, .. } => {
+                    let (lock, flag) = match lock {
+                        Lock::IfParam(index) => {
+                            let flag = body.params.get(*index as usize).map(|param| param.name);
+                            let lock = match flag_value(body, filled, *index, arguments.open) {
+                                Some(true) => Lock::Yes,
+                                Some(false) => Lock::No,
+                                None => Lock::Unknown,
+                            };
+                            (lock, flag)
+                        }
+                        known => (*known, None),
+                    };
+                    let row = self.loaded_elsewhere(&row, callee, lock, flag, *single, false, range);
+                    Value::Row(row)
+                }
+                RowOrigin::Created => {
+                    let created = Arc::new(RowValue { id: self.next_ordinal(), ..(*row).clone() });
+                    self.event(EventKind::Create(Arc::clone(&created)), range);
+                    Value::Row(created)
+                }
+                _ => Value::Row(row),
+            },
+            Value::Many(inner) => match *inner {
+                Value::Row(row) => match &row.origin {
+                    RowOrigin::Loaded { lock, .. } => {
+                        let lock = match lock {
+                            Lock::IfParam(index) => match flag_value(body, filled, *index, arguments.open) {
+                                Some(true) => Lock::Yes,
+                                Some(false) => Lock::No,
+                                None => Lock::Unknown,
+                            },
+                            known => *known,
+                        };
+                        let row = self.loaded_elsewhere(&row, callee, lock, None, false, true, range);
+                        Value::Many(Box::new(Value::Row(row)))
+                    }
+                    _ => Value::Many(Box::new(Value::Row(row))),
+                },
+                other => Value::Many(Box::new(other)),
+            },
+            Value::Session(session) => {
+                let visible = crate::unit::session_target(&session.origin) == crate::unit::Target::Visible;
+                if visible && !matches!(session.origin, SessionOrigin::Global(_) | SessionOrigin::ClassAttribute(..)) {
+                    return Value::Session(session);
+                }
+                let session = Arc::new(SessionValue {
+                    origin: match &session.origin {
+                        nested @ SessionOrigin::Returned(..) => nested.clone(),
+                        origin => SessionOrigin::Returned(callee, Box::new(origin.clone())),
+                    },
+                    id: self.next_ordinal(),
+                    ..(*session).clone()
+                });
+                self.event(EventKind::Open(Arc::clone(&session)), range);
+                Value::Session(session)
+            }
+            Value::Unknown => match &body.returns {
+                Some(annotation) => {
+                    let ty = classes::type_expr(self.db, callee.file, Some(callee), &body.code, *annotation);
+                    super::types::value_of_type(self.db, &ty, super::types::Holder::Returned)
+                }
+                None => Value::Unknown,
+            },
+            Value::Tuple(values) => Value::Tuple(
+                values.into_iter().map(|value| self.returned(value, callee, body, filled, arguments, range)).collect(),
+            ),
+            other => other,
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn loaded_elsewhere(
+        &mut self,
+        row: &RowValue,
+        callee: FunctionRef,
+        lock: Lock,
+        flag: Option<Name>,
+        single: bool,
+        many: bool,
+        range: TextRange,
+    ) -> Arc<RowValue> {
+        let id = self.next_ordinal();
+        let query = super::value::QueryValue {
+            kind: super::value::QueryKind::Select,
+            model: row.model,
+            entities: true,
+            width: 1,
+            lock,
+            populates: false,
+            filters: smallvec::SmallVec::new(),
+            session: row.session.clone(),
+            execution: Some(id),
+        };
+        self.event(
+            EventKind::Load {
+                query: Arc::new(query),
+                row: (!many).then_some(id),
+                many,
+                by: Some(callee),
+                form: LoadForm::Elsewhere,
+                flag,
+            },
+            range,
+        );
+        Arc::new(RowValue {
+            id,
+            model: row.model,
+            origin: RowOrigin::Loaded { lock, single, by: Some(callee) },
+            session: row.session.clone(),
+        })
+    }
+}
+
+/// Whether a call's name or object says lock.
+fn names_lock_value(value: &Value) -> bool {
+    match value {
+        Value::Attribute(_, name) | Value::Made(name) => libraries::names_lock(name),
+        _ => false,
+    }
+}
+
+fn keeps_on_commit(arguments: &Arguments) -> bool {
+    arguments.keyword("expire_on_commit").is_some_and(|value| value.value == Value::Bool(false))
+}
+
+/// The truth of a flag parameter in a call; `None` where it cannot be told.
+pub(crate) fn flag_value(
+    body: &auditline_syntax::python::ir::Function,
+    filled: &[Option<Bound>],
+    index: u32,
+    open: bool,
+) -> Option<bool> {
+    match filled.get(index as usize)? {
+        Some(bound) => truth(&bound.value),
+        None if open => None,
+        None => {
+            let default = body.params.get(index as usize)?.default?;
+            match &body.code[default] {
+                Expr::Bool(value) => Some(*value),
+                Expr::None => Some(false),
+                _ => None,
+            }
+        }
+    }
+}
+
+fn truth(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(value) => Some(*value),
+        Value::None => Some(false),
+        Value::Session(_) | Value::Instance(_) | Value::Factory(_) => Some(true),
+        _ => None,
+    }
+}

@@ -1,0 +1,174 @@
+//! Conditions: what a test says about rows and parameters.
+
+use auditline_syntax::python::ir::{Code, CompareOp, Expr, ExprId, UnaryOp};
+
+use crate::unit::{Condition, Subject, Test};
+
+use super::value::{Derivation, Sources, Value};
+use super::{Bound, Evaluator};
+
+impl Evaluator<'_> {
+    /// Evaluates a test and tells the facts that decide it.
+    ///
+    /// The facts of all operands of `and` and `or` are listed: what matters to rules is which columns decide, and a
+    /// state that decides together with something else still decides.
+    pub(crate) fn condition(&mut self, code: &Code, test: ExprId) -> Vec<Condition> {
+        match &code[test] {
+            Expr::Unary { op: UnaryOp::Not, operand } => {
+                let mut conditions = self.condition(code, *operand);
+                for condition in &mut conditions {
+                    condition.holds = !condition.holds;
+                }
+                conditions
+            }
+            Expr::BoolOp { values, .. } => values.iter().flat_map(|value| self.condition(code, *value)).collect(),
+            Expr::Compare { left, rest } => {
+                let mut conditions = Vec::new();
+                let mut left_id = *left;
+                let mut left = self.expr(code, left_id);
+                for (op, right_id) in rest {
+                    let right = self.expr(code, *right_id);
+                    conditions.extend(self.comparison(code, (left_id, &left), *op, (*right_id, &right)));
+                    left = right;
+                    left_id = *right_id;
+                }
+                conditions
+            }
+            Expr::Named { value, .. } => {
+                let value_id = *value;
+                let bound = self.expr(code, test);
+                let mut conditions = self.truth(&bound);
+                if conditions.is_empty() {
+                    conditions = match &code[value_id] {
+                        Expr::Compare { .. } | Expr::BoolOp { .. } => Vec::new(),
+                        _ => conditions,
+                    };
+                }
+                conditions
+            }
+            _ => {
+                let bound = self.expr(code, test);
+                self.truth(&bound)
+            }
+        }
+    }
+
+    fn truth(&self, bound: &Bound) -> Vec<Condition> {
+        let at = self.next_ordinal();
+        match &bound.value {
+            Value::Row(row) => {
+                return vec![Condition { subject: Subject::Row { row: row.id }, test: Test::Present, holds: true, at }];
+            }
+            Value::Param(index) => {
+                return vec![Condition { subject: Subject::Param(*index), test: Test::Present, holds: true, at }];
+            }
+            _ => {}
+        }
+        let mut conditions = Vec::new();
+        for field in &bound.from.fields {
+            let test = if field.how == Derivation::Computed { Test::EqualsConstant } else { Test::Present };
+            conditions.push(Condition {
+                subject: Subject::Field { row: field.row, column: field.column },
+                test,
+                holds: true,
+                at: field.read,
+            });
+        }
+        conditions
+    }
+
+    fn comparison(
+        &self,
+        code: &Code,
+        (left_id, left): (ExprId, &Bound),
+        op: CompareOp,
+        (right_id, right): (ExprId, &Bound),
+    ) -> Vec<Condition> {
+        let with_none = matches!(code[right_id], Expr::None) || matches!(code[left_id], Expr::None);
+        let (subject, other_id) = if matches!(code[left_id], Expr::None) { (right, left_id) } else { (left, right_id) };
+        match op {
+            CompareOp::Is | CompareOp::IsNot | CompareOp::Eq | CompareOp::NotEq if with_none => {
+                let present = matches!(op, CompareOp::IsNot | CompareOp::NotEq);
+                let mut conditions = self.truth(subject);
+                for condition in &mut conditions {
+                    condition.test = Test::Present;
+                    condition.holds = present;
+                }
+                conditions
+            }
+            CompareOp::Is | CompareOp::IsNot | CompareOp::Eq | CompareOp::NotEq | CompareOp::In | CompareOp::NotIn => {
+                let holds = matches!(op, CompareOp::Is | CompareOp::Eq | CompareOp::In);
+                let mut conditions = Vec::new();
+                if !left.from.fields.is_empty() {
+                    let constant = super::statements::is_constant(code, other_id) || is_only_constants(right);
+                    let test = if constant { Test::EqualsConstant } else { Test::EqualsOther };
+                    conditions.extend(self.field_conditions(&left.from, &test, holds));
+                }
+                if !right.from.fields.is_empty() {
+                    let constant = super::statements::is_constant(code, left_id);
+                    let test = if constant { Test::EqualsConstant } else { Test::EqualsOther };
+                    conditions.extend(self.field_conditions(&right.from, &test, holds));
+                }
+                conditions
+            }
+            CompareOp::Less | CompareOp::LessEq | CompareOp::Greater | CompareOp::GreaterEq => {
+                let mut conditions = self.field_conditions(&left.from, &Test::Order, true);
+                conditions.extend(self.field_conditions(&right.from, &Test::Order, true));
+                conditions
+            }
+        }
+    }
+
+    /// One condition for each column that went into a value.
+    pub(crate) fn field_conditions(&self, from: &Sources, test: &Test, holds: bool) -> Vec<Condition> {
+        from.fields
+            .iter()
+            .map(|field| Condition {
+                subject: Subject::Field { row: field.row, column: field.column },
+                test: test.clone(),
+                holds,
+                at: field.read,
+            })
+            .collect()
+    }
+
+    /// Narrows what variables are after `if x is None`, `if not x`, `if x`, `isinstance(x, C)`.
+    pub(crate) fn refine(&mut self, code: &Code, test: ExprId, holds: bool) {
+        match &code[test] {
+            Expr::Unary { op: UnaryOp::Not, operand } => self.refine(code, *operand, !holds),
+            Expr::BoolOp { is_and, values } if *is_and == holds => {
+                for value in values {
+                    self.refine(code, *value, holds);
+                }
+            }
+            Expr::Compare { left, rest } => {
+                if let ([(op, right)], Expr::Name(name)) = (rest.as_slice(), &code[*left])
+                    && matches!(code[*right], Expr::None)
+                {
+                    let absent = match op {
+                        CompareOp::Is | CompareOp::Eq => holds,
+                        CompareOp::IsNot | CompareOp::NotEq => !holds,
+                        _ => return,
+                    };
+                    if absent {
+                        self.forget(*name);
+                    }
+                }
+            }
+            Expr::Name(name) if !holds => self.forget(*name),
+            _ => {}
+        }
+    }
+
+    fn forget(&mut self, name: auditline_syntax::Name) {
+        if let Some(bound) = self.environment.get_mut(&name)
+            && matches!(bound.value, Value::Row(_))
+        {
+            bound.value = Value::None;
+        }
+    }
+}
+
+fn is_only_constants(bound: &Bound) -> bool {
+    bound.from.fields.is_empty() && !bound.from.other && bound.from.external.is_none()
+}

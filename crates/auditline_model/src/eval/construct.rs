@@ -1,0 +1,103 @@
+//! Objects: what constructing a class of the workspace gives.
+
+use std::sync::Arc;
+
+use auditline_syntax::TextRange;
+use auditline_syntax::python::ir::{Arg, Code};
+
+use crate::classes;
+use crate::db::ClassRef;
+use crate::names;
+use crate::tables::orm_model;
+use crate::unit::EventKind;
+
+use super::calls::Arguments;
+use super::libraries::{Known, known};
+use super::value::{FactoryValue, InstanceOrigin, InstanceValue, RowOrigin, RowValue, Value};
+use super::{Bound, Evaluator};
+
+impl Evaluator<'_> {
+    pub(crate) fn construct(
+        &mut self,
+        _code: &Code,
+        class: ClassRef,
+        arguments: &Arguments,
+        _args: &[Arg],
+        range: TextRange,
+    ) -> Bound {
+        if let Some(model) = orm_model(self.db, class)
+            && model.is_table()
+        {
+            let row = Arc::new(RowValue {
+                id: self.next_ordinal(),
+                model: Some(class),
+                origin: RowOrigin::Created,
+                session: None,
+            });
+            self.event(EventKind::Create(Arc::clone(&row)), range);
+            return Bound::of(Value::Row(row));
+        }
+        match session_class(self.db, class) {
+            Some(Known::SessionClass(is_async)) => {
+                let factory =
+                    FactoryValue { is_async: Some(is_async), scoped: false, keeps_on_commit: false, variable: None };
+                return Bound::of(self.open_session(factory, range));
+            }
+            Some(Known::FactoryClass(is_async)) => {
+                return Bound::of(Value::Factory(FactoryValue {
+                    is_async: Some(is_async),
+                    scoped: false,
+                    keeps_on_commit: false,
+                    variable: None,
+                }));
+            }
+            _ => {}
+        }
+        let values = arguments.values();
+        self.event(EventKind::Construct { class, arguments: values.clone() }, range);
+        let kept = values
+            .into_iter()
+            .filter(|(_, value)| !matches!(value, Value::Unknown | Value::Constant | Value::None))
+            .collect();
+        Bound::of(Value::Instance(Arc::new(InstanceValue {
+            class,
+            arguments: kept,
+            origin: InstanceOrigin::Constructed,
+        })))
+    }
+
+    /// What `with Class(...) as x` binds.
+    pub(crate) fn entered_instance(&mut self, instance: &Arc<InstanceValue>, range: TextRange) -> Value {
+        use super::value::{SessionOrigin, SessionValue};
+        let class = instance.class;
+        let enter = ["__enter__", "__aenter__"]
+            .into_iter()
+            .find_map(|name| classes::method(self.db, class, auditline_syntax::Name::new(name)));
+        let Some(enter) = enter else { return Value::Instance(Arc::clone(instance)) };
+        let effect = crate::unit::effect(self.db, enter, Some(class));
+        match &effect.returns {
+            Value::SelfObject | Value::Unknown => Value::Instance(Arc::clone(instance)),
+            Value::Session(session) => {
+                let session = Arc::new(SessionValue {
+                    origin: SessionOrigin::ContextClass(class),
+                    id: self.next_ordinal(),
+                    ..(**session).clone()
+                });
+                self.event(EventKind::Open(Arc::clone(&session)), range);
+                Value::Session(session)
+            }
+            other => {
+                let other = other.clone();
+                self.substituted(&other, enter, &Value::Instance(Arc::clone(instance)), &[])
+            }
+        }
+    }
+}
+
+/// What a class of the workspace is, by its bases outside: a session class, a factory class.
+pub(crate) fn session_class(db: &dyn crate::db::Db, class: ClassRef) -> Option<Known> {
+    classes::external_bases(db, class).iter().find_map(|base| match known(&names::canonical(*base)) {
+        found @ Some(Known::SessionClass(_) | Known::FactoryClass(_)) => found,
+        _ => None,
+    })
+}

@@ -1,0 +1,362 @@
+//! Expressions.
+
+use std::sync::Arc;
+
+use auditline_syntax::Name;
+use auditline_syntax::python::ir::{BinaryOp, Code, Expr, ExprId, FStringPart};
+
+use crate::names;
+use crate::symbols::Symbol;
+use crate::tables::orm_model;
+use crate::unit::EventKind;
+
+use super::value::{Derivation, FieldSource, RowOrigin, RowValue, Sources, Value};
+use super::{Bound, Evaluator};
+
+impl Evaluator<'_> {
+    /// Evaluates an expression, with its events.
+    pub(crate) fn expr(&mut self, code: &Code, id: ExprId) -> Bound {
+        match &code[id] {
+            Expr::Name(name) => self.name(code, id, *name),
+            Expr::Attribute { value, attr } => {
+                let object = self.expr(code, *value);
+                self.attribute_of(code, &object, *attr, id)
+            }
+            Expr::Call { func, args } => self.call(code, id, *func, args),
+            Expr::Subscript { value, index } => self.subscript(code, *value, *index),
+            Expr::Str(_) | Expr::Bytes | Expr::Int(_) | Expr::Float | Expr::Ellipsis => {
+                Bound::constant(Value::Constant)
+            }
+            Expr::Bool(value) => Bound::constant(Value::Bool(*value)),
+            Expr::None => Bound::constant(Value::None),
+            Expr::FString(parts) => {
+                let mut from = Sources::default();
+                for part in parts {
+                    if let FStringPart::Hole(hole) = part {
+                        from = from.with(&self.expr(code, *hole).from.computed());
+                    }
+                }
+                Bound { value: Value::Unknown, from }
+            }
+            Expr::Unary { operand, .. } => {
+                let operand = self.expr(code, *operand);
+                Bound { value: Value::Unknown, from: operand.from.computed() }
+            }
+            Expr::Binary { left, right, op } => {
+                let left = self.expr(code, *left);
+                let right = self.expr(code, *right);
+                // `existing | {...}` of two statements, `A | B` in annotations: nothing to follow.
+                let value = match (&left.value, op) {
+                    (Value::Many(_), BinaryOp::Add) => left.value.clone(),
+                    _ => Value::Unknown,
+                };
+                Bound { value, from: left.from.computed().with(&right.from.computed()) }
+            }
+            Expr::BoolOp { values, is_and } => {
+                let bounds: Vec<Bound> = values.iter().map(|value| self.expr(code, *value)).collect();
+                let mut bounds = bounds.into_iter();
+                let Some(first) = bounds.next() else { return Bound::unknown() };
+                if *is_and {
+                    // `a and b` gives `b` where it matters.
+                    bounds.fold(first, |before, next| Bound { value: next.value, from: before.from.with(&next.from) })
+                } else {
+                    bounds.fold(first, |before, next| before.join(&next))
+                }
+            }
+            Expr::Compare { .. } => {
+                let conditions = self.condition(code, id);
+                let mut from = Sources::default();
+                for condition in conditions {
+                    if let crate::unit::Subject::Field { row, column } = condition.subject {
+                        from.fields.push(FieldSource { row, column, read: condition.at, how: Derivation::Computed });
+                    }
+                }
+                from.other = true;
+                Bound { value: Value::Unknown, from }
+            }
+            Expr::Conditional { test, body, orelse } => {
+                self.condition(code, *test);
+                let body = self.expr(code, *body);
+                let orelse = self.expr(code, *orelse);
+                body.join(&orelse)
+            }
+            Expr::Lambda { .. } => Bound::unknown(),
+            Expr::Tuple(items) => {
+                let items: Vec<Bound> = items.iter().map(|item| self.expr(code, *item)).collect();
+                let from = items.iter().fold(Sources::default(), |from, item| from.with(&item.from));
+                Bound { value: Value::Tuple(items.into_iter().map(|item| item.value).collect()), from }
+            }
+            Expr::List(items) | Expr::Set(items) => {
+                let mut from = Sources::default();
+                let mut element: Option<Value> = None;
+                for item in items {
+                    let bound = self.expr(code, *item);
+                    from = from.with(&bound.from.clone().computed());
+                    element = Some(match element {
+                        Some(before) => before.join(&bound.value),
+                        None => bound.value,
+                    });
+                }
+                Bound { value: Value::Many(Box::new(element.unwrap_or_default())), from }
+            }
+            Expr::Dict(entries) => {
+                let mut from = Sources::default();
+                for (key, value) in entries {
+                    if let Some(key) = key {
+                        self.expr(code, *key);
+                    }
+                    from = from.with(&self.expr(code, *value).from.computed());
+                }
+                Bound { value: Value::Unknown, from }
+            }
+            Expr::Comprehension { element, clauses, .. } => {
+                let saved = self.environment.clone();
+                let mut from = Sources::default();
+                let split = self.push_frame(crate::unit::FrameKind::Loop { endless: false });
+                for clause in clauses {
+                    let iterated = self.expr(code, clause.iter);
+                    from = from.with(&iterated.from.clone().computed());
+                    let item = self.element(&iterated);
+                    self.assign(code, clause.target, &item, None);
+                    for condition in &clause.conditions {
+                        self.condition(code, *condition);
+                    }
+                }
+                let element = self.expr(code, *element);
+                self.pop_frame(split);
+                self.environment = saved;
+                from = from.with(&element.from.computed());
+                Bound { value: Value::Many(Box::new(element.value)), from }
+            }
+            Expr::Await(inner) => {
+                let bound = self.expr(code, *inner);
+                self.event(EventKind::Await, code.range(id));
+                bound
+            }
+            Expr::Yield(value) => {
+                let value = value.map_or(Value::None, |value| self.expr(code, value).value);
+                self.record_yield(&value);
+                self.event(EventKind::Yield(value), code.range(id));
+                Bound::unknown()
+            }
+            Expr::YieldFrom(inner) => {
+                let bound = self.expr(code, *inner);
+                let value = self.element(&bound).value;
+                self.record_yield(&value);
+                self.event(EventKind::Yield(value), code.range(id));
+                Bound::unknown()
+            }
+            Expr::Named { target, value } => {
+                let bound = self.expr(code, *value);
+                self.environment.insert(*target, bound.clone());
+                bound
+            }
+            Expr::Starred(inner) => self.expr(code, *inner),
+            Expr::Slice(parts) | Expr::Opaque(parts) => {
+                let from = parts.iter().fold(Sources::default(), |from, part| {
+                    let bound = self.expr(code, *part);
+                    from.with(&bound.from.computed())
+                });
+                Bound { value: Value::Unknown, from: Sources { other: true, ..from } }
+            }
+        }
+    }
+
+    /// The value of an expression that was evaluated already, without recording its events again.
+    pub(crate) fn expr_again(&mut self, code: &Code, id: ExprId) -> Value {
+        let events = self.unit.events.len();
+        let value = self.expr(code, id).value;
+        self.unit.events.truncate(events);
+        value
+    }
+
+    fn name(&mut self, code: &Code, id: ExprId, name: Name) -> Bound {
+        if let Some(bound) = self.environment.get(&name) {
+            if let Some(session) = self.sessions_by_use.get(&bound.value) {
+                return Bound { value: Value::Session(Arc::clone(session)), from: bound.from.clone() };
+            }
+            return bound.clone();
+        }
+        let symbol = self.symbol(code, id);
+        let value = self.symbol_value(symbol);
+        let constant = super::statements::is_constant(code, id);
+        Bound { from: Sources { other: !constant, ..Sources::default() }, value }
+    }
+
+    /// What a symbol's value is: variables are followed to what they hold.
+    pub(crate) fn symbol_value(&mut self, symbol: Symbol) -> Value {
+        match symbol {
+            Symbol::Variable(variable) => match super::variable(self.db, variable) {
+                Value::Unknown => Value::Symbol(symbol),
+                value => value,
+            },
+            Symbol::Unknown => Value::Unknown,
+            other => Value::Symbol(other),
+        }
+    }
+
+    pub(crate) fn attribute_of(&mut self, code: &Code, object: &Bound, attr: Name, id: ExprId) -> Bound {
+        let value = match &object.value {
+            Value::Symbol(symbol @ (Symbol::Module(_) | Symbol::Namespace(_))) => {
+                let member = names::member(self.db, *symbol, attr);
+                self.symbol_value(member)
+            }
+            Value::Symbol(Symbol::External(path)) => {
+                Value::Symbol(Symbol::External(names::canonical(Name::new(&format!("{path}.{attr}")))))
+            }
+            Value::Symbol(Symbol::Class(class)) => self.class_attribute(*class, attr),
+            Value::SelfObject => match self.receiver {
+                Some(class) => self.object_attribute(class, object, attr),
+                None => Value::Unknown,
+            },
+            Value::Instance(instance) => {
+                let class = instance.class;
+                self.object_attribute(class, object, attr)
+            }
+            Value::Row(row) => return self.row_attribute(code, &Arc::clone(row), attr, id),
+            Value::Made(path) => {
+                if path.as_str() == "flask_sqlalchemy.SQLAlchemy" && attr == "session" {
+                    return Bound::of(Value::Session(Arc::new(super::value::SessionValue {
+                        origin: super::value::SessionOrigin::Registry(None),
+                        is_async: Some(false),
+                        id: 0,
+                        keeps_on_commit: false,
+                    })));
+                }
+                Value::Attribute(Box::new(object.value.clone()), attr)
+            }
+            Value::Session(_)
+            | Value::Query(_)
+            | Value::Executed(..)
+            | Value::Factory(_)
+            | Value::Many(_)
+            | Value::Engine
+            | Value::BegunSession(_)
+            | Value::Transaction(..)
+            | Value::Column(..) => Value::Method(Box::new(object.value.clone()), attr),
+            Value::Param(_) | Value::Attribute(..) => {
+                let value = Value::Attribute(Box::new(object.value.clone()), attr);
+                match self.sessions_by_use.get(&value) {
+                    Some(session) => Value::Session(Arc::clone(session)),
+                    None => value,
+                }
+            }
+            Value::Unknown
+            | Value::None
+            | Value::Bool(_)
+            | Value::Constant
+            | Value::Symbol(_)
+            | Value::Method(..)
+            | Value::Context(_)
+            | Value::Tuple(_) => Value::Unknown,
+        };
+        // A part of something that came from outside is still from outside: `customer.id`.
+        Bound { value, from: object.from.clone().computed_parts() }
+    }
+
+    fn class_attribute(&mut self, class: crate::db::ClassRef, attr: Name) -> Value {
+        if let Some(model) = orm_model(self.db, class) {
+            if model.attribute(attr).is_some_and(|attribute| attribute.is_mapped()) {
+                return Value::Column(class, attr);
+            }
+            if attr == "query" && crate::classes::method(self.db, class, attr).is_none() {
+                return self.flask_query(class);
+            }
+        }
+        if crate::classes::method(self.db, class, attr).is_some() {
+            return Value::Method(Box::new(Value::Symbol(Symbol::Class(class))), attr);
+        }
+        super::attribute(self.db, class, attr)
+    }
+
+    fn object_attribute(&mut self, class: crate::db::ClassRef, object: &Bound, attr: Name) -> Value {
+        if let Some(method) = crate::classes::method(self.db, class, attr) {
+            if crate::classes::is_property(self.db, method) {
+                let effect = crate::unit::effect(self.db, method, Some(class));
+                let returns = effect.returns.clone();
+                return self.substituted(&returns, method, &object.value, &[]);
+            }
+            return Value::Method(Box::new(object.value.clone()), attr);
+        }
+        let held = super::attribute(self.db, class, attr);
+        match held {
+            Value::Unknown => {
+                let value = Value::Attribute(Box::new(object.value.clone()), attr);
+                match self.sessions_by_use.get(&value) {
+                    Some(session) => Value::Session(Arc::clone(session)),
+                    None => value,
+                }
+            }
+            Value::Session(session) => {
+                let origin = match &object.value {
+                    Value::SelfObject => super::value::SessionOrigin::SelfAttribute(class, attr),
+                    Value::Instance(_) => {
+                        super::value::SessionOrigin::ObjectAttribute(Box::new(object.value.clone()), attr)
+                    }
+                    _ => super::value::SessionOrigin::Unknown,
+                };
+                let origin = match &session.origin {
+                    kept @ (super::value::SessionOrigin::Registry(_) | super::value::SessionOrigin::Global(_)) => {
+                        kept.clone()
+                    }
+                    _ => origin,
+                };
+                Value::Session(Arc::new(super::value::SessionValue { origin, id: 0, ..(*session).clone() }))
+            }
+            other => other,
+        }
+    }
+
+    fn row_attribute(&mut self, code: &Code, row: &Arc<RowValue>, attr: Name, id: ExprId) -> Bound {
+        if let Some(class) = row.model {
+            if let Some(method) = crate::classes::method(self.db, class, attr) {
+                if crate::classes::is_property(self.db, method) {
+                    return Bound::unknown();
+                }
+                return Bound::of(Value::Method(Box::new(Value::Row(Arc::clone(row))), attr));
+            }
+            if let Some(model) = orm_model(self.db, class)
+                && let Some(relationship) = model.relationship(attr)
+            {
+                let related = Value::Row(Arc::new(RowValue {
+                    id: u32::MAX,
+                    model: relationship.target,
+                    origin: RowOrigin::Related,
+                    session: row.session.clone(),
+                }));
+                let value = if relationship.uselist.unwrap_or(true) { Value::Many(Box::new(related)) } else { related };
+                return Bound::of(value);
+            }
+        }
+        let read = self.event(EventKind::Read { row: Arc::clone(row), column: attr }, code.range(id));
+        let mut from = Sources::default();
+        from.fields.push(FieldSource { row: row.id, column: attr, read, how: Derivation::Same });
+        Bound { value: Value::Unknown, from }
+    }
+
+    fn subscript(&mut self, code: &Code, value: ExprId, index: ExprId) -> Bound {
+        let container = self.expr(code, value);
+        let position = match &code[index] {
+            Expr::Int(Some(position)) => usize::try_from(*position).ok(),
+            _ => None,
+        };
+        if !matches!(code[index], Expr::Str(_) | Expr::Int(_)) {
+            self.expr(code, index);
+        }
+        let value = match (&container.value, position) {
+            (Value::Tuple(parts), Some(position)) => parts.get(position).cloned().unwrap_or_default(),
+            (Value::Many(inner), _) => (**inner).clone(),
+            (Value::Symbol(_), _) => container.value.clone(),
+            _ => Value::Unknown,
+        };
+        Bound { value, from: container.from.computed_parts() }
+    }
+}
+
+impl Sources {
+    /// As parts of the value: a part of a column's value is computed from it, a part of what came from outside came
+    /// from outside.
+    fn computed_parts(self) -> Self {
+        self.computed()
+    }
+}

@@ -1,0 +1,203 @@
+//! What names outside the workspace mean: SQLAlchemy, SQLModel, FastAPI, the standard library and network clients.
+//!
+//! Names are compared in the canonical form of [`crate::names::canonical`].
+
+/// What a name outside the workspace is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// A session class; whether it is asynchronous.
+    SessionClass(bool),
+    /// A session factory class; whether it is asynchronous.
+    FactoryClass(bool),
+    /// `scoped_session`, `async_scoped_session`.
+    ScopedFactory,
+    /// `create_engine` and its like.
+    EngineFunction,
+    /// An engine class.
+    EngineClass,
+    /// Flask-SQLAlchemy's extension class.
+    FlaskExtension,
+    /// `select` of SQLAlchemy or SQLModel.
+    Select,
+    /// `update`, `delete`, `insert` (dialect forms included).
+    Update,
+    /// `delete`.
+    Delete,
+    /// `insert`.
+    Insert,
+    /// `text`.
+    Text,
+    /// `Depends`, `Security`.
+    Depends,
+    /// `contextlib.suppress`.
+    Suppress,
+    /// `contextlib.closing`, `contextlib.aclosing`.
+    Closing,
+    /// `contextlib.contextmanager`, `contextlib.asynccontextmanager`.
+    ContextManager,
+    /// `functools.lru_cache`, `functools.cache`, `functools.cached_property`.
+    Cache,
+    /// `object_session`, `async_object_session`.
+    ObjectSession,
+    /// A lock class of the standard library.
+    LockClass,
+    /// `asyncio.to_thread`, `run_in_threadpool`: calls its first argument.
+    ThreadRunner,
+}
+
+/// What the canonical name is.
+#[must_use]
+pub fn known(name: &str) -> Option<Known> {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let root = name.split('.').next().unwrap_or(name);
+    Some(match (root, last) {
+        ("sqlalchemy" | "sqlmodel", "Session") => Known::SessionClass(false),
+        ("sqlalchemy" | "sqlmodel", "AsyncSession") => Known::SessionClass(true),
+        ("sqlalchemy" | "sqlmodel", "sessionmaker") => Known::FactoryClass(false),
+        ("sqlalchemy" | "sqlmodel", "async_sessionmaker") => Known::FactoryClass(true),
+        ("sqlalchemy", "scoped_session" | "async_scoped_session") => Known::ScopedFactory,
+        ("sqlalchemy" | "sqlmodel", "create_engine" | "create_async_engine" | "engine_from_config") => {
+            Known::EngineFunction
+        }
+        ("sqlalchemy" | "sqlmodel", "Engine" | "AsyncEngine") => Known::EngineClass,
+        ("flask_sqlalchemy", "SQLAlchemy") => Known::FlaskExtension,
+        ("sqlalchemy" | "sqlmodel", "select") => Known::Select,
+        ("sqlalchemy" | "sqlmodel", "update") => Known::Update,
+        ("sqlalchemy" | "sqlmodel", "delete") => Known::Delete,
+        ("sqlalchemy" | "sqlmodel", "insert") => Known::Insert,
+        ("sqlalchemy" | "sqlmodel", "text") => Known::Text,
+        ("sqlalchemy", "object_session" | "async_object_session") => Known::ObjectSession,
+        ("fastapi", "Depends" | "Security") => Known::Depends,
+        ("contextlib", "suppress") => Known::Suppress,
+        ("contextlib", "closing" | "aclosing") => Known::Closing,
+        ("contextlib", "contextmanager" | "asynccontextmanager") => Known::ContextManager,
+        ("functools", "lru_cache" | "cache" | "cached_property") | ("async_lru", "alru_cache") => Known::Cache,
+        ("threading" | "asyncio" | "multiprocessing" | "anyio" | "trio", "Lock" | "RLock" | "Semaphore") => {
+            Known::LockClass
+        }
+        ("asyncio", "to_thread") | ("fastapi" | "starlette", "run_in_threadpool") | ("anyio", "run_sync") => {
+            Known::ThreadRunner
+        }
+        _ => return None,
+    })
+}
+
+/// Whether a call of that name reaches another system over the network. Libraries that only compute are not clients,
+/// so that what is not known here is taken for computing.
+#[must_use]
+pub fn reaches_out(name: &str) -> bool {
+    let root = name.split('.').next().unwrap_or(name);
+    CLIENTS.binary_search(&root).is_ok()
+        || NESTED_CLIENTS.iter().any(|prefix| name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('.')))
+}
+
+/// Client libraries by their top-level package, sorted.
+const CLIENTS: &[&str] = &[
+    "adyen",
+    "aioboto3",
+    "aiobotocore",
+    "aiohttp",
+    "aiokafka",
+    "aiosmtplib",
+    "anthropic",
+    "authorizenet",
+    "auth0",
+    "boto3",
+    "botocore",
+    "braintree",
+    "cohere",
+    "discord",
+    "docusign_esign",
+    "elasticsearch",
+    "fastapi_mail",
+    "firebase_admin",
+    "gocardless_pro",
+    "grpc",
+    "hubspot",
+    "httpx",
+    "hvac",
+    "intercom",
+    "jira",
+    "kafka",
+    "kubernetes",
+    "litellm",
+    "mailchimp_marketing",
+    "mailjet_rest",
+    "meilisearch",
+    "minio",
+    "mistralai",
+    "mollie",
+    "okta",
+    "openai",
+    "opensearchpy",
+    "paddle",
+    "paypalrestsdk",
+    "pika",
+    "plaid",
+    "postmarker",
+    "pusher",
+    "qdrant_client",
+    "razorpay",
+    "requests",
+    "resend",
+    "sendgrid",
+    "shopify",
+    "simple_salesforce",
+    "slack_sdk",
+    "smtplib",
+    "square",
+    "stripe",
+    "supabase",
+    "telegram",
+    "twilio",
+    "typesense",
+    "urllib3",
+    "weaviate",
+    "xero_python",
+    "zeep",
+    "zenpy",
+];
+
+/// Client libraries that live below a shared top-level package.
+const NESTED_CLIENTS: &[&str] =
+    &["google.cloud", "google.generativeai", "googleapiclient", "azure.storage", "azure.servicebus", "urllib.request"];
+
+/// Whether the last part of a name says that something comes to be in the other system.
+#[must_use]
+pub fn creates(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or(name).trim_start_matches('_');
+    let first = last.split('_').next().unwrap_or(last);
+    matches!(
+        first,
+        "create"
+            | "post"
+            | "put"
+            | "send"
+            | "charge"
+            | "register"
+            | "provision"
+            | "subscribe"
+            | "upload"
+            | "issue"
+            | "capture"
+            | "refund"
+            | "transfer"
+            | "pay"
+            | "add"
+            | "insert"
+            | "open"
+            | "new"
+            | "make"
+            | "invite"
+            | "buy"
+    )
+}
+
+/// Whether a lock by the words of its name: `redis.lock`, `cache.lock`, `AdvisoryLock`, `acquire_lock`.
+#[must_use]
+pub fn names_lock(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase();
+    last.split('_').any(|word| matches!(word, "lock" | "mutex" | "locked" | "semaphore"))
+        || last.ends_with("lock")
+        || last.ends_with("mutex")
+}

@@ -1,0 +1,325 @@
+//! Evaluation: one walk over a function in program order that tells what its expressions may be and records what it
+//! does as a unit of work.
+
+mod attributes;
+mod calls;
+mod conditions;
+mod construct;
+mod expressions;
+pub mod libraries;
+mod queries;
+mod sessions;
+mod statements;
+mod substitute;
+mod types;
+pub mod value;
+
+use std::sync::Arc;
+
+use auditline_syntax::python::ir::{Code, ExprId, Function, ParamKind, StmtKind};
+use auditline_syntax::{Name, TextRange};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::db::{ClassRef, Db, FunctionRef, VariableRef, class, function};
+use crate::names;
+use crate::symbols::Symbol;
+use crate::tables::orm_model;
+use crate::unit::{Event, EventKind, Frame, FrameId, FrameKind, TryInfo, Unit};
+
+pub use attributes::{attribute, attribute_method, variable};
+pub use types::{Depended, dependency_of_param, dependency_value};
+
+use value::{RowOrigin, RowValue, SessionValue, Sources, Value};
+
+/// Walks a function and tells its story; `receiver` is the class of `self`.
+#[must_use]
+pub fn evaluate(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> Unit {
+    let Some(function) = function(db, of) else { return Unit::default() };
+    let mut evaluator = Evaluator::new(db, of, Arc::clone(&function), receiver);
+    evaluator.bind_params();
+    evaluator.block(&function.code.block);
+    evaluator.finish()
+}
+
+/// The class in whose body a function stands.
+#[must_use]
+pub fn own_class(db: &dyn Db, of: FunctionRef) -> Option<ClassRef> {
+    let function = function(db, of)?;
+    let index = function.class?;
+    let parsed = crate::db::parsed(db, of.file);
+    parsed.module.classes.get(index.index()).map(|class| ClassRef { file: of.file, path: class.path })
+}
+
+/// A value with what it was made from.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Bound {
+    pub(crate) value: Value,
+    pub(crate) from: Sources,
+}
+
+impl Bound {
+    pub(crate) fn of(value: Value) -> Self {
+        Self { value, from: Sources { other: true, ..Sources::default() } }
+    }
+
+    pub(crate) fn constant(value: Value) -> Self {
+        Self { value, from: Sources::default() }
+    }
+
+    pub(crate) fn unknown() -> Self {
+        Self::of(Value::Unknown)
+    }
+
+    fn join(&self, other: &Self) -> Self {
+        Self { value: self.value.join(&other.value), from: self.from.clone().with(&other.from) }
+    }
+}
+
+pub(crate) type Environment = FxHashMap<Name, Bound>;
+
+/// How a block ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// Control goes on behind it.
+    Falls,
+    /// Control always leaves it by `raise`.
+    Raises,
+    /// Control always leaves it.
+    Leaves,
+}
+
+/// The state of one walk over a function.
+pub(crate) struct Evaluator<'a> {
+    pub(crate) db: &'a dyn Db,
+    pub(crate) of: FunctionRef,
+    pub(crate) function: Arc<Function>,
+    pub(crate) receiver: Option<ClassRef>,
+    pub(crate) environment: Environment,
+    /// Values on which session methods were seen with mapped arguments: sessions by use.
+    pub(crate) sessions_by_use: FxHashMap<Value, Arc<SessionValue>>,
+    /// The mapped columns met while a filter's arguments were evaluated.
+    pub(crate) columns: Vec<Name>,
+    pub(crate) globals: FxHashSet<Name>,
+    pub(crate) statement: TextRange,
+    pub(crate) frame: FrameId,
+    pub(crate) unit: Unit,
+    returned: bool,
+    yielded: bool,
+    splits: u32,
+}
+
+impl<'a> Evaluator<'a> {
+    fn new(db: &'a dyn Db, of: FunctionRef, function: Arc<Function>, receiver: Option<ClassRef>) -> Self {
+        let root = Frame { parent: None, kind: FrameKind::Function, first: 0, end: 0 };
+        Self {
+            db,
+            of,
+            statement: function.def_range,
+            function,
+            receiver,
+            environment: Environment::default(),
+            sessions_by_use: FxHashMap::default(),
+            columns: Vec::new(),
+            globals: FxHashSet::default(),
+            frame: FrameId(0),
+            unit: Unit { frames: vec![root], ..Unit::default() },
+            returned: false,
+            yielded: false,
+            splits: 0,
+        }
+    }
+
+    pub(crate) fn code(&self) -> Arc<Function> {
+        Arc::clone(&self.function)
+    }
+
+    fn bind_params(&mut self) {
+        let function = self.code();
+        let is_static = function.decorators.iter().any(|decorator| {
+            matches!(&function.code[*decorator], auditline_syntax::python::ir::Expr::Name(name) if *name == "staticmethod")
+        });
+        let is_class_method = function.decorators.iter().any(|decorator| {
+            matches!(&function.code[*decorator], auditline_syntax::python::ir::Expr::Name(name) if *name == "classmethod")
+        });
+        for (index, param) in function.params.iter().enumerate() {
+            let first = index == 0 && function.class.is_some() && !is_static;
+            let value = if first && let Some(class) = self.receiver {
+                if is_class_method || function.name == "__init_subclass__" || function.name == "__new__" {
+                    Value::Symbol(Symbol::Class(class))
+                } else {
+                    self.self_value(class)
+                }
+            } else if matches!(param.kind, ParamKind::VarArgs | ParamKind::KwArgs) {
+                Value::Unknown
+            } else {
+                self.param_value(index)
+            };
+            self.environment.insert(param.name, Bound::of(value));
+        }
+    }
+
+    fn self_value(&self, class: ClassRef) -> Value {
+        if orm_model(self.db, class).is_some() {
+            Value::Row(Arc::new(RowValue {
+                id: u32::MAX - 1,
+                model: Some(class),
+                origin: RowOrigin::SelfRow,
+                session: None,
+            }))
+        } else {
+            Value::SelfObject
+        }
+    }
+
+    pub(crate) fn event(&mut self, kind: EventKind, range: TextRange) -> u32 {
+        let ordinal = u32::try_from(self.unit.events.len()).unwrap_or(u32::MAX);
+        self.unit.events.push(Event { kind, range, statement: self.statement, frame: self.frame });
+        ordinal
+    }
+
+    pub(crate) fn next_ordinal(&self) -> u32 {
+        u32::try_from(self.unit.events.len()).unwrap_or(u32::MAX)
+    }
+
+    pub(crate) fn push_frame(&mut self, kind: FrameKind) -> FrameId {
+        let id = FrameId(u32::try_from(self.unit.frames.len()).unwrap_or(u32::MAX));
+        let first = self.next_ordinal();
+        self.unit.frames.push(Frame { parent: Some(self.frame), kind, first, end: first });
+        self.frame = id;
+        id
+    }
+
+    pub(crate) fn pop_frame(&mut self, id: FrameId) {
+        let end = self.next_ordinal();
+        if let Some(frame) = self.unit.frames.get_mut(id.0 as usize) {
+            frame.end = end;
+            self.frame = frame.parent.unwrap_or(FrameId(0));
+        }
+    }
+
+    pub(crate) fn new_split(&mut self) -> u32 {
+        self.splits += 1;
+        self.splits
+    }
+
+    pub(crate) fn new_try(&mut self) -> crate::unit::TryId {
+        let id = crate::unit::TryId(u32::try_from(self.unit.tries.len()).unwrap_or(u32::MAX));
+        self.unit.tries.push(TryInfo::default());
+        id
+    }
+
+    pub(crate) fn record_return(&mut self, value: &Value) {
+        self.unit.returns = if self.returned { self.unit.returns.join(value) } else { value.clone() };
+        self.returned = true;
+    }
+
+    pub(crate) fn record_yield(&mut self, value: &Value) {
+        self.unit.yields = if self.yielded { self.unit.yields.join(value) } else { value.clone() };
+        self.yielded = true;
+    }
+
+    pub(crate) fn symbol(&self, code: &Code, expr: ExprId) -> Symbol {
+        names::resolve_in(self.db, self.of, code, expr)
+    }
+
+    fn finish(mut self) -> Unit {
+        let end = self.next_ordinal();
+        for frame in &mut self.unit.frames {
+            if frame.parent.is_none() {
+                frame.end = end;
+            }
+        }
+        self.unit
+    }
+}
+
+/// The value of a module-level variable's assignment, evaluated in the scope of its module.
+pub(crate) fn evaluate_variable(db: &dyn Db, of: VariableRef) -> Value {
+    let parsed = crate::db::parsed(db, of.file);
+    let module = &parsed.module;
+    // The module level is evaluated as a function without parameters, with the assignment as its only statement, so
+    // that one evaluator serves both.
+    let mut found: Option<(Option<ExprId>, Option<ExprId>)> = None;
+    auditline_syntax::python::walk_statements(&module.code.block, &mut |stmt| {
+        let (target, annotation, value) = match &stmt.kind {
+            StmtKind::Assign { targets, value } => (targets.first().copied(), None, Some(*value)),
+            StmtKind::AnnAssign { target, annotation, value } => (Some(*target), Some(*annotation), *value),
+            _ => return,
+        };
+        let bound = target.is_some_and(
+            |target| matches!(&module.code[target], auditline_syntax::python::ir::Expr::Name(name) if *name == of.name),
+        );
+        if bound && (found.is_none() || value.is_some_and(|value| !is_none(&module.code, value))) {
+            found = Some((annotation, value));
+        }
+    });
+    let Some((annotation, value)) = found else { return Value::Unknown };
+    let shell = Arc::new(Function {
+        name: of.name,
+        path: Name::new("<module>"),
+        class: None,
+        outer: None,
+        is_async: false,
+        is_generator: false,
+        has_errors: false,
+        decorators: Vec::new(),
+        params: Vec::new(),
+        returns: None,
+        name_range: TextRange::default(),
+        range: TextRange::default(),
+        def_range: TextRange::default(),
+        code: module.code.clone(),
+    });
+    let place = FunctionRef { file: of.file, path: shell.path };
+    let mut evaluator = Evaluator::new(db, place, shell, None);
+    let code = evaluator.code();
+    let mut result = value.map_or(Value::Unknown, |value| evaluator.expr(&code.code, value).value);
+    if matches!(result, Value::Unknown | Value::None)
+        && let Some(annotation) = annotation
+    {
+        let typed = types::value_of_type(
+            db,
+            &crate::classes::type_expr(db, of.file, None, &module.code, annotation),
+            types::Holder::Variable(of),
+        );
+        if !matches!(typed, Value::Session(_)) || value.is_none() {
+            result = typed;
+        }
+    }
+    result
+}
+
+fn is_none(code: &Code, expr: ExprId) -> bool {
+    matches!(code[expr], auditline_syntax::python::ir::Expr::None)
+}
+
+/// The value of an assignment in a class body, evaluated in the scope of the class's module.
+pub(crate) fn evaluate_class_attribute(db: &dyn Db, owner: ClassRef, value: ExprId) -> Value {
+    let Some(class) = class(db, owner) else { return Value::Unknown };
+    let shell = Arc::new(Function {
+        name: class.name,
+        path: Name::new("<module>"),
+        class: None,
+        outer: None,
+        is_async: false,
+        is_generator: false,
+        has_errors: false,
+        decorators: Vec::new(),
+        params: Vec::new(),
+        returns: None,
+        name_range: TextRange::default(),
+        range: TextRange::default(),
+        def_range: TextRange::default(),
+        code: class.code.clone(),
+    });
+    let place = FunctionRef { file: owner.file, path: shell.path };
+    let mut evaluator = Evaluator::new(db, place, shell, None);
+    let code = evaluator.code();
+    evaluator.expr(&code.code, value).value
+}
+
+/// What an annotation in a class body promises of the attribute.
+#[must_use]
+pub fn value_of_attribute_type(db: &dyn Db, ty: &crate::classes::TypeExpr) -> Value {
+    types::value_of_type(db, ty, types::Holder::Attribute)
+}

@@ -1,0 +1,369 @@
+//! Statements and results: how they are built, executed and read.
+
+use std::sync::Arc;
+
+use auditline_syntax::python::ir::{Arg, Code, Expr, ExprId};
+use auditline_syntax::{Name, TextRange};
+use smallvec::SmallVec;
+
+use crate::db::ClassRef;
+use crate::symbols::Symbol;
+use crate::tables::orm_model;
+use crate::unit::{EventKind, LoadForm};
+
+use super::calls::Arguments;
+use super::libraries::Known;
+use super::sessions::lock_argument;
+use super::value::{Lock, QueryKind, QueryValue, RowOrigin, RowValue, SessionValue, Value};
+use super::{Bound, Evaluator};
+
+impl Evaluator<'_> {
+    /// A statement made by `select(...)`, `update(...)`, …
+    pub(crate) fn statement(
+        &mut self,
+        code: &Code,
+        known: Known,
+        arguments: &Arguments,
+        args: &[Arg],
+        _id: ExprId,
+    ) -> Bound {
+        let mut query = self.select_of(arguments);
+        query.kind = match known {
+            Known::Update => QueryKind::Update,
+            Known::Delete => QueryKind::Delete,
+            Known::Insert => QueryKind::Insert,
+            Known::Text => QueryKind::Text,
+            _ => QueryKind::Select,
+        };
+        if known == Known::Text
+            && let Some(Expr::Str(text)) = args.first().map(|arg| &code[arg.value])
+        {
+            let upper = text.to_ascii_uppercase();
+            if upper.contains("FOR UPDATE") || upper.contains("PG_ADVISORY") {
+                query.lock = Lock::Yes;
+            }
+        }
+        Bound::of(Value::Query(Arc::new(query)))
+    }
+
+    /// The statement over the entities and columns that are its arguments.
+    pub(crate) fn select_of(&mut self, arguments: &Arguments) -> QueryValue {
+        let mut model = None;
+        let mut entities = true;
+        let mut width = 0;
+        for (name, bound) in &arguments.list {
+            if !matches!(name, super::value::ArgName::Position(_)) {
+                continue;
+            }
+            width += 1;
+            match self.model_argument(Some(&bound.value)) {
+                Some(class) if width == 1 => model = Some(class),
+                Some(_) => {}
+                None => {
+                    if width == 1 {
+                        entities = matches!(bound.value, Value::Attribute(..) | Value::Param(_));
+                    }
+                    if let Value::Column(class, _) = bound.value {
+                        model = model.or(Some(class));
+                    }
+                }
+            }
+        }
+        QueryValue {
+            kind: QueryKind::Select,
+            model,
+            entities,
+            width,
+            lock: Lock::No,
+            populates: false,
+            filters: SmallVec::new(),
+            session: None,
+            execution: None,
+        }
+    }
+
+    /// The mapped class that a value is.
+    pub(crate) fn model_argument(&self, value: Option<&Value>) -> Option<ClassRef> {
+        match value? {
+            Value::Symbol(Symbol::Class(class)) if orm_model(self.db, *class).is_some() => Some(*class),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn flask_query(&mut self, class: ClassRef) -> Value {
+        let session = Arc::new(SessionValue {
+            origin: super::value::SessionOrigin::Registry(None),
+            is_async: Some(false),
+            id: 0,
+            keeps_on_commit: false,
+        });
+        Value::Query(Arc::new(QueryValue {
+            kind: QueryKind::Select,
+            model: Some(class),
+            entities: true,
+            width: 1,
+            lock: Lock::No,
+            populates: false,
+            filters: SmallVec::new(),
+            session: Some(session),
+            execution: None,
+        }))
+    }
+
+    /// A method of a statement: it builds on, or it executes.
+    pub(crate) fn query_method(
+        &mut self,
+        code: &Code,
+        query: &Arc<QueryValue>,
+        (receiver, name): (ExprId, Name),
+        arguments: &Arguments,
+        args: &[Arg],
+        range: TextRange,
+    ) -> Bound {
+        let form = LoadForm::Chain(code.range(receiver));
+        let executes = query.session.is_some();
+        let mut next = (**query).clone();
+        match name.as_str() {
+            "with_for_update" => {
+                next.lock = match arguments.keyword("read").map(|bound| &bound.value) {
+                    // FOR SHARE does not keep a second reader out.
+                    Some(Value::Bool(true)) => Lock::Unknown,
+                    _ => Lock::Yes,
+                };
+            }
+            "populate_existing" => next.populates = true,
+            "execution_options" => {
+                next.populates |=
+                    arguments.keyword("populate_existing").is_some_and(|bound| bound.value == Value::Bool(true));
+            }
+            "with_entities" | "with_only_columns" | "add_columns" => {
+                let selected = self.select_of(arguments);
+                next.entities = selected.entities && selected.model.is_some();
+                next.width = selected.width;
+            }
+            "filter_by" => {
+                for (name, _) in &arguments.list {
+                    if let super::value::ArgName::Keyword(name) = name
+                        && !next.filters.contains(name)
+                    {
+                        next.filters.push(*name);
+                    }
+                }
+            }
+            "filter" | "where" => {
+                for arg in args {
+                    self.filter_columns(code, arg.value, next.model, &mut next.filters);
+                }
+            }
+            "first" | "one" | "one_or_none" if executes => {
+                if !next.entities || next.width > 1 {
+                    return self.executed_columns(next, false, form, range);
+                }
+                return Bound::of(Value::Row(self.load(next, form, range)));
+            }
+            "get" if executes => {
+                next.lock = next.lock.max_with(lock_argument(arguments.keyword("with_for_update")));
+                return Bound::of(Value::Row(self.load(next, form, range)));
+            }
+            "scalar" | "scalar_one" | "scalar_one_or_none" if executes => {
+                if next.entities && next.model.is_some() {
+                    return Bound::of(Value::Row(self.load(next, form, range)));
+                }
+                return self.executed_columns(next, false, form, range);
+            }
+            "count" | "exists" if executes => {
+                next.entities = false;
+                return self.executed_columns(next, false, form, range);
+            }
+            "all" | "yield_per" | "__iter__" | "fetchall" if executes => {
+                if next.entities && next.width == 1 {
+                    let row = self.load_many(next, form, range);
+                    return Bound::of(Value::Many(Box::new(Value::Row(row))));
+                }
+                return self.executed_columns(next, true, form, range);
+            }
+            "update" | "delete" if executes => {
+                next.kind = if name == "update" { QueryKind::Update } else { QueryKind::Delete };
+                self.event(EventKind::Execute(Arc::new(next)), range);
+                return Bound::unknown();
+            }
+            "values" | "on_conflict_do_update" | "on_conflict_do_nothing" | "returning" => {}
+            _ => {}
+        }
+        Bound::of(Value::Query(Arc::new(next)))
+    }
+
+    fn executed_columns(&mut self, query: QueryValue, many: bool, form: LoadForm, range: TextRange) -> Bound {
+        self.event(EventKind::Load { query: Arc::new(query), row: None, many, by: None, form, flag: None }, range);
+        Bound::unknown()
+    }
+
+    fn load_many(&mut self, mut query: QueryValue, form: LoadForm, range: TextRange) -> Arc<RowValue> {
+        let id = self.next_ordinal();
+        query.execution = Some(id);
+        let row = Arc::new(RowValue {
+            id,
+            model: query.model,
+            origin: RowOrigin::Loaded { lock: query.lock, single: false, by: None },
+            session: query.session.clone(),
+        });
+        self.event(
+            EventKind::Load { query: Arc::new(query), row: Some(id), many: true, by: None, form, flag: None },
+            range,
+        );
+        row
+    }
+
+    /// `session.execute(statement)` and its like.
+    pub(crate) fn execute(
+        &mut self,
+        session: &Arc<SessionValue>,
+        name: Name,
+        statement: &Value,
+        form: LoadForm,
+        range: TextRange,
+    ) -> Bound {
+        let Value::Query(query) = statement else {
+            // A statement that is not understood: it may lock or change anything.
+            return Bound::unknown();
+        };
+        let mut query = (**query).clone();
+        query.session = Some(Arc::clone(session));
+        match query.kind {
+            QueryKind::Select => {}
+            QueryKind::Text => {
+                if query.lock == Lock::Yes {
+                    self.event(EventKind::ExternalLock, range);
+                }
+                self.event(EventKind::Execute(Arc::new(query)), range);
+                return Bound::unknown();
+            }
+            QueryKind::Update | QueryKind::Delete | QueryKind::Insert => {
+                self.event(EventKind::Execute(Arc::new(query)), range);
+                return Bound::unknown();
+            }
+        }
+        if !query.entities {
+            return self.executed_columns(query, true, form, range);
+        }
+        let many = name != "scalar";
+        let id = self.next_ordinal();
+        query.execution = Some(id);
+        let query = Arc::new(query);
+        self.event(
+            EventKind::Load { query: Arc::clone(&query), row: Some(id), many, by: None, form, flag: None },
+            range,
+        );
+        match name.as_str() {
+            "scalar" => Bound::of(self.row_from(&query, Some(id), false)),
+            "scalars" | "stream_scalars" | "exec" => Bound::of(Value::Executed(query, true)),
+            _ => Bound::of(Value::Executed(query, false)),
+        }
+    }
+
+    /// A method of a result.
+    pub(crate) fn executed_method(
+        &mut self,
+        query: &Arc<QueryValue>,
+        scalars: bool,
+        name: Name,
+        _range: TextRange,
+    ) -> Bound {
+        let single_entity = query.width <= 1;
+        match name.as_str() {
+            "scalars" => Bound::of(Value::Executed(Arc::clone(query), true)),
+            "unique" | "yield_per" | "columns" | "freeze" => Bound::of(Value::Executed(Arc::clone(query), scalars)),
+            "scalar" | "scalar_one" | "scalar_one_or_none" => {
+                self.mark_single(query);
+                Bound::of(self.row_from(query, query.execution, false))
+            }
+            "first" | "one" | "one_or_none" | "fetchone" => {
+                self.mark_single(query);
+                let row = self.row_from(query, query.execution, false);
+                Bound::of(if scalars && single_entity { row } else { Value::Tuple(vec![row]) })
+            }
+            "all" | "fetchall" | "partitions" | "fetchmany" => {
+                let row = self.row_from(query, query.execution, true);
+                let element = if scalars && single_entity { row } else { Value::Tuple(vec![row]) };
+                Bound::of(Value::Many(Box::new(element)))
+            }
+            _ => Bound::unknown(),
+        }
+    }
+
+    fn mark_single(&mut self, query: &Arc<QueryValue>) {
+        if let Some(execution) = query.execution
+            && let Some(event) = self.unit.events.get_mut(execution as usize)
+            && let EventKind::Load { many, .. } = &mut event.kind
+        {
+            *many = false;
+        }
+    }
+
+    /// The row that an executed statement gives.
+    pub(crate) fn row_from(&mut self, query: &QueryValue, execution: Option<u32>, many: bool) -> Value {
+        Value::Row(Arc::new(RowValue {
+            id: execution.or(query.execution).unwrap_or(u32::MAX),
+            model: query.model,
+            origin: RowOrigin::Loaded { lock: query.lock, single: !many, by: None },
+            session: query.session.clone(),
+        }))
+    }
+
+    /// The columns of the model that a filter compares.
+    fn filter_columns(&mut self, code: &Code, expr: ExprId, model: Option<ClassRef>, into: &mut SmallVec<[Name; 4]>) {
+        if let Expr::Attribute { value, attr } = &code[expr]
+            && let Symbol::Class(class) = self.symbol(code, *value)
+            && model.is_none_or(|model| model == class)
+        {
+            if !into.contains(attr) {
+                into.push(*attr);
+            }
+            return;
+        }
+        let mut children = Vec::new();
+        auditline_syntax::python::children(&code[expr], |child| children.push(child));
+        for child in children {
+            self.filter_columns(code, child, model, into);
+        }
+    }
+
+    /// Whether the database computes the value: the expression is built from mapped columns or SQL functions.
+    pub(crate) fn is_sql_expression(&self, code: &Code, expr: ExprId, value: &Value) -> bool {
+        if matches!(value, Value::Column(..) | Value::Query(_)) {
+            return true;
+        }
+        match &code[expr] {
+            Expr::Attribute { value, .. } => match self.symbol(code, *value) {
+                Symbol::Class(class) => orm_model(self.db, class).is_some_and(|model| {
+                    matches!(&code[expr], Expr::Attribute { attr, .. }
+                            if model.attribute(*attr).is_some_and(|attribute| attribute.is_mapped()))
+                }),
+                Symbol::External(path) => path.as_str() == "sqlalchemy.func" || path.as_str().ends_with(".func"),
+                _ => false,
+            },
+            Expr::Call { func, args } => {
+                self.is_sql_expression(code, *func, &Value::Unknown)
+                    || matches!(self.symbol(code, *func), Symbol::External(path)
+                        if matches!(path.as_str(), "sqlalchemy.case" | "sqlalchemy.text" | "sqlalchemy.literal"))
+                    || args.iter().any(|arg| self.is_sql_expression(code, arg.value, &Value::Unknown))
+            }
+            Expr::Binary { left, right, .. } => {
+                self.is_sql_expression(code, *left, &Value::Unknown)
+                    || self.is_sql_expression(code, *right, &Value::Unknown)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Lock {
+    /// The stronger of two.
+    #[must_use]
+    pub fn max_with(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::No, other) => other,
+            (known, _) => known,
+        }
+    }
+}

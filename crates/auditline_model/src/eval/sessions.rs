@@ -1,0 +1,300 @@
+//! Sessions: opening them, and what their methods do.
+
+use std::sync::Arc;
+
+use auditline_syntax::python::ir::{Arg, Code, ExprId};
+use auditline_syntax::{Name, TextRange};
+
+use crate::tables::orm_model;
+use crate::unit::{EventKind, LoadForm, SessionAction};
+
+use super::calls::Arguments;
+use super::value::{
+    FactoryValue, Lock, QueryKind, QueryValue, RowOrigin, RowValue, SessionOrigin, SessionValue, TransactionKind, Value,
+};
+use super::{Bound, Evaluator};
+
+/// Methods that say by themselves, without arguments, that their object is a session or connection.
+const BARE_SESSION_METHODS: &[&str] = &["commit", "rollback", "flush"];
+
+impl Evaluator<'_> {
+    pub(crate) fn open_session(&mut self, factory: FactoryValue, range: TextRange) -> Value {
+        let origin =
+            if factory.scoped { SessionOrigin::Registry(factory.variable) } else { SessionOrigin::Opened(factory) };
+        let id = if factory.scoped { 0 } else { self.next_ordinal() };
+        let session =
+            Arc::new(SessionValue { origin, is_async: factory.is_async, id, keeps_on_commit: factory.keeps_on_commit });
+        self.event(EventKind::Open(Arc::clone(&session)), range);
+        Value::Session(session)
+    }
+
+    pub(crate) fn session_event(&mut self, session: &Arc<SessionValue>, action: SessionAction, range: TextRange) {
+        self.event(EventKind::Session { session: Arc::clone(session), action, by: None, maybe: false }, range);
+    }
+
+    /// Whether an object of unknown kind is used as a session here: by a method with mapped arguments, or by `commit()`
+    /// and its like. The object is a session from then on.
+    pub(crate) fn session_by_use(
+        &mut self,
+        object: &Value,
+        method: Name,
+        arguments: &Arguments,
+    ) -> Option<Arc<SessionValue>> {
+        if matches!(object, Value::Unknown) {
+            return None;
+        }
+        if let Some(session) = self.sessions_by_use.get(object) {
+            return Some(Arc::clone(session));
+        }
+        let first = arguments.first();
+        let mapped_class = matches!(&first, Value::Symbol(crate::symbols::Symbol::Class(class))
+            if orm_model(self.db, *class).is_some_and(|model| model.is_table()));
+        let is_session = match method.as_str() {
+            "query" | "get" | "get_one" => mapped_class || matches!(first, Value::Column(..)),
+            "add" | "delete" | "merge" | "refresh" | "expunge" => matches!(first, Value::Row(_)),
+            "add_all" => matches!(&first, Value::Many(inner) if matches!(**inner, Value::Row(_))),
+            "execute" | "scalar" | "scalars" | "exec" | "stream" | "stream_scalars" => {
+                matches!(&first, Value::Query(query) if query.session.is_none())
+            }
+            name if BARE_SESSION_METHODS.contains(&name) => arguments.list.is_empty() && !arguments.open,
+            _ => false,
+        };
+        if !is_session {
+            return None;
+        }
+        let origin = match object {
+            Value::Param(index) => SessionOrigin::Param(*index),
+            Value::Attribute(inner, name) => match (&**inner, self.receiver) {
+                (Value::SelfObject, Some(class)) => SessionOrigin::SelfAttribute(class, *name),
+                _ => SessionOrigin::ObjectAttribute(inner.clone(), *name),
+            },
+            _ => SessionOrigin::Unknown,
+        };
+        let session = Arc::new(SessionValue { origin, is_async: None, id: 0, keeps_on_commit: false });
+        self.sessions_by_use.insert(object.clone(), Arc::clone(&session));
+        Some(session)
+    }
+
+    /// A method of a session, statement, result or factory.
+    pub(crate) fn database_method(
+        &mut self,
+        code: &Code,
+        object: &Bound,
+        (receiver, name): (ExprId, Name),
+        arguments: &Arguments,
+        args: &[Arg],
+        (id, range): (ExprId, TextRange),
+    ) -> Bound {
+        match &object.value {
+            Value::Session(session) | Value::BegunSession(session) => {
+                let session = Arc::clone(session);
+                self.session_method(code, &session, name, arguments, args, (id, range))
+            }
+            Value::Query(query) => {
+                let query = Arc::clone(query);
+                self.query_method(code, &query, (receiver, name), arguments, args, range)
+            }
+            Value::Executed(query, scalars) => {
+                let query = Arc::clone(query);
+                self.executed_method(&query, *scalars, name, range)
+            }
+            Value::Factory(factory) => match name.as_str() {
+                "begin" => {
+                    let session = Arc::new(SessionValue {
+                        origin: SessionOrigin::Begun(*factory),
+                        is_async: factory.is_async,
+                        id: self.next_ordinal(),
+                        keeps_on_commit: factory.keeps_on_commit,
+                    });
+                    self.event(EventKind::Open(Arc::clone(&session)), range);
+                    Bound::of(Value::BegunSession(session))
+                }
+                "configure" => Bound::of(Value::None),
+                // A scoped_session passes everything else on to the session of the thread.
+                _ if factory.scoped => {
+                    let value = self.open_session(*factory, range);
+                    match value {
+                        Value::Session(session) => {
+                            self.session_method(code, &session, name, arguments, args, (id, range))
+                        }
+                        _ => Bound::unknown(),
+                    }
+                }
+                _ => Bound::unknown(),
+            },
+            _ => Bound::unknown(),
+        }
+    }
+
+    #[allow(clippy::too_many_lines)]
+    fn session_method(
+        &mut self,
+        code: &Code,
+        session: &Arc<SessionValue>,
+        name: Name,
+        arguments: &Arguments,
+        args: &[Arg],
+        (id, range): (ExprId, TextRange),
+    ) -> Bound {
+        let action = match name.as_str() {
+            "commit" => Some(SessionAction::Commit),
+            "flush" => Some(SessionAction::Flush),
+            "rollback" => Some(SessionAction::Rollback),
+            "close" | "aclose" | "remove" | "close_all" | "invalidate" | "reset" => Some(SessionAction::Close),
+            "expire_all" | "expire" | "expunge_all" => Some(SessionAction::Expire),
+            _ => None,
+        };
+        if let Some(action) = action {
+            self.session_event(session, action, range);
+            return Bound::of(Value::None);
+        }
+        match name.as_str() {
+            "add" | "merge" | "bulk_save_objects" | "add_all" => {
+                let first = arguments.first();
+                let row = match &first {
+                    Value::Row(row) => Some(Arc::clone(row)),
+                    Value::Many(inner) => inner.row().cloned(),
+                    _ => None,
+                };
+                self.event(EventKind::Add { session: Arc::clone(session), row, by: None }, range);
+                Bound::of(if name == "merge" { first } else { Value::None })
+            }
+            "delete" => {
+                let row = arguments.first().row().cloned();
+                self.event(EventKind::Delete { session: Arc::clone(session), row }, range);
+                Bound::of(Value::None)
+            }
+            "refresh" => {
+                let row = arguments.first().row().cloned();
+                let lock = lock_argument(arguments.keyword("with_for_update"));
+                if let Some(row) = &row
+                    && lock != Lock::No
+                {
+                    self.relock(row, lock);
+                }
+                self.event(EventKind::Refresh { session: Arc::clone(session), row, lock }, range);
+                Bound::of(Value::None)
+            }
+            "query" => {
+                let mut query = self.select_of(arguments);
+                query.session = Some(Arc::clone(session));
+                Bound::of(Value::Query(Arc::new(query)))
+            }
+            "get" | "get_one" => {
+                let model = self.model_argument(arguments.position(0).map(|bound| &bound.value));
+                let lock = lock_argument(arguments.keyword("with_for_update"));
+                let populates =
+                    arguments.keyword("populate_existing").is_some_and(|value| value.value == Value::Bool(true));
+                let row = self.load(
+                    QueryValue {
+                        kind: QueryKind::Select,
+                        model,
+                        entities: true,
+                        width: 1,
+                        lock,
+                        populates,
+                        filters: smallvec::SmallVec::new(),
+                        session: Some(Arc::clone(session)),
+                        execution: None,
+                    },
+                    LoadForm::Get(range),
+                    range,
+                );
+                Bound::of(Value::Row(row))
+            }
+            "execute" | "exec" | "scalars" | "scalar" | "stream" | "stream_scalars" => {
+                let form = args.first().map_or(LoadForm::Elsewhere, |arg| LoadForm::Chain(code.range(arg.value)));
+                self.execute(session, name, &arguments.first(), form, range)
+            }
+            "begin" => Bound::of(Value::Transaction(Arc::clone(session), TransactionKind::Begin)),
+            "begin_nested" => {
+                self.session_event(session, SessionAction::Savepoint, range);
+                Bound::of(Value::Transaction(Arc::clone(session), TransactionKind::Savepoint))
+            }
+            "run_sync" => {
+                let callee = arguments.first();
+                if let Value::Symbol(crate::symbols::Symbol::Function(function)) = callee {
+                    let mut list = vec![(
+                        super::value::ArgName::Position(0),
+                        Bound::of(Value::Session(Arc::new(SessionValue {
+                            is_async: Some(false),
+                            ..(**session).clone()
+                        }))),
+                    )];
+                    list.extend(
+                        arguments.list.iter().filter(|(name, _)| *name != super::value::ArgName::Position(0)).cloned(),
+                    );
+                    let shifted = Arguments { list, open: arguments.open };
+                    return self.call_function(function, None, &Value::Unknown, &shifted, range);
+                }
+                Bound::unknown()
+            }
+            "bulk_insert_mappings" | "bulk_update_mappings" => {
+                self.event(EventKind::Add { session: Arc::clone(session), row: None, by: None }, range);
+                Bound::of(Value::None)
+            }
+            "with_for_update" | "registry" | "bind" | "no_autoflush" => Bound::unknown(),
+            _ => {
+                // A method of a session class of the workspace.
+                let _ = id;
+                Bound::unknown()
+            }
+        }
+    }
+
+    /// From now on, the row is a locked one wherever it is bound.
+    fn relock(&mut self, row: &Arc<RowValue>, lock: Lock) {
+        let locked =
+            Arc::new(RowValue { origin: RowOrigin::Loaded { lock, single: true, by: None }, ..(**row).clone() });
+        for bound in self.environment.values_mut() {
+            if bound.value.row().is_some_and(|other| other.id == row.id) {
+                bound.value = Value::Row(Arc::clone(&locked));
+            }
+        }
+    }
+
+    pub(crate) fn transaction_method(
+        &mut self,
+        session: &Arc<SessionValue>,
+        kind: TransactionKind,
+        name: Name,
+        range: TextRange,
+    ) -> Bound {
+        if kind == TransactionKind::Begin {
+            match name.as_str() {
+                "commit" => self.session_event(session, SessionAction::Commit, range),
+                "rollback" => self.session_event(session, SessionAction::Rollback, range),
+                _ => {}
+            }
+        }
+        Bound::of(Value::None)
+    }
+
+    /// Records the load of one row.
+    pub(crate) fn load(&mut self, mut query: QueryValue, form: LoadForm, range: TextRange) -> Arc<RowValue> {
+        let id = self.next_ordinal();
+        query.execution = Some(id);
+        let row = Arc::new(RowValue {
+            id,
+            model: query.model,
+            origin: RowOrigin::Loaded { lock: query.lock, single: true, by: None },
+            session: query.session.clone(),
+        });
+        self.event(
+            EventKind::Load { query: Arc::new(query), row: Some(id), many: false, by: None, form, flag: None },
+            range,
+        );
+        row
+    }
+}
+
+/// The lock that `with_for_update=…` asks for.
+pub(crate) fn lock_argument(argument: Option<&Bound>) -> Lock {
+    match argument.map(|bound| &bound.value) {
+        None | Some(Value::None | Value::Bool(false)) => Lock::No,
+        Some(Value::Param(index)) => Lock::IfParam(*index),
+        Some(Value::Bool(true)) => Lock::Yes,
+        // A dictionary of options (`{"nowait": True}`) locks.
+        Some(_) => Lock::Yes,
+    }
+}

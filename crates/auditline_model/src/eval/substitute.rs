@@ -1,0 +1,251 @@
+//! Substitution: a callee's values and operations, said in terms of its caller.
+
+use std::sync::Arc;
+
+use auditline_syntax::TextRange;
+
+use crate::db::FunctionRef;
+use crate::unit::EventKind;
+
+use super::value::{InstanceOrigin, InstanceValue, RowOrigin, RowValue, SessionOrigin, SessionValue, Value};
+use super::{Bound, Evaluator};
+
+impl Evaluator<'_> {
+    /// A value of the callee in terms of this function.
+    pub(crate) fn substituted(
+        &mut self,
+        value: &Value,
+        callee: FunctionRef,
+        object: &Value,
+        filled: &[Option<Bound>],
+    ) -> Value {
+        match value {
+            Value::Param(index) => argument(filled, *index),
+            Value::SelfObject => object.clone(),
+            Value::Attribute(inner, name) => {
+                let inner = self.substituted(inner, callee, object, filled);
+                match inner {
+                    Value::Unknown => Value::Unknown,
+                    Value::SelfObject | Value::Instance(_) => self.member_value(&inner, *name),
+                    inner => Value::Attribute(Box::new(inner), *name),
+                }
+            }
+            Value::Session(session) => match self.session_of(session, callee, object, filled) {
+                Some(session) => Value::Session(session),
+                None => Value::Unknown,
+            },
+            Value::Row(row) => match &row.origin {
+                RowOrigin::Param(index) => match argument(filled, *index) {
+                    known @ Value::Row(_) => known,
+                    _ => Value::Row(Arc::new(RowValue { origin: RowOrigin::Unknown, ..(**row).clone() })),
+                },
+                RowOrigin::SelfRow => match object {
+                    Value::Row(_) => object.clone(),
+                    _ => Value::Row(Arc::clone(row)),
+                },
+                _ => {
+                    let session =
+                        row.session.as_ref().and_then(|session| self.session_of(session, callee, object, filled));
+                    Value::Row(Arc::new(RowValue { session, ..(**row).clone() }))
+                }
+            },
+            Value::Many(inner) => Value::Many(Box::new(self.substituted(inner, callee, object, filled))),
+            Value::Tuple(values) => {
+                Value::Tuple(values.iter().map(|value| self.substituted(value, callee, object, filled)).collect())
+            }
+            Value::Instance(instance) => {
+                let arguments = instance
+                    .arguments
+                    .iter()
+                    .map(|(name, value)| (*name, self.substituted(value, callee, object, filled)))
+                    .collect();
+                let origin = match instance.origin {
+                    InstanceOrigin::Param(index) => match argument(filled, index) {
+                        known @ Value::Instance(_) => return known,
+                        _ => InstanceOrigin::Unknown,
+                    },
+                    InstanceOrigin::Constructed if crate::classes::is_cached(self.db, callee) => {
+                        InstanceOrigin::Shared(Some(callee))
+                    }
+                    origin => origin,
+                };
+                Value::Instance(Arc::new(InstanceValue { class: instance.class, arguments, origin }))
+            }
+            Value::Query(query) => {
+                let session =
+                    query.session.as_ref().and_then(|session| self.session_of(session, callee, object, filled));
+                let mut query = (**query).clone();
+                query.session = session;
+                if let super::value::Lock::IfParam(index) = query.lock {
+                    query.lock = match filled.get(index as usize).and_then(Option::as_ref).map(|bound| &bound.value) {
+                        Some(Value::Bool(true)) => super::value::Lock::Yes,
+                        Some(Value::Bool(false)) => super::value::Lock::No,
+                        Some(Value::Param(outer)) => super::value::Lock::IfParam(*outer),
+                        Some(_) => super::value::Lock::Unknown,
+                        None => super::value::Lock::No,
+                    };
+                }
+                Value::Query(Arc::new(query))
+            }
+            Value::Context(_)
+            | Value::Executed(..)
+            | Value::Transaction(..)
+            | Value::BegunSession(_)
+            | Value::Method(..) => Value::Unknown,
+            Value::Unknown
+            | Value::None
+            | Value::Bool(_)
+            | Value::Constant
+            | Value::Symbol(_)
+            | Value::Made(_)
+            | Value::Factory(_)
+            | Value::Engine
+            | Value::Column(..) => value.clone(),
+        }
+    }
+
+    /// An attribute of an object, without events.
+    fn member_value(&mut self, object: &Value, name: auditline_syntax::Name) -> Value {
+        let class = match object {
+            Value::SelfObject => self.receiver,
+            Value::Instance(instance) => Some(instance.class),
+            _ => None,
+        };
+        match class {
+            Some(class) => match super::attribute(self.db, class, name) {
+                Value::Session(session) => Value::Session(Arc::new(SessionValue {
+                    origin: self.attribute_origin(object, class, name, &session),
+                    ..(*session).clone()
+                })),
+                other => other,
+            },
+            None => Value::Unknown,
+        }
+    }
+
+    fn attribute_origin(
+        &self,
+        object: &Value,
+        class: crate::db::ClassRef,
+        name: auditline_syntax::Name,
+        session: &SessionValue,
+    ) -> SessionOrigin {
+        match (&session.origin, object) {
+            (kept @ (SessionOrigin::Registry(_) | SessionOrigin::Global(_)), _) => kept.clone(),
+            (_, Value::SelfObject) => SessionOrigin::SelfAttribute(class, name),
+            (_, object) => SessionOrigin::ObjectAttribute(Box::new(object.clone()), name),
+        }
+    }
+
+    /// A session of the callee in terms of this function; `None` for one that this function cannot see.
+    pub(crate) fn session_of(
+        &mut self,
+        session: &Arc<SessionValue>,
+        callee: FunctionRef,
+        object: &Value,
+        filled: &[Option<Bound>],
+    ) -> Option<Arc<SessionValue>> {
+        match &session.origin {
+            SessionOrigin::Param(index) => self.as_session(&argument(filled, *index)),
+            SessionOrigin::SelfAttribute(class, name) => match object {
+                Value::SelfObject | Value::Instance(_) => {
+                    let origin = self.attribute_origin(object, *class, *name, session);
+                    Some(Arc::new(SessionValue { origin, ..(**session).clone() }))
+                }
+                _ => None,
+            },
+            SessionOrigin::ObjectAttribute(inner, name) => {
+                let inner = self.substituted(inner, callee, object, filled);
+                match &inner {
+                    Value::Unknown => None,
+                    Value::Session(_) => self.as_session(&inner),
+                    inner => Some(Arc::new(SessionValue {
+                        origin: SessionOrigin::ObjectAttribute(Box::new(inner.clone()), *name),
+                        ..(**session).clone()
+                    })),
+                }
+            }
+            _ => Some(Arc::clone(session)),
+        }
+    }
+
+    /// The session that a value is, by what it is or by how it was used.
+    pub(crate) fn as_session(&self, value: &Value) -> Option<Arc<SessionValue>> {
+        value.session().cloned().or_else(|| self.sessions_by_use.get(value).cloned())
+    }
+
+    /// Records an operation of a callee here; gives the ordinal of an external call.
+    pub(crate) fn apply(
+        &mut self,
+        kind: &EventKind,
+        callee: FunctionRef,
+        object: &Value,
+        filled: &[Option<Bound>],
+        maybe: bool,
+        range: TextRange,
+    ) -> Option<u32> {
+        let kind = match kind {
+            EventKind::Session { session, action, maybe: inner, by } => {
+                let session = self.session_of(session, callee, object, filled)?;
+                EventKind::Session { session, action: *action, by: Some(by.unwrap_or(callee)), maybe: maybe || *inner }
+            }
+            EventKind::Add { session, row, by } => {
+                let session = self.session_of(session, callee, object, filled)?;
+                let row = row.as_ref().and_then(|row| self.row_of(row, object, filled));
+                EventKind::Add { session, row, by: Some(by.unwrap_or(callee)) }
+            }
+            EventKind::Delete { session, row } => {
+                let session = self.session_of(session, callee, object, filled)?;
+                let row = row.as_ref().and_then(|row| self.row_of(row, object, filled));
+                EventKind::Delete { session, row }
+            }
+            EventKind::Refresh { session, row, lock } => {
+                let session = self.session_of(session, callee, object, filled)?;
+                let row = row.as_ref().and_then(|row| self.row_of(row, object, filled));
+                EventKind::Refresh { session, row, lock: *lock }
+            }
+            EventKind::Write { row, column, from, in_sql, in_place, constant, by } => {
+                let inner_id = row.id;
+                let row = self.row_of(row, object, filled)?;
+                // What the callee reads of the row it reads of this one.
+                let mut from = from.clone();
+                for field in &mut from.fields {
+                    field.read = self.next_ordinal();
+                    field.row = if field.row == inner_id { row.id } else { u32::MAX };
+                }
+                from.external = None;
+                EventKind::Write {
+                    row,
+                    column: *column,
+                    from,
+                    in_sql: *in_sql,
+                    in_place: *in_place,
+                    constant: *constant,
+                    by: Some(by.unwrap_or(callee)),
+                }
+            }
+            EventKind::External { path, by, creates } => {
+                return Some(self.event(
+                    EventKind::External { path: *path, by: Some(by.unwrap_or(callee)), creates: *creates },
+                    range,
+                ));
+            }
+            EventKind::ExternalLock => EventKind::ExternalLock,
+            _ => return None,
+        };
+        self.event(kind, range);
+        None
+    }
+
+    fn row_of(&self, row: &Arc<RowValue>, object: &Value, filled: &[Option<Bound>]) -> Option<Arc<RowValue>> {
+        match &row.origin {
+            RowOrigin::Param(index) => argument(filled, *index).row().cloned(),
+            RowOrigin::SelfRow => object.row().cloned(),
+            _ => None,
+        }
+    }
+}
+
+fn argument(filled: &[Option<Bound>], index: u32) -> Value {
+    filled.get(index as usize).and_then(Option::as_ref).map(|bound| bound.value.clone()).unwrap_or_default()
+}

@@ -1,0 +1,323 @@
+//! Annotations and dependencies: what a parameter holds before the function runs.
+
+use std::sync::Arc;
+
+use auditline_syntax::python::ir::{ArgKind, Expr};
+
+use crate::classes::{self, TypeExpr};
+use crate::db::{Db, FunctionRef, VariableRef, function};
+use crate::names;
+use crate::symbols::Symbol;
+use crate::tables::orm_model;
+
+use super::Evaluator;
+use super::construct::session_class;
+use super::libraries::{Known, known};
+use super::value::{
+    FactoryValue, InstanceOrigin, InstanceValue, RowOrigin, RowValue, SessionOrigin, SessionValue, Value,
+};
+
+/// Who holds the value of an annotation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Holder {
+    /// A parameter that the caller fills.
+    Param(u32),
+    /// A parameter that the framework fills from a dependency.
+    Dependency(Symbol),
+    /// A local variable.
+    Local,
+    /// A module-level variable.
+    Variable(VariableRef),
+    /// An attribute of objects of a class.
+    Attribute,
+    /// What a function returns.
+    Returned,
+}
+
+/// The value that an annotation promises.
+pub(crate) fn value_of_type(db: &dyn Db, ty: &TypeExpr, holder: Holder) -> Value {
+    match ty {
+        TypeExpr::Annotated { inner, depends } => match depends {
+            Some(callee) => value_of_type(db, inner, Holder::Dependency(*callee)),
+            None => value_of_type(db, inner, holder),
+        },
+        TypeExpr::Union(parts) => {
+            let mut values =
+                parts.iter().filter(|part| !matches!(part, TypeExpr::None)).map(|part| value_of_type(db, part, holder));
+            match (values.next(), values.next()) {
+                (Some(value), None) => value,
+                (Some(first), Some(second)) => first.join(&second),
+                (None, _) => Value::None,
+            }
+        }
+        TypeExpr::Symbol { symbol, args } => value_of_symbol(db, *symbol, args, holder),
+        TypeExpr::None => Value::None,
+        TypeExpr::Literal | TypeExpr::Unknown => Value::Unknown,
+    }
+}
+
+fn value_of_symbol(db: &dyn Db, symbol: Symbol, args: &[TypeExpr], holder: Holder) -> Value {
+    match symbol {
+        Symbol::External(path) => {
+            let path = names::canonical(path);
+            match known(&path) {
+                Some(Known::SessionClass(is_async)) => session(holder, Some(is_async)),
+                Some(Known::FactoryClass(is_async)) => Value::Factory(FactoryValue {
+                    is_async: Some(is_async),
+                    scoped: false,
+                    keeps_on_commit: false,
+                    variable: None,
+                }),
+                Some(Known::ScopedFactory) => Value::Session(Arc::new(SessionValue {
+                    origin: SessionOrigin::Registry(None),
+                    is_async: None,
+                    id: 0,
+                    keeps_on_commit: false,
+                })),
+                Some(Known::EngineClass) => Value::Engine,
+                _ => {
+                    let last = path.as_str().rsplit('.').next().unwrap_or_default();
+                    match last {
+                        "list" | "List" | "Sequence" | "Iterable" | "set" | "Set" | "ScalarResult" => {
+                            let inner = args.first().map_or(Value::Unknown, |arg| value_of_type(db, arg, holder));
+                            Value::Many(Box::new(inner))
+                        }
+                        "Generator" | "AsyncGenerator" | "Iterator" | "AsyncIterator" | "AsyncIterable"
+                        | "Awaitable" | "Optional" | "ClassVar" | "Final" | "Mapped" => {
+                            args.first().map_or(Value::Unknown, |arg| value_of_type(db, arg, holder))
+                        }
+                        "Coroutine" => args.get(2).map_or(Value::Unknown, |arg| value_of_type(db, arg, holder)),
+                        "Callable" => match args.last().map(|arg| value_of_type(db, arg, holder)) {
+                            Some(Value::Session(session)) => Value::Factory(FactoryValue {
+                                is_async: session.is_async,
+                                scoped: false,
+                                keeps_on_commit: false,
+                                variable: None,
+                            }),
+                            _ => Value::Unknown,
+                        },
+                        "type" | "Type" => match args.first() {
+                            Some(TypeExpr::Symbol { symbol, .. }) => Value::Symbol(*symbol),
+                            _ => Value::Unknown,
+                        },
+                        _ if path.contains(".") && !path.starts_with("typing.") => Value::Made(path),
+                        _ => plain(holder),
+                    }
+                }
+            }
+        }
+        Symbol::Class(class) => {
+            if let Some(model) = orm_model(db, class)
+                && model.is_table()
+            {
+                let origin = match holder {
+                    Holder::Param(index) => RowOrigin::Param(index),
+                    Holder::Dependency(symbol) => RowOrigin::Dependency(symbol),
+                    Holder::Local | Holder::Variable(_) | Holder::Attribute | Holder::Returned => RowOrigin::Unknown,
+                };
+                let id = match holder {
+                    // Rows of parameters are told apart by numbers that no event has.
+                    Holder::Param(index) => u32::MAX - 2 - index,
+                    _ => u32::MAX,
+                };
+                return Value::Row(Arc::new(RowValue { id, model: Some(class), origin, session: None }));
+            }
+            match session_class(db, class) {
+                Some(Known::SessionClass(is_async)) => return session(holder, Some(is_async)),
+                Some(Known::FactoryClass(is_async)) => {
+                    return Value::Factory(FactoryValue {
+                        is_async: Some(is_async),
+                        scoped: false,
+                        keeps_on_commit: false,
+                        variable: None,
+                    });
+                }
+                _ => {}
+            }
+            let origin = match holder {
+                Holder::Param(index) => InstanceOrigin::Param(index),
+                Holder::Dependency(_) => InstanceOrigin::Dependency,
+                Holder::Variable(variable) => InstanceOrigin::Global(variable),
+                Holder::Local | Holder::Attribute | Holder::Returned => InstanceOrigin::Unknown,
+            };
+            Value::Instance(Arc::new(InstanceValue { class, arguments: Vec::new(), origin }))
+        }
+        Symbol::Variable(_) | Symbol::Unknown | Symbol::Function(_) | Symbol::Module(_) | Symbol::Namespace(_) => {
+            plain(holder)
+        }
+    }
+}
+
+fn plain(holder: Holder) -> Value {
+    match holder {
+        Holder::Param(index) => Value::Param(index),
+        _ => Value::Unknown,
+    }
+}
+
+fn session(holder: Holder, is_async: Option<bool>) -> Value {
+    let origin = match holder {
+        Holder::Param(index) => SessionOrigin::Param(index),
+        Holder::Dependency(symbol) => SessionOrigin::Dependency(symbol),
+        Holder::Variable(variable) => SessionOrigin::Global(variable),
+        Holder::Local | Holder::Attribute | Holder::Returned => SessionOrigin::Unknown,
+    };
+    Value::Session(Arc::new(SessionValue { origin, is_async, id: 0, keeps_on_commit: false }))
+}
+
+/// What fills a parameter besides callers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depended {
+    /// A dependency of the framework: what it calls.
+    On(Symbol),
+    /// `Depends()` without an argument: the class of the annotation.
+    OnAnnotation,
+}
+
+/// The dependency that fills a parameter: `x: T = Depends(f)`, `x: Annotated[T, Depends(f)]`, or an alias of the latter.
+#[must_use]
+pub fn dependency_of_param(db: &dyn Db, of: FunctionRef, index: usize) -> Option<Depended> {
+    let body = function(db, of)?;
+    let param = body.params.get(index)?;
+    if let Some(default) = param.default
+        && let Expr::Call { func, args } = &body.code[default]
+        && let Symbol::External(path) = names::resolve_in(db, of, &body.code, *func)
+        && known(&names::canonical(path)) == Some(Known::Depends)
+    {
+        let callee = args.iter().find(|arg| {
+            matches!(arg.kind, ArgKind::Positional)
+                || matches!(arg.kind, ArgKind::Keyword(name) if name == "dependency")
+        });
+        return match callee {
+            Some(arg) => Some(Depended::On(dependency_callee(db, of, &body.code, arg.value))),
+            None => Some(Depended::OnAnnotation),
+        };
+    }
+    let annotation = param.annotation?;
+    match classes::type_expr(db, of.file, Some(of), &body.code, annotation) {
+        TypeExpr::Annotated { depends: Some(symbol), .. } => Some(Depended::On(symbol)),
+        _ => None,
+    }
+}
+
+/// What `Depends(x)` calls: a function, a class, or an object with `__call__`; `Depends(factory(...))` calls what the
+/// factory returns, which is not followed.
+fn dependency_callee(
+    db: &dyn Db,
+    of: FunctionRef,
+    code: &auditline_syntax::python::ir::Code,
+    expr: auditline_syntax::python::ir::ExprId,
+) -> Symbol {
+    match names::resolve_in(db, of, code, expr) {
+        // `get_db = asynccontextmanager(...)`, `get_service = Service`: the variable's value.
+        Symbol::Variable(variable) => match super::variable(db, variable) {
+            Value::Symbol(symbol) => symbol,
+            _ => Symbol::Variable(variable),
+        },
+        symbol => symbol,
+    }
+}
+
+/// What a dependency hands to its user.
+#[must_use]
+pub fn dependency_value(db: &dyn Db, callee: Symbol, annotated: Option<&TypeExpr>) -> Value {
+    let value = match callee {
+        Symbol::Function(function) => {
+            let effect = crate::unit::effect(db, function, super::own_class(db, function));
+            let given = match &effect.yields {
+                Value::Unknown => effect.returns.clone(),
+                yields => yields.clone(),
+            };
+            handed(db, given, callee, function)
+        }
+        Symbol::Class(class) => Value::Instance(Arc::new(InstanceValue {
+            class,
+            arguments: Vec::new(),
+            origin: InstanceOrigin::Dependency,
+        })),
+        _ => Value::Unknown,
+    };
+    match (value, annotated) {
+        (Value::Unknown | Value::None, Some(ty)) => value_of_type(db, ty, Holder::Dependency(callee)),
+        (value, _) => value,
+    }
+}
+
+fn handed(db: &dyn Db, value: Value, callee: Symbol, by: FunctionRef) -> Value {
+    match value {
+        Value::Session(session) => Value::Session(Arc::new(SessionValue {
+            origin: match &session.origin {
+                kept @ SessionOrigin::Registry(_) => kept.clone(),
+                _ => SessionOrigin::Dependency(callee),
+            },
+            id: 0,
+            ..(*session).clone()
+        })),
+        Value::Row(row) => Value::Row(Arc::new(RowValue {
+            id: u32::MAX,
+            model: row.model,
+            origin: RowOrigin::Dependency(callee),
+            session: None,
+        })),
+        Value::Instance(instance) => {
+            let origin = match instance.origin {
+                shared @ (InstanceOrigin::Global(_) | InstanceOrigin::Shared(_)) => shared,
+                _ if classes::is_cached(db, by) => InstanceOrigin::Shared(Some(by)),
+                _ => InstanceOrigin::Dependency,
+            };
+            Value::Instance(Arc::new(InstanceValue { class: instance.class, arguments: Vec::new(), origin }))
+        }
+        factory @ Value::Factory(_) => factory,
+        Value::Many(inner) => Value::Many(Box::new(handed(db, *inner, callee, by))),
+        _ => {
+            // The return annotation says what the body does not.
+            let Some(body) = function(db, by) else { return Value::Unknown };
+            match body.returns {
+                Some(annotation) => {
+                    let ty = classes::type_expr(db, by.file, Some(by), &body.code, annotation);
+                    value_of_type(db, &ty, Holder::Dependency(callee))
+                }
+                None => Value::Unknown,
+            }
+        }
+    }
+}
+
+impl Evaluator<'_> {
+    /// What a parameter holds.
+    pub(crate) fn param_value(&mut self, index: usize) -> Value {
+        let function = self.code();
+        let Some(param) = function.params.get(index) else { return Value::Unknown };
+        let position = u32::try_from(index).unwrap_or(u32::MAX);
+        let ty = param
+            .annotation
+            .map(|annotation| classes::type_expr(self.db, self.of.file, Some(self.of), &function.code, annotation));
+        match dependency_of_param(self.db, self.of, index) {
+            Some(Depended::On(symbol)) => {
+                let inner = match &ty {
+                    Some(TypeExpr::Annotated { inner, .. }) => Some(&**inner),
+                    other => other.as_ref(),
+                };
+                let mut value = dependency_value(self.db, symbol, inner);
+                if let Value::Row(row) = &value {
+                    let id = u32::MAX - 2 - position;
+                    value = Value::Row(Arc::new(RowValue { id, ..(**row).clone() }));
+                }
+                value
+            }
+            Some(Depended::OnAnnotation) => match &ty {
+                Some(TypeExpr::Symbol { symbol: symbol @ Symbol::Class(_), .. }) => {
+                    dependency_value(self.db, *symbol, ty.as_ref())
+                }
+                _ => Value::Unknown,
+            },
+            None => match &ty {
+                Some(ty) => match value_of_type(self.db, ty, Holder::Param(position)) {
+                    Value::Unknown => Value::Param(position),
+                    value => value,
+                },
+                None => Value::Param(position),
+            },
+        }
+    }
+}

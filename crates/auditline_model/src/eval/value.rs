@@ -1,0 +1,403 @@
+//! What an expression may be, as far as hazards care: sessions, rows, statements, and what they are made from.
+//!
+//! Values carry no positions, so that they can cross files. What is not understood is [`Value::Unknown`].
+
+use std::sync::Arc;
+
+use auditline_syntax::Name;
+use smallvec::SmallVec;
+
+use crate::db::{ClassRef, FunctionRef, VariableRef};
+use crate::symbols::Symbol;
+
+/// The value of an expression.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub enum Value {
+    /// It cannot be told.
+    #[default]
+    Unknown,
+    /// `None`.
+    None,
+    /// `True` or `False`.
+    Bool(bool),
+    /// Another constant.
+    Constant,
+    /// A module, class, function, or something outside the workspace.
+    Symbol(Symbol),
+    /// What something outside the workspace gave when it was called or constructed: `stripe.Customer.create`,
+    /// `httpx.AsyncClient`.
+    Made(Name),
+    /// An object of a class of the workspace.
+    Instance(Arc<InstanceValue>),
+    /// The object a method was called on, of the class under evaluation.
+    SelfObject,
+    /// A parameter of the function, of which nothing else is known.
+    Param(u32),
+    /// An attribute path on a value of which nothing else is known: `request.state.db`.
+    Attribute(Box<Value>, Name),
+    /// A method of a value, not yet called.
+    Method(Box<Value>, Name),
+    /// A session.
+    Session(Arc<SessionValue>),
+    /// What makes sessions when it is called.
+    Factory(FactoryValue),
+    /// An engine or connection pool.
+    Engine,
+    /// The context of `session.begin()` or `session.begin_nested()`.
+    Transaction(Arc<SessionValue>, TransactionKind),
+    /// What `sessionmaker.begin()` gives: a session in a transaction that commits.
+    BegunSession(Arc<SessionValue>),
+    /// The generator context manager or dependency made by calling that function.
+    Context(Arc<ContextValue>),
+    /// A statement: `select(...)`, `session.query(...)`, `update(...)`.
+    Query(Arc<QueryValue>),
+    /// What executing a statement gave.
+    Executed(Arc<QueryValue>, bool),
+    /// A loaded or created object.
+    Row(Arc<RowValue>),
+    /// A list or iterable of such values.
+    Many(Box<Value>),
+    /// A tuple.
+    Tuple(Vec<Value>),
+    /// A mapped attribute of a class: `Item.stock`.
+    Column(ClassRef, Name),
+}
+
+/// An object of a class of the workspace.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct InstanceValue {
+    /// Its class.
+    pub class: ClassRef,
+    /// The arguments it was constructed with, where they matter (sessions, factories, rows, classes).
+    pub arguments: Vec<(ArgName, Value)>,
+    /// Where it comes from.
+    pub origin: InstanceOrigin,
+}
+
+/// Which argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ArgName {
+    /// By position, from 0.
+    Position(u32),
+    /// By keyword.
+    Keyword(Name),
+}
+
+/// Where an object comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum InstanceOrigin {
+    /// Constructed in this function.
+    Constructed,
+    /// A module-level variable.
+    Global(VariableRef),
+    /// Handed in, by annotation.
+    Param(u32),
+    /// Made by the dependency injection of the framework for each request.
+    Dependency,
+    /// Returned by a cached function, or held by an object that lives as long as the program.
+    Shared(Option<FunctionRef>),
+    /// It cannot be told.
+    Unknown,
+}
+
+/// A session.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SessionValue {
+    /// Where it comes from.
+    pub origin: SessionOrigin,
+    /// `AsyncSession`; `None` where it cannot be told.
+    pub is_async: Option<bool>,
+    /// Tells apart two sessions of the same origin in one function: the ordinal of the event that opened it.
+    pub id: u32,
+    /// `expire_on_commit=False` is known.
+    pub keeps_on_commit: bool,
+}
+
+/// Where a session comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum SessionOrigin {
+    /// A parameter that the caller fills.
+    Param(u32),
+    /// A parameter that a framework dependency fills.
+    Dependency(Symbol),
+    /// An attribute of `self`, as seen in objects of this class.
+    SelfAttribute(ClassRef, Name),
+    /// An attribute of another object: the object and the attribute.
+    ObjectAttribute(Box<Value>, Name),
+    /// Opened here by calling a factory or the class, not (yet) under a `with`.
+    Opened(FactoryValue),
+    /// Opened here as the context of a `with`: leaving closes it.
+    Scoped(FactoryValue),
+    /// The context of `factory.begin()`: leaving commits or rolls back.
+    Begun(FactoryValue),
+    /// Handed out by a context manager of the workspace.
+    Context(FunctionRef),
+    /// Handed out by a context manager class of the workspace.
+    ContextClass(ClassRef),
+    /// Returned by a function of the workspace, which got it from the origin inside.
+    Returned(FunctionRef, Box<SessionOrigin>),
+    /// A module-level variable that holds a session.
+    Global(VariableRef),
+    /// An attribute of a class object that holds a session.
+    ClassAttribute(ClassRef, Name),
+    /// A `scoped_session` or Flask-SQLAlchemy's `db.session`.
+    Registry(Option<VariableRef>),
+    /// `object_session(row)`, and what else cannot be followed.
+    Unknown,
+}
+
+/// What makes sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FactoryValue {
+    /// `async_sessionmaker` or `sessionmaker(class_=AsyncSession)`.
+    pub is_async: Option<bool>,
+    /// `scoped_session`.
+    pub scoped: bool,
+    /// `expire_on_commit=False`.
+    pub keeps_on_commit: bool,
+    /// The variable that holds it, where there is one.
+    pub variable: Option<VariableRef>,
+}
+
+/// The kinds of transaction contexts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TransactionKind {
+    /// `begin()`: leaving commits or rolls back.
+    Begin,
+    /// `begin_nested()`: a savepoint.
+    Savepoint,
+}
+
+/// A generator context manager made by a call.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ContextValue {
+    /// The generator function.
+    pub function: FunctionRef,
+    /// What it yields.
+    pub yields: Value,
+}
+
+/// A statement under construction.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct QueryValue {
+    /// What kind of statement.
+    pub kind: QueryKind,
+    /// The mapped class it selects or changes, where it is one.
+    pub model: Option<ClassRef>,
+    /// Whether its results are entities (not single columns or aggregates).
+    pub entities: bool,
+    /// How many entities and columns each result row has.
+    pub width: u32,
+    /// Whether it locks its rows.
+    pub lock: Lock,
+    /// `populate_existing`.
+    pub populates: bool,
+    /// The columns it filters by.
+    pub filters: SmallVec<[Name; 4]>,
+    /// The session, for `session.query(...)` and executed statements.
+    pub session: Option<Arc<SessionValue>>,
+    /// The ordinal of the event that executed it.
+    pub execution: Option<u32>,
+}
+
+/// The kinds of statements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum QueryKind {
+    Select,
+    Update,
+    Delete,
+    Insert,
+    Text,
+}
+
+/// Whether a load locks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Lock {
+    /// It does not.
+    #[default]
+    No,
+    /// It does.
+    Yes,
+    /// It does if that parameter of the function is true.
+    IfParam(u32),
+    /// It cannot be told.
+    Unknown,
+}
+
+impl Lock {
+    /// What is known after either of two paths.
+    #[must_use]
+    pub fn join(self, other: Self) -> Self {
+        if self == other { self } else { Self::Unknown }
+    }
+}
+
+/// A loaded or created object.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RowValue {
+    /// The ordinal of the event that loaded or created it in the unit; `u32::MAX` outside.
+    pub id: u32,
+    /// Its mapped class, where it is known.
+    pub model: Option<ClassRef>,
+    /// Where it comes from.
+    pub origin: RowOrigin,
+    /// The session that loaded it, where it is known.
+    pub session: Option<Arc<SessionValue>>,
+}
+
+/// Where an object comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum RowOrigin {
+    /// Loaded by a query in this function, or in a callee.
+    Loaded {
+        /// Whether the load locked it.
+        lock: Lock,
+        /// Whether the query can only give this one row (else it came from iterating many).
+        single: bool,
+        /// The function that loaded it, when a callee did.
+        by: Option<FunctionRef>,
+    },
+    /// Constructed in this function or a callee.
+    Created,
+    /// Handed in.
+    Param(u32),
+    /// The object itself, in a method of a mapped class.
+    SelfRow,
+    /// Reached through a relationship of another row.
+    Related,
+    /// Loaded by a framework dependency.
+    Dependency(Symbol),
+    /// It cannot be told.
+    Unknown,
+}
+
+/// What a value was computed from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Sources {
+    /// Columns of rows that went into it.
+    pub fields: SmallVec<[FieldSource; 2]>,
+    /// The event of a call to something outside whose result it is, or a part of it.
+    pub external: Option<u32>,
+    /// Whether something else than constants and fields went into it.
+    pub other: bool,
+}
+
+/// A column of a row that went into a value.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct FieldSource {
+    /// [`RowValue::id`].
+    pub row: u32,
+    /// The attribute.
+    pub column: Name,
+    /// The ordinal of the read.
+    pub read: u32,
+    /// How it went in.
+    pub how: Derivation,
+}
+
+/// How a column went into a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Derivation {
+    /// The value is the column's value, or one of the alternatives.
+    Same,
+    /// The value is the column's text in another form (`.strip()`, `.lower()`): doing it twice changes nothing.
+    Normalised,
+    /// The value was computed from it.
+    Computed,
+}
+
+impl Sources {
+    /// Both, as alternatives or as parts.
+    #[must_use]
+    pub fn with(mut self, other: &Self) -> Self {
+        for field in &other.fields {
+            if !self.fields.contains(field) {
+                self.fields.push(field.clone());
+            }
+        }
+        self.external = self.external.or(other.external);
+        self.other |= other.other;
+        self
+    }
+
+    /// As parts of a computation.
+    #[must_use]
+    pub fn computed(mut self) -> Self {
+        for field in &mut self.fields {
+            field.how = Derivation::Computed;
+        }
+        self
+    }
+
+    /// As a normalised form.
+    #[must_use]
+    pub fn normalised(mut self) -> Self {
+        for field in &mut self.fields {
+            field.how = field.how.max(Derivation::Normalised);
+        }
+        self
+    }
+}
+
+impl Value {
+    /// The session in it: the value itself, or the one that a `with` on it gives.
+    #[must_use]
+    pub fn session(&self) -> Option<&Arc<SessionValue>> {
+        match self {
+            Self::Session(session) | Self::BegunSession(session) => Some(session),
+            _ => None,
+        }
+    }
+
+    /// The row in it.
+    #[must_use]
+    pub fn row(&self) -> Option<&Arc<RowValue>> {
+        match self {
+            Self::Row(row) => Some(row),
+            _ => None,
+        }
+    }
+
+    /// What is known after either of two paths. `None` beside something else is that something: a lookup that may
+    /// fail still gives its row.
+    #[must_use]
+    pub fn join(&self, other: &Self) -> Self {
+        match (self, other) {
+            (a, b) if a == b => a.clone(),
+            (Self::None, known) | (known, Self::None) => known.clone(),
+            (Self::Query(a), Self::Query(b)) if a.kind == b.kind && a.model == b.model => {
+                let mut joined = (**a).clone();
+                joined.lock = a.lock.join(b.lock);
+                joined.entities &= b.entities;
+                joined.filters.retain(|name| b.filters.contains(name));
+                Self::Query(Arc::new(joined))
+            }
+            (Self::Row(a), Self::Row(b)) if a.model == b.model => {
+                let mut joined = (**a).clone();
+                // A row that may have been created here or loaded is treated as loaded, so that a lock is asked for
+                // only where every path that loads lacks it.
+                joined.origin = match (&a.origin, &b.origin) {
+                    (RowOrigin::Created, other) | (other, RowOrigin::Created) => other.clone(),
+                    (
+                        RowOrigin::Loaded { lock: one, single, by },
+                        RowOrigin::Loaded { lock: two, single: both, .. },
+                    ) => RowOrigin::Loaded { lock: one.join(*two), single: *single && *both, by: *by },
+                    _ => RowOrigin::Unknown,
+                };
+                if matches!(a.origin, RowOrigin::Created) {
+                    joined.id = b.id;
+                    joined.session.clone_from(&b.session);
+                }
+                Self::Row(Arc::new(joined))
+            }
+            (Self::Session(a), Self::Session(b)) => Self::Session(Arc::new(SessionValue {
+                origin: SessionOrigin::Unknown,
+                is_async: if a.is_async == b.is_async { a.is_async } else { None },
+                id: a.id,
+                keeps_on_commit: a.keeps_on_commit && b.keeps_on_commit,
+            })),
+            _ => Self::Unknown,
+        }
+    }
+}

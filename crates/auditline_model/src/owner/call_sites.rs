@@ -1,0 +1,164 @@
+//! The places that call a function or construct a class, across the workspace.
+
+use std::sync::Arc;
+
+use auditline_syntax::python::ir::{Expr, Function};
+
+use crate::classes;
+use crate::db::{ClassRef, Db, FunctionRef, SourceFile, function, parsed};
+use crate::eval::value::{ArgName, Value};
+use crate::names::files_mentioning;
+use crate::unit::{EventKind, unit_of};
+
+/// A call in a function's unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallSite {
+    /// The calling function.
+    pub function: FunctionRef,
+    /// The ordinal of the event.
+    pub ordinal: u32,
+    /// The event.
+    pub event: EventKind,
+}
+
+/// The calls of a function that are understood.
+pub fn callers(db: &dyn Db, of: FunctionRef) -> Arc<Vec<CallSite>> {
+    callers_query(db, of, ())
+}
+
+#[salsa::tracked(returns(clone), cycle_result = no_sites)]
+fn callers_query(db: &dyn Db, of: FunctionRef, _key: ()) -> Arc<Vec<CallSite>> {
+    let name = classes::simple(of.path);
+    let mut sites = Vec::new();
+    for file in files_mentioning(db, name).iter() {
+        for caller in functions_calling(db, *file, name) {
+            let unit = unit_of(db, caller);
+            for (ordinal, event) in unit.numbered() {
+                if matches!(&event.kind, EventKind::Call { callee, .. } if *callee == of) {
+                    sites.push(CallSite { function: caller, ordinal, event: event.kind.clone() });
+                }
+            }
+        }
+    }
+    Arc::new(sites)
+}
+
+fn no_sites(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _key: ()) -> Arc<Vec<CallSite>> {
+    Arc::default()
+}
+
+/// The constructions of a class or of its subclasses that are understood.
+pub fn constructions(db: &dyn Db, class: ClassRef) -> Arc<Vec<CallSite>> {
+    constructions_query(db, class, ())
+}
+
+#[salsa::tracked(returns(clone), cycle_result = no_constructions)]
+fn constructions_query(db: &dyn Db, class: ClassRef, _key: ()) -> Arc<Vec<CallSite>> {
+    let name = classes::simple(class.path);
+    let mut sites = Vec::new();
+    for file in files_mentioning(db, name).iter() {
+        for caller in functions_calling(db, *file, name) {
+            let unit = unit_of(db, caller);
+            for (ordinal, event) in unit.numbered() {
+                if matches!(&event.kind, EventKind::Construct { class: made, .. } if *made == class) {
+                    sites.push(CallSite { function: caller, ordinal, event: event.kind.clone() });
+                }
+            }
+        }
+    }
+    Arc::new(sites)
+}
+
+fn no_constructions(_db: &dyn Db, _id: salsa::Id, _class: ClassRef, _key: ()) -> Arc<Vec<CallSite>> {
+    Arc::default()
+}
+
+/// The functions of a file in which something of that name is called.
+fn functions_calling(db: &dyn Db, file: SourceFile, name: &str) -> Vec<FunctionRef> {
+    parsed(db, file)
+        .module
+        .functions
+        .iter()
+        .filter(|function| calls(function, name))
+        .map(|function| FunctionRef { file, path: function.path })
+        .collect()
+}
+
+fn calls(function: &Function, name: &str) -> bool {
+    function.code.exprs.iter().any(|expr| match expr {
+        Expr::Call { func, .. } => match &function.code[*func] {
+            Expr::Name(called) => *called == name,
+            Expr::Attribute { attr, .. } => *attr == name,
+            _ => false,
+        },
+        _ => false,
+    })
+}
+
+/// The value that a call or construction passes for a parameter of the callee.
+#[must_use]
+pub fn argument_of(db: &dyn Db, callee: FunctionRef, event: &EventKind, index: u32) -> Option<Value> {
+    match event {
+        EventKind::Call { arguments, object, .. } => {
+            let body = function(db, callee)?;
+            let bound = body.class.is_some() && !classes::is_static(&body) && !matches!(object, Value::Unknown);
+            if bound && index == 0 {
+                return Some(object.clone());
+            }
+            argument_in(db, callee, arguments, bound, index)
+        }
+        EventKind::Construct { arguments, .. } => argument_in(db, callee, arguments, true, index),
+        _ => None,
+    }
+}
+
+/// The value for a parameter among evaluated arguments; `bound` tells that the first parameter is filled by the object.
+pub(super) fn argument_in(
+    db: &dyn Db,
+    callee: FunctionRef,
+    arguments: &[(ArgName, Value)],
+    bound: bool,
+    index: u32,
+) -> Option<Value> {
+    let body = function(db, callee)?;
+    let param = body.params.get(index as usize)?;
+    let by_keyword = arguments
+        .iter()
+        .find(|(name, _)| matches!(name, ArgName::Keyword(name) if *name == param.name))
+        .map(|(_, value)| value.clone());
+    by_keyword.or_else(|| {
+        let position = index.checked_sub(u32::from(bound))?;
+        arguments.iter().find(|(name, _)| *name == ArgName::Position(position)).map(|(_, value)| value.clone())
+    })
+}
+
+/// The functions that a dependency serves, through their parameters.
+pub fn users_of_dependency(db: &dyn Db, of: FunctionRef) -> Arc<Vec<FunctionRef>> {
+    users_of_dependency_query(db, of, ())
+}
+
+#[salsa::tracked(returns(clone))]
+fn users_of_dependency_query(db: &dyn Db, of: FunctionRef, _key: ()) -> Arc<Vec<FunctionRef>> {
+    let mut users = Vec::new();
+    let mut files: Vec<SourceFile> = files_mentioning(db, classes::simple(of.path)).to_vec();
+    for alias in classes::dependency_aliases(db, of).iter() {
+        for file in files_mentioning(db, alias).iter() {
+            if !files.contains(file) {
+                files.push(*file);
+            }
+        }
+    }
+    for file in files {
+        for function in &parsed(db, file).module.functions {
+            let user = FunctionRef { file, path: function.path };
+            let uses = (0..function.params.len()).any(|index| {
+                matches!(crate::eval::dependency_of_param(db, user, index),
+                    Some(crate::eval::Depended::On(crate::symbols::Symbol::Function(callee))) if callee == of)
+            });
+            if uses {
+                users.push(user);
+            }
+        }
+    }
+    Arc::new(users)
+}

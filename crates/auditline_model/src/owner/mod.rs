@@ -1,0 +1,433 @@
+//! Owners of sessions: who ends a transaction when a statement fails.
+
+mod call_sites;
+mod providers;
+mod sharing;
+
+use auditline_syntax::Name;
+
+use crate::classes;
+use crate::db::{ClassRef, Db, FunctionRef, VariableRef, function};
+use crate::eval::value::{ArgName, InstanceOrigin, SessionOrigin, SessionValue, Value};
+use crate::eval::{attribute, own_class};
+use crate::place::Place;
+use crate::symbols::Symbol;
+use crate::unit::{EventKind, SessionAction, unit_of};
+
+pub use call_sites::{CallSite, argument_of, callers, constructions, users_of_dependency};
+pub use providers::{OnFailure, Provider, provider};
+pub use sharing::{SharedObject, shared_object};
+
+/// Who ends a session's transaction when a statement fails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ownership {
+    /// Somebody rolls back or closes.
+    Managed {
+        /// Whether leaving normally commits.
+        commits: bool,
+    },
+    /// Nobody does, and that is proved.
+    Unmanaged(Lack),
+    /// It cannot be told.
+    Unknown,
+}
+
+/// Why nobody ends a session's transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lack {
+    /// Where the session comes from.
+    pub source: Source,
+    /// Whether concurrent requests share it.
+    pub shared: bool,
+    /// The places that prove it, with what stands there.
+    pub evidence: Vec<(Place, String)>,
+}
+
+/// Where an unmanaged session comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Opened in the function itself.
+    Opened,
+    /// Handed out by that function, which opens it.
+    Accessor(FunctionRef),
+    /// Handed out by that dependency, which does not close it.
+    Dependency(FunctionRef),
+    /// Held by an object's attribute.
+    Attribute(ClassRef, Name),
+    /// Held by a module-level variable.
+    Global(VariableRef),
+    /// Handed in by that caller.
+    Caller(FunctionRef),
+}
+
+impl Ownership {
+    fn join(self, other: Self) -> Self {
+        match (self, other) {
+            (lack @ Self::Unmanaged(_), _) | (_, lack @ Self::Unmanaged(_)) => lack,
+            (Self::Managed { commits: one }, Self::Managed { commits: two }) => Self::Managed { commits: one && two },
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// How deep a chain of callers, attributes and accessors is followed.
+const DEPTH: u32 = 6;
+
+/// Who ends the transaction of a session of that function's unit when a statement fails, besides the function itself.
+#[must_use]
+pub fn owner(db: &dyn Db, of: FunctionRef, session: &SessionValue) -> Ownership {
+    owner_within(db, of, session, DEPTH)
+}
+
+fn owner_within(db: &dyn Db, of: FunctionRef, session: &SessionValue, depth: u32) -> Ownership {
+    let Some(depth) = depth.checked_sub(1) else { return Ownership::Unknown };
+    match &session.origin {
+        SessionOrigin::Scoped(_) | SessionOrigin::Registry(_) => Ownership::Managed { commits: false },
+        SessionOrigin::Begun(_) => Ownership::Managed { commits: true },
+        SessionOrigin::Context(function) => match provider(db, *function) {
+            Some(provider) => by_provider(*function, provider),
+            None => Ownership::Unknown,
+        },
+        SessionOrigin::ContextClass(class) => context_class(db, *class),
+        SessionOrigin::Dependency(Symbol::Function(function)) => dependency(db, *function, depth),
+        SessionOrigin::Dependency(_) | SessionOrigin::Unknown => Ownership::Unknown,
+        SessionOrigin::Opened(_) => opened(db, of, session),
+        SessionOrigin::Returned(accessor, inner) => returned(db, of, session, *accessor, inner, depth),
+        SessionOrigin::Global(variable) => global(db, *variable),
+        SessionOrigin::ClassAttribute(class, name) => Ownership::Unmanaged(Lack {
+            source: Source::Attribute(*class, *name),
+            shared: true,
+            evidence: vec![(
+                Place::Attribute(*class, *name),
+                format!("`{name}` is held by the class, and every request shares it"),
+            )],
+        }),
+        SessionOrigin::SelfAttribute(class, name) => attribute_owner(db, *class, *name, depth),
+        SessionOrigin::ObjectAttribute(object, name) => match &**object {
+            Value::Instance(instance) => match instance.origin {
+                InstanceOrigin::Constructed => {
+                    constructed_attribute(db, of, instance.class, *name, &instance.arguments, depth)
+                }
+                _ => attribute_owner(db, instance.class, *name, depth),
+            },
+            _ => Ownership::Unknown,
+        },
+        SessionOrigin::Param(index) => param_owner(db, of, *index, depth),
+    }
+}
+
+fn by_provider(function: FunctionRef, provider: Provider) -> Ownership {
+    match provider.on_failure {
+        OnFailure::Closes | OnFailure::RollsBack { .. } => Ownership::Managed { commits: provider.commits },
+        OnFailure::Nothing => Ownership::Unmanaged(Lack {
+            source: Source::Dependency(function),
+            shared: false,
+            evidence: vec![(
+                Place::Function(function),
+                format!(
+                    "`{}` hands out the session, and neither rolls back nor closes it when its user fails",
+                    classes::simple(function.path)
+                ),
+            )],
+        }),
+        OnFailure::Unknown => Ownership::Unknown,
+    }
+}
+
+fn dependency(db: &dyn Db, of: FunctionRef, depth: u32) -> Ownership {
+    if let Some(provider) = provider(db, of) {
+        return by_provider(of, provider);
+    }
+    let unit = unit_of(db, of);
+    match &unit.returns {
+        Value::Session(session) => match &session.origin {
+            SessionOrigin::Opened(_) => Ownership::Unmanaged(Lack {
+                source: Source::Dependency(of),
+                shared: false,
+                evidence: vec![(
+                    Place::Function(of),
+                    format!("`{}` returns a session that nobody closes", classes::simple(of.path)),
+                )],
+            }),
+            _ => owner_within(db, of, session, depth),
+        },
+        _ => Ownership::Unknown,
+    }
+}
+
+/// A session that the function opens itself, outside a `with`.
+fn opened(db: &dyn Db, of: FunctionRef, session: &SessionValue) -> Ownership {
+    let unit = unit_of(db, of);
+    let escapes = unit.events.iter().any(|event| match &event.kind {
+        EventKind::Return(value) | EventKind::Yield(value) => holds(value, session),
+        EventKind::Store { value, .. } => holds(value, session),
+        EventKind::Construct { arguments, .. } => arguments.iter().any(|(_, value)| holds(value, session)),
+        _ => false,
+    });
+    if escapes {
+        return Ownership::Unknown;
+    }
+    let under_with = unit.frames.iter().any(|frame| {
+        matches!(&frame.kind, crate::unit::FrameKind::WithSession(held) if crate::unit::same_session(held, session))
+    });
+    if under_with {
+        return Ownership::Managed { commits: false };
+    }
+    let open = unit.numbered().find(
+        |(_, event)| matches!(&event.kind, EventKind::Open(opened) if crate::unit::same_session(opened, session)),
+    );
+    let mut evidence = Vec::new();
+    if let Some((_, event)) = open {
+        let closes = unit.events.iter().any(|event| {
+            matches!(&event.kind, EventKind::Session { session: other, action: SessionAction::Close, .. }
+                if crate::unit::same_session(other, session))
+        });
+        let what = if closes {
+            "the session is opened here, and closed only when nothing fails"
+        } else {
+            "the session is opened here, and nothing closes it"
+        };
+        evidence.push((Place::InFunction(of, event.range), what.to_owned()));
+    }
+    Ownership::Unmanaged(Lack { source: Source::Opened, shared: false, evidence })
+}
+
+fn holds(value: &Value, session: &SessionValue) -> bool {
+    match value {
+        Value::Session(held) => crate::unit::same_session(held, session),
+        Value::Instance(instance) => instance.arguments.iter().any(|(_, value)| holds(value, session)),
+        Value::Tuple(values) => values.iter().any(|value| holds(value, session)),
+        Value::Many(inner) => holds(inner, session),
+        _ => false,
+    }
+}
+
+fn returned(
+    db: &dyn Db,
+    of: FunctionRef,
+    session: &SessionValue,
+    accessor: FunctionRef,
+    inner: &SessionOrigin,
+    depth: u32,
+) -> Ownership {
+    let name = classes::simple(accessor.path);
+    if classes::is_cached(db, accessor) {
+        return Ownership::Unmanaged(Lack {
+            source: Source::Accessor(accessor),
+            shared: true,
+            evidence: vec![(
+                Place::Function(accessor),
+                format!("`{name}` is cached, so that every caller gets the same session"),
+            )],
+        });
+    }
+    match inner {
+        SessionOrigin::Opened(_) => match opened(db, of, session) {
+            Ownership::Unmanaged(lack) => {
+                let mut evidence = vec![(
+                    Place::Function(accessor),
+                    format!("`{name}` opens the session and leaves it to its caller"),
+                )];
+                evidence.extend(lack.evidence);
+                Ownership::Unmanaged(Lack { source: Source::Accessor(accessor), shared: false, evidence })
+            }
+            other => other,
+        },
+        SessionOrigin::Global(variable) => global(db, *variable),
+        SessionOrigin::ClassAttribute(..) | SessionOrigin::SelfAttribute(..) => {
+            let session = SessionValue { origin: inner.clone(), ..session.clone() };
+            owner_within(db, accessor, &session, depth)
+        }
+        _ => Ownership::Unknown,
+    }
+}
+
+fn global(db: &dyn Db, variable: VariableRef) -> Ownership {
+    // A script's own session is no shared one.
+    if crate::entry::is_script(db, variable.file) {
+        return Ownership::Unknown;
+    }
+    Ownership::Unmanaged(Lack {
+        source: Source::Global(variable),
+        shared: true,
+        evidence: vec![(
+            Place::Variable(variable),
+            format!("`{}` is one session for the whole process", variable.name),
+        )],
+    })
+}
+
+fn context_class(db: &dyn Db, class: ClassRef) -> Ownership {
+    let exit = ["__exit__", "__aexit__"].into_iter().find_map(|name| classes::method(db, class, Name::new(name)));
+    let Some(exit) = exit else { return Ownership::Unknown };
+    let effect = crate::unit::effect(db, exit, Some(class));
+    let does = |wanted: SessionAction| {
+        effect
+            .operations
+            .iter()
+            .any(|operation| matches!(&operation.kind, EventKind::Session { action, .. } if *action == wanted))
+    };
+    if does(SessionAction::Rollback) || does(SessionAction::Close) {
+        Ownership::Managed { commits: does(SessionAction::Commit) }
+    } else {
+        Ownership::Unknown
+    }
+}
+
+/// The owner of a session that objects of a class hold.
+fn attribute_owner(db: &dyn Db, class: ClassRef, name: Name, depth: u32) -> Ownership {
+    let Some(depth) = depth.checked_sub(1) else { return Ownership::Unknown };
+    let Value::Session(session) = attribute(db, class, name) else { return Ownership::Unknown };
+    match &session.origin {
+        SessionOrigin::Opened(_) | SessionOrigin::Returned(_, _) => {
+            let bare = match &session.origin {
+                SessionOrigin::Returned(accessor, inner) => {
+                    !classes::is_cached(db, *accessor) && matches!(**inner, SessionOrigin::Opened(_))
+                }
+                _ => true,
+            };
+            if !bare {
+                let method = crate::eval::attribute_method(db, class, name);
+                return method.map_or(Ownership::Unknown, |method| owner_within(db, method, &session, depth));
+            }
+            if let Some(shared) = shared_object(db, class) {
+                let mut evidence = vec![(
+                    Place::Class(class),
+                    format!("objects of `{}` keep one session in `{name}`", classes::simple(class.path)),
+                )];
+                evidence.push((shared.place, shared.message));
+                return Ownership::Unmanaged(Lack { source: Source::Attribute(class, name), shared: true, evidence });
+            }
+            if closes_attribute(db, class, name) {
+                return Ownership::Unknown;
+            }
+            Ownership::Unmanaged(Lack {
+                source: Source::Attribute(class, name),
+                shared: false,
+                evidence: vec![(
+                    Place::Class(class),
+                    format!(
+                        "objects of `{}` open a session into `{name}`, and no method closes it or rolls it back",
+                        classes::simple(class.path)
+                    ),
+                )],
+            })
+        }
+        SessionOrigin::Param(index) => {
+            let Some(method) = crate::eval::attribute_method(db, class, name) else { return Ownership::Unknown };
+            if function(db, method).is_none_or(|body| body.name != "__init__") {
+                return Ownership::Unknown;
+            }
+            let mut result: Option<Ownership> = None;
+            for site in constructions(db, class).iter() {
+                let one = match argument_of(db, method, &site.event, *index) {
+                    Some(Value::Session(session)) => {
+                        if is_guarded(db, site, &session) {
+                            Ownership::Managed { commits: false }
+                        } else {
+                            owner_within(db, site.function, &session, depth)
+                        }
+                    }
+                    _ => Ownership::Unknown,
+                };
+                result = Some(match result {
+                    Some(before) => before.join(one),
+                    None => one,
+                });
+            }
+            result.unwrap_or(Ownership::Unknown)
+        }
+        SessionOrigin::SelfAttribute(..) | SessionOrigin::ObjectAttribute(..) => Ownership::Unknown,
+        _ => {
+            let method = crate::eval::attribute_method(db, class, name);
+            method.map_or(Ownership::Unknown, |method| owner_within(db, method, &session, depth))
+        }
+    }
+}
+
+fn closes_attribute(db: &dyn Db, class: ClassRef, name: Name) -> bool {
+    classes::all_methods(db, class).into_iter().any(|method| {
+        crate::unit::unit(db, method, Some(class)).events.iter().any(|event| match &event.kind {
+            EventKind::Session { session, action, .. } => {
+                matches!(action, SessionAction::Close | SessionAction::Rollback)
+                    && matches!(&session.origin, SessionOrigin::SelfAttribute(_, held) if *held == name)
+            }
+            _ => false,
+        })
+    })
+}
+
+fn constructed_attribute(
+    db: &dyn Db,
+    of: FunctionRef,
+    class: ClassRef,
+    name: Name,
+    arguments: &[(ArgName, Value)],
+    depth: u32,
+) -> Ownership {
+    let Value::Session(session) = attribute(db, class, name) else { return Ownership::Unknown };
+    match &session.origin {
+        SessionOrigin::Param(index) => {
+            let Some(method) = crate::eval::attribute_method(db, class, name) else { return Ownership::Unknown };
+            match call_sites::argument_in(db, method, arguments, true, *index) {
+                Some(Value::Session(session)) => owner_within(db, of, &session, depth),
+                _ => Ownership::Unknown,
+            }
+        }
+        _ => attribute_owner(db, class, name, depth),
+    }
+}
+
+/// The owner of a session parameter: its callers' owners, joined.
+fn param_owner(db: &dyn Db, of: FunctionRef, index: u32, depth: u32) -> Ownership {
+    let Some(depth) = depth.checked_sub(1) else { return Ownership::Unknown };
+    let mut result: Option<Ownership> = None;
+    for site in callers(db, of).iter() {
+        if crate::entry::is_test(db, site.function.file) {
+            continue;
+        }
+        let one = match argument_of(db, of, &site.event, index) {
+            Some(Value::Session(session)) => {
+                if is_guarded(db, site, &session) {
+                    Ownership::Managed { commits: false }
+                } else if crate::entry::is_script(db, site.function.file) {
+                    Ownership::Unknown
+                } else {
+                    match owner_within(db, site.function, &session, depth) {
+                        Ownership::Unmanaged(mut lack) => {
+                            lack.evidence.insert(
+                                0,
+                                (
+                                    Place::Event(site.function, site.ordinal),
+                                    format!(
+                                        "`{}` hands in a session that nobody rolls back",
+                                        classes::simple(site.function.path)
+                                    ),
+                                ),
+                            );
+                            lack.source = Source::Caller(site.function);
+                            Ownership::Unmanaged(lack)
+                        }
+                        other => other,
+                    }
+                }
+            }
+            _ => Ownership::Unknown,
+        };
+        result = Some(match result {
+            Some(before) => before.join(one),
+            None => one,
+        });
+    }
+    result.unwrap_or(Ownership::Unknown)
+}
+
+fn is_guarded(db: &dyn Db, site: &CallSite, session: &SessionValue) -> bool {
+    unit_of(db, site.function).guard(site.ordinal, session).is_some()
+}
+
+/// The class of `self` in a function, for those who only have the function.
+#[must_use]
+pub fn class_of(db: &dyn Db, of: FunctionRef) -> Option<ClassRef> {
+    own_class(db, of)
+}

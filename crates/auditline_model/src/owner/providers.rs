@@ -1,0 +1,110 @@
+//! Providers: generator dependencies and context managers that hand out a session.
+
+use crate::db::{Db, FunctionRef, function};
+use crate::eval::value::{SessionOrigin, SessionValue, Value};
+use crate::unit::{Breadth, EventKind, FrameKind, Guard, SessionAction, same_session, unit_of};
+
+/// What a generator that yields a session does with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Provider {
+    /// What happens when its user fails.
+    pub on_failure: OnFailure,
+    /// Whether it commits when its user succeeds.
+    pub commits: bool,
+    /// The ordinal of the `yield`.
+    pub yields_at: u32,
+}
+
+/// What a provider does when its user fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnFailure {
+    /// It closes the session, which rolls back.
+    Closes,
+    /// It only rolls back; whether also when the user is cancelled.
+    RollsBack {
+        /// Whether cancellation and other exceptions that are no `Exception` are covered.
+        everything: bool,
+    },
+    /// It does nothing.
+    Nothing,
+    /// It cannot be told.
+    Unknown,
+}
+
+/// What a generator function does with the session that it yields; `None` for a function that yields none.
+pub fn provider(db: &dyn Db, of: FunctionRef) -> Option<Provider> {
+    provider_query(db, of, ())
+}
+
+#[salsa::tracked(returns(copy), cycle_result = no_provider)]
+fn provider_query(db: &dyn Db, of: FunctionRef, _key: ()) -> Option<Provider> {
+    let body = function(db, of)?;
+    if !body.is_generator {
+        return None;
+    }
+    let unit = unit_of(db, of);
+    let mut result: Option<Provider> = None;
+    for (ordinal, event) in unit.numbered() {
+        let EventKind::Yield(Value::Session(session)) = &event.kind else { continue };
+        let commits =
+            unit.numbered().any(|(later, event)| {
+                later > ordinal
+                    && matches!(&event.kind, EventKind::Session { session: other, action: SessionAction::Commit, .. }
+                    if same_session(other, session))
+            }) || unit.ancestors(event.frame).any(|(_, frame)| matches!(frame.kind, FrameKind::WithTransaction(..)));
+        let on_failure = match unit.guard(ordinal, session) {
+            Some(Guard::With | Guard::Finally) => OnFailure::Closes,
+            Some(Guard::Handler(breadth)) => {
+                let closes_after = closes_in_outer_finally(&unit, event.frame, session);
+                if closes_after {
+                    OnFailure::Closes
+                } else {
+                    OnFailure::RollsBack { everything: breadth == Breadth::Everything }
+                }
+            }
+            None => by_origin(db, of, session),
+        };
+        let one = Provider { on_failure, commits, yields_at: ordinal };
+        // Of several `yield`s the weakest decides; `Unknown` silences all.
+        result = Some(match result {
+            None => one,
+            Some(before) if before.on_failure == OnFailure::Unknown => before,
+            Some(before) if one.on_failure == OnFailure::Nothing || one.on_failure == OnFailure::Unknown => {
+                Provider { commits: before.commits && one.commits, ..one }
+            }
+            Some(before) => Provider { commits: before.commits && one.commits, ..before },
+        });
+    }
+    result
+}
+
+fn no_provider(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _key: ()) -> Option<Provider> {
+    None
+}
+
+fn closes_in_outer_finally(unit: &crate::unit::Unit, frame: crate::unit::FrameId, session: &SessionValue) -> bool {
+    unit.ancestors(frame).any(|(_, frame)| match &frame.kind {
+        FrameKind::Try(id) => unit
+            .tries
+            .get(id.0 as usize)
+            .and_then(|info| info.finally)
+            .is_some_and(|finally| unit.ends_in(finally, session)),
+        FrameKind::WithSession(held) => same_session(held, session),
+        _ => false,
+    })
+}
+
+fn by_origin(db: &dyn Db, of: FunctionRef, session: &SessionValue) -> OnFailure {
+    match &session.origin {
+        SessionOrigin::Opened(_) => OnFailure::Nothing,
+        SessionOrigin::Returned(_, inner) if matches!(**inner, SessionOrigin::Opened(_)) => OnFailure::Nothing,
+        SessionOrigin::Scoped(_) | SessionOrigin::Begun(_) | SessionOrigin::Registry(_) => OnFailure::Closes,
+        SessionOrigin::Context(inner) if *inner != of => {
+            provider(db, *inner).map_or(OnFailure::Unknown, |provider| provider.on_failure)
+        }
+        SessionOrigin::Dependency(crate::symbols::Symbol::Function(inner)) if *inner != of => {
+            provider(db, *inner).map_or(OnFailure::Unknown, |provider| provider.on_failure)
+        }
+        _ => OnFailure::Unknown,
+    }
+}

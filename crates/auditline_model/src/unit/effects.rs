@@ -1,0 +1,124 @@
+//! Effects: what a function does to what it is handed, with no positions in it, so that callers are evaluated again
+//! only when the effect changes.
+
+use crate::eval::value::{RowOrigin, SessionOrigin, Value};
+
+use super::{EventKind, FrameKind, Subject, Test, Unit};
+
+/// What a call of a function means to its caller.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Effect {
+    /// What it returns, in terms of its parameters.
+    pub returns: Value,
+    /// What it yields, for a generator.
+    pub yields: Value,
+    /// What it does to what its caller can see, in program order, without repetitions.
+    pub operations: Vec<Operation>,
+}
+
+/// One thing that a function does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    /// What, in terms of its parameters.
+    pub kind: EventKind,
+    /// Under which flag.
+    pub when: When,
+}
+
+/// When an operation happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// On every normal path.
+    Always,
+    /// If that parameter has that truth.
+    IfParam(u32, bool),
+    /// On some paths.
+    Maybe,
+}
+
+/// What an operation is done to, seen from the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// Something that the caller handed in or can reach.
+    Visible,
+    /// Something of the function's own.
+    Own,
+}
+
+/// Whether a caller can see a session of that origin.
+#[must_use]
+pub fn session_target(origin: &SessionOrigin) -> Target {
+    match origin {
+        SessionOrigin::Param(_)
+        | SessionOrigin::SelfAttribute(..)
+        | SessionOrigin::ObjectAttribute(..)
+        | SessionOrigin::Global(_)
+        | SessionOrigin::ClassAttribute(..)
+        | SessionOrigin::Registry(_) => Target::Visible,
+        SessionOrigin::Dependency(_)
+        | SessionOrigin::Opened(_)
+        | SessionOrigin::Scoped(_)
+        | SessionOrigin::Begun(_)
+        | SessionOrigin::Context(_)
+        | SessionOrigin::ContextClass(_)
+        | SessionOrigin::Returned(..)
+        | SessionOrigin::Unknown => Target::Own,
+    }
+}
+
+/// The most operations an effect lists: enough for any function a person wrote, and a bound for generated ones.
+const OPERATIONS: usize = 64;
+
+/// The effect of a function, from its unit of work.
+#[must_use]
+pub(super) fn effect_of(unit: &Unit) -> Effect {
+    let mut operations: Vec<Operation> = Vec::new();
+    for event in &unit.events {
+        let visible = match &event.kind {
+            EventKind::Session { session, .. }
+            | EventKind::Add { session, .. }
+            | EventKind::Delete { session, .. }
+            | EventKind::Refresh { session, .. } => session_target(&session.origin) == Target::Visible,
+            EventKind::Write { row, .. } => matches!(row.origin, RowOrigin::Param(_) | RowOrigin::SelfRow),
+            EventKind::External { .. } | EventKind::ExternalLock => true,
+            _ => false,
+        };
+        if !visible {
+            continue;
+        }
+        let operation = Operation { kind: event.kind.clone(), when: when(unit, event) };
+        if !operations.contains(&operation) && operations.len() < OPERATIONS {
+            operations.push(operation);
+        }
+    }
+    Effect { returns: unit.returns.clone(), yields: unit.yields.clone(), operations }
+}
+
+fn when(unit: &Unit, event: &super::Event) -> When {
+    let mut result = match &event.kind {
+        EventKind::Session { maybe: true, .. } => When::Maybe,
+        _ => When::Always,
+    };
+    for (_, frame) in unit.ancestors(event.frame) {
+        match &frame.kind {
+            FrameKind::Branch { conditions, rest, .. } => {
+                let flag = match conditions.as_slice() {
+                    [condition] => match (&condition.subject, &condition.test) {
+                        (Subject::Param(index), Test::Present) => Some((*index, condition.holds)),
+                        _ => None,
+                    },
+                    _ => None,
+                };
+                result = match (result, flag) {
+                    (When::Always, Some((index, holds))) => When::IfParam(index, holds),
+                    // The rest of a block behind a guard that left is the normal path.
+                    (known, None) if *rest => known,
+                    _ => When::Maybe,
+                };
+            }
+            FrameKind::Handler(..) => return When::Maybe,
+            _ => {}
+        }
+    }
+    result
+}

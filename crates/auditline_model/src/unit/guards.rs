@@ -1,0 +1,86 @@
+//! What happens to a session when an event fails.
+
+use crate::eval::value::{SessionOrigin, SessionValue, TransactionKind};
+
+use super::{Breadth, EventKind, FrameId, FrameKind, SessionAction, Unit};
+
+/// What ends the transaction in this function when an event fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    /// A `with` on the session or its transaction.
+    With,
+    /// A `finally` that rolls back or closes.
+    Finally,
+    /// A handler that rolls back or closes: what it catches.
+    Handler(Breadth),
+}
+
+/// Whether two values are one session in one unit.
+#[must_use]
+pub fn same_session(one: &SessionValue, two: &SessionValue) -> bool {
+    match (&one.origin, &two.origin) {
+        (SessionOrigin::Opened(_) | SessionOrigin::Scoped(_), SessionOrigin::Opened(_) | SessionOrigin::Scoped(_)) => {
+            one.id == two.id
+        }
+        (SessionOrigin::Registry(_), SessionOrigin::Registry(_)) => true,
+        (a, b) => a == b && one.id == two.id,
+    }
+}
+
+impl Unit {
+    /// What rolls back or closes the session in this function when the event fails; the nearest one, with handlers that
+    /// do not catch every database error left out.
+    #[must_use]
+    pub fn guard(&self, ordinal: u32, session: &SessionValue) -> Option<Guard> {
+        let event = self.events.get(ordinal as usize)?;
+        self.guard_of_frame(event.frame, session)
+    }
+
+    /// As [`Unit::guard`], for a failure anywhere in a frame.
+    #[must_use]
+    pub fn guard_of_frame(&self, frame: FrameId, session: &SessionValue) -> Option<Guard> {
+        self.ancestors(frame).find_map(|(_, frame)| match &frame.kind {
+            FrameKind::WithSession(held) | FrameKind::WithTransaction(held, TransactionKind::Begin)
+                if same_session(held, session) =>
+            {
+                Some(Guard::With)
+            }
+            FrameKind::Try(id) => {
+                let info = self.tries.get(id.0 as usize)?;
+                let handler = info
+                    .handlers
+                    .iter()
+                    .find(|handler| handler.breadth >= Breadth::AllDatabase)
+                    .filter(|handler| self.ends_in(handler.frame, session))
+                    .map(|handler| Guard::Handler(handler.breadth));
+                handler
+                    .or_else(|| info.finally.filter(|finally| self.ends_in(*finally, session)).map(|_| Guard::Finally))
+            }
+            FrameKind::Handler(id, _) | FrameKind::Else(id) => {
+                let info = self.tries.get(id.0 as usize)?;
+                info.finally.filter(|finally| self.ends_in(*finally, session)).map(|_| Guard::Finally)
+            }
+            _ => None,
+        })
+    }
+
+    /// Whether a frame rolls the session back or closes it.
+    #[must_use]
+    pub fn ends_in(&self, frame: FrameId, session: &SessionValue) -> bool {
+        self.events_in(frame).any(|(_, event)| match &event.kind {
+            EventKind::Session { session: other, action, .. } => {
+                matches!(action, SessionAction::Rollback | SessionAction::Close) && same_session(other, session)
+            }
+            _ => false,
+        })
+    }
+
+    /// Whether the event runs in a handler or `finally`.
+    #[must_use]
+    pub fn in_handler(&self, ordinal: u32) -> bool {
+        self.events.get(ordinal as usize).is_some_and(|event| {
+            self.ancestors(event.frame)
+                .any(|(_, frame)| matches!(frame.kind, FrameKind::Handler(..) | FrameKind::Finally(_)))
+        })
+    }
+}

@@ -1,0 +1,433 @@
+//! Units of work: what a function does with sessions and rows, as events in program order.
+//!
+//! Events are numbered in program order; each stands in a [`Frame`], and the frames form a tree: branches with their
+//! conditions, loops, `try` with its handlers, `with`. Rules read this and nothing else.
+
+mod effects;
+mod guards;
+mod queries;
+
+use std::sync::Arc;
+
+use auditline_syntax::{Name, TextRange};
+
+use crate::db::{ClassRef, FunctionRef};
+use crate::eval::value::{ArgName, Lock, QueryValue, RowValue, SessionValue, Sources, TransactionKind, Value};
+
+pub use effects::{Effect, Operation, Target, When, session_target};
+pub use guards::{Guard, same_session};
+pub use queries::{effect, event_range, unit, unit_of};
+
+/// What one function does with sessions and rows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Unit {
+    /// The events, in program order.
+    pub events: Vec<Event>,
+    /// The tree of structure; the first is the function.
+    pub frames: Vec<Frame>,
+    /// The `try` statements.
+    pub tries: Vec<TryInfo>,
+    /// What it returns, joined over all `return`s.
+    pub returns: Value,
+    /// What it yields, joined, for a generator.
+    pub yields: Value,
+    /// What it assigns to attributes of `self`.
+    pub self_attributes: Vec<(Name, Value)>,
+    /// What it assigns to module-level variables by `global`.
+    pub globals: Vec<(Name, Value)>,
+}
+
+/// Something that happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// What.
+    pub kind: EventKind,
+    /// The expression or statement, relative to the function.
+    pub range: TextRange,
+    /// The statement it stands in, relative to the function.
+    pub statement: TextRange,
+    /// Where it stands in the structure.
+    pub frame: FrameId,
+}
+
+/// A node of [`Unit::frames`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FrameId(pub u32);
+
+/// Structure around events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// The frame around it; the function's own frame has none.
+    pub parent: Option<FrameId>,
+    /// What it is.
+    pub kind: FrameKind,
+    /// The ordinal of the first event in it.
+    pub first: u32,
+    /// One past the ordinal of the last event in it.
+    pub end: u32,
+}
+
+/// The kinds of structure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FrameKind {
+    /// The function.
+    Function,
+    /// A block that runs under conditions: an arm of an `if` or `match`, or the rest of a block behind an `if` that
+    /// leaves it.
+    Branch {
+        /// Tells the arms of one `if` apart from those of another; [`Self::Branch`]es with the same number exclude
+        /// one another.
+        split: u32,
+        /// What holds inside.
+        conditions: Vec<Condition>,
+        /// Whether control always leaves the enclosing block at its end (`return`, `raise`, `continue`, `break`).
+        exits: bool,
+        /// Whether it is the rest of a block behind an `if` that leaves it (then it excludes only that `if`'s body).
+        rest: bool,
+    },
+    /// A loop.
+    Loop {
+        /// `while True`, `for … in` an endless source.
+        endless: bool,
+    },
+    /// The guarded block of a `try`.
+    Try(TryId),
+    /// A handler of a `try`: the index of the handler.
+    Handler(TryId, u32),
+    /// The `else` of a `try`.
+    Else(TryId),
+    /// The `finally` of a `try`.
+    Finally(TryId),
+    /// A `with` on a session of this unit: leaving closes it.
+    WithSession(Arc<SessionValue>),
+    /// A `with` on a transaction: leaving commits or rolls back.
+    WithTransaction(Arc<SessionValue>, TransactionKind),
+    /// A `with` on something that locks between processes or threads.
+    WithLock,
+    /// A `with` that swallows exceptions (`contextlib.suppress`).
+    WithSuppress,
+    /// Another `with`.
+    With,
+}
+
+/// An index into [`Unit::tries`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TryId(pub u32);
+
+/// A `try` statement.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TryInfo {
+    /// Its handlers.
+    pub handlers: Vec<HandlerInfo>,
+    /// The frame of its `finally`.
+    pub finally: Option<FrameId>,
+}
+
+/// A handler of a `try`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandlerInfo {
+    /// Bare, `Exception` or `BaseException` (alone or among others), or SQLAlchemy's base error.
+    pub breadth: Breadth,
+    /// The last parts of the names of the exceptions it catches.
+    pub catches: Vec<Name>,
+    /// The frame of its body.
+    pub frame: FrameId,
+    /// Whether every path through it leaves by `raise`.
+    pub raises: bool,
+    /// Whether every path through it leaves the enclosing block (`raise`, `return`, `continue`, `break`).
+    pub exits: bool,
+    /// The clause, relative to the function.
+    pub range: TextRange,
+}
+
+/// What a handler catches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Breadth {
+    /// Some exceptions that are no database errors.
+    Narrow,
+    /// Some database errors: `IntegrityError`.
+    Database,
+    /// Every database error: `SQLAlchemyError`.
+    AllDatabase,
+    /// `Exception`.
+    Exception,
+    /// Everything, cancellation included: bare, `BaseException`.
+    Everything,
+}
+
+/// A fact about a row that a condition tests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// What it tests.
+    pub subject: Subject,
+    /// How.
+    pub test: Test,
+    /// Whether the test held where this condition stands.
+    pub holds: bool,
+    /// The ordinal of the read, or of the last event before the test.
+    pub at: u32,
+}
+
+/// What a condition tests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// A column of a row.
+    Field {
+        /// [`RowValue::id`].
+        row: u32,
+        /// The attribute.
+        column: Name,
+    },
+    /// Whether a lookup found a row.
+    Row {
+        /// [`RowValue::id`].
+        row: u32,
+    },
+    /// A parameter.
+    Param(u32),
+}
+
+/// How a condition tests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Test {
+    /// Truth: `if x`, `if not x`, `is None`, `is not None`. Holds means: there is something.
+    Present,
+    /// Comparison with a constant, an enum member or a container of them.
+    EqualsConstant,
+    /// Comparison with another value for equality.
+    EqualsOther,
+    /// `<`, `>` and their like.
+    Order,
+}
+
+/// The kinds of events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventKind {
+    /// A session is opened by a factory.
+    Open(Arc<SessionValue>),
+    /// Rows are loaded, or a statement without entities is executed (`model` is `None` or `entities` false).
+    Load {
+        /// The statement.
+        query: Arc<QueryValue>,
+        /// The row, when it is one.
+        row: Option<u32>,
+        /// Whether many rows may come back.
+        many: bool,
+        /// The function that does it, when a callee does.
+        by: Option<FunctionRef>,
+        /// How it is executed, for the fix that locks it.
+        form: LoadForm,
+        /// The parameter of `by` that makes it lock, where there is one.
+        flag: Option<Name>,
+    },
+    /// An UPDATE, DELETE or INSERT statement, or text, is executed.
+    Execute(Arc<QueryValue>),
+    /// A column of a row is read.
+    Read {
+        /// The row.
+        row: Arc<RowValue>,
+        /// The attribute.
+        column: Name,
+    },
+    /// A column of a row is written.
+    Write {
+        /// The row.
+        row: Arc<RowValue>,
+        /// The attribute.
+        column: Name,
+        /// What the new value is made from.
+        from: Sources,
+        /// Whether the new value is an expression that the database evaluates.
+        in_sql: bool,
+        /// Whether the column is changed in place: `row.data["x"] = …`, `row.tags.append(…)`.
+        in_place: bool,
+        /// Whether the new value is `None`, a boolean, a literal or an enum member.
+        constant: bool,
+        /// The function that does it, when a callee does.
+        by: Option<FunctionRef>,
+    },
+    /// An object of a mapped class is constructed.
+    Create(Arc<RowValue>),
+    /// An object is added to a session, or merged.
+    Add {
+        /// The session.
+        session: Arc<SessionValue>,
+        /// The object, where it is one.
+        row: Option<Arc<RowValue>>,
+        /// The function that does it, when a callee does.
+        by: Option<FunctionRef>,
+    },
+    /// An object is deleted.
+    Delete {
+        /// The session.
+        session: Arc<SessionValue>,
+        /// The object, where it is one.
+        row: Option<Arc<RowValue>>,
+    },
+    /// A row is loaded again.
+    Refresh {
+        /// The session.
+        session: Arc<SessionValue>,
+        /// The row.
+        row: Option<Arc<RowValue>>,
+        /// Whether with a lock.
+        lock: Lock,
+    },
+    /// `flush`, `commit`, `rollback`, `close` and their like.
+    Session {
+        /// The session.
+        session: Arc<SessionValue>,
+        /// What is done.
+        action: SessionAction,
+        /// The function that does it, when a callee does.
+        by: Option<FunctionRef>,
+        /// Whether it happens only on some paths or flag values of the callee.
+        maybe: bool,
+    },
+    /// A lock outside the row is taken: advisory, distributed.
+    ExternalLock,
+    /// Something outside the workspace is called that reaches another system.
+    External {
+        /// The dotted path of what is called: `stripe.Customer.create`.
+        path: Name,
+        /// The function that does it, when a callee does.
+        by: Option<FunctionRef>,
+        /// Whether it makes something there: `create`, `post`, `send`, `charge`.
+        creates: bool,
+    },
+    /// A function of the workspace is called.
+    Call {
+        /// The function.
+        callee: FunctionRef,
+        /// The class of the receiver, for a method.
+        receiver: Option<ClassRef>,
+        /// The arguments, with the receiver first for a method.
+        arguments: Vec<(ArgName, Value)>,
+        /// The receiver.
+        object: Value,
+    },
+    /// An object of a class of the workspace is constructed.
+    Construct {
+        /// The class.
+        class: ClassRef,
+        /// The arguments.
+        arguments: Vec<(ArgName, Value)>,
+    },
+    /// An attribute of something that is no row is set: `app.state.db = …`, `Holder.session = …`.
+    Store {
+        /// The object.
+        object: Value,
+        /// The attribute.
+        attribute: Name,
+        /// The value.
+        value: Value,
+    },
+    /// `await`, `async for`, `async with`.
+    Await,
+    /// `raise`.
+    Raise,
+    /// `return`.
+    Return(Value),
+    /// `yield`.
+    Yield(Value),
+}
+
+/// How a load is written: where a fix puts the lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoadForm {
+    /// `query.first()`, `session.scalars(select).one()`, …: the range of the statement expression that the lock is
+    /// appended to, relative to the function.
+    Chain(TextRange),
+    /// `session.get(Model, key)`: the range of the call.
+    Get(TextRange),
+    /// It is not written in this function: a helper, a dependency, a relationship.
+    Elsewhere,
+}
+
+/// What is done with a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum SessionAction {
+    Flush,
+    Commit,
+    Rollback,
+    Close,
+    Expire,
+    Savepoint,
+    Begin,
+}
+
+impl Unit {
+    /// The frames around a frame, itself first, the function last.
+    pub fn ancestors(&self, frame: FrameId) -> impl Iterator<Item = (FrameId, &Frame)> {
+        let mut next = Some(frame);
+        std::iter::from_fn(move || {
+            let id = next?;
+            let frame = self.frames.get(id.0 as usize)?;
+            next = frame.parent;
+            Some((id, frame))
+        })
+    }
+
+    /// The events in a frame and the frames inside it, with their ordinals.
+    pub fn events_in(&self, frame: FrameId) -> impl Iterator<Item = (u32, &Event)> {
+        let (first, end) = self.frames.get(frame.0 as usize).map_or((0, 0), |frame| (frame.first, frame.end));
+        (first..end).filter_map(|ordinal| Some((ordinal, self.events.get(ordinal as usize)?)))
+    }
+
+    /// The events with their ordinals.
+    pub fn numbered(&self) -> impl Iterator<Item = (u32, &Event)> {
+        (0u32..).zip(self.events.iter())
+    }
+
+    /// Whether the event can run after the other in one run of the function: it stands behind it, or both stand in one
+    /// loop; and no two arms of one `if` hold them, and no exit stands between.
+    #[must_use]
+    pub fn can_follow(&self, earlier: u32, later: u32) -> bool {
+        let (Some(one), Some(two)) = (self.events.get(earlier as usize), self.events.get(later as usize)) else {
+            return false;
+        };
+        if later < earlier {
+            return self.ancestors(one.frame).any(|(id, frame)| {
+                matches!(frame.kind, FrameKind::Loop { .. }) && self.ancestors(two.frame).any(|(other, _)| other == id)
+            });
+        }
+        for (id, frame) in self.ancestors(one.frame) {
+            if self.ancestors(two.frame).any(|(other, _)| other == id) {
+                break;
+            }
+            match &frame.kind {
+                FrameKind::Branch { split, exits, .. } => {
+                    if *exits {
+                        return false;
+                    }
+                    let exclusive = self.ancestors(two.frame).any(|(other, other_frame)| {
+                        other != id
+                            && matches!(&other_frame.kind, FrameKind::Branch { split: other, rest: false, .. } if other == split)
+                    });
+                    if exclusive {
+                        return false;
+                    }
+                }
+                FrameKind::Handler(of, index) => {
+                    let exits = self
+                        .tries
+                        .get(of.0 as usize)
+                        .and_then(|info| info.handlers.get(*index as usize))
+                        .is_some_and(|handler| handler.exits);
+                    if exits {
+                        return false;
+                    }
+                }
+                _ => {}
+            }
+        }
+        true
+    }
+
+    /// Whether a loop stands around the frame.
+    #[must_use]
+    pub fn in_loop(&self, frame: FrameId) -> bool {
+        self.ancestors(frame).any(|(_, frame)| matches!(frame.kind, FrameKind::Loop { .. }))
+    }
+}
