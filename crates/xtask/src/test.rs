@@ -1,0 +1,59 @@
+//! `cargo xtask test`: the tests of the crates, then those in real editors.
+
+use anyhow::{Result, bail};
+
+use crate::{neovim, shell};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Only the tests of the crates.
+    #[arg(long, conflicts_with = "only_editors")]
+    no_editors: bool,
+    /// Only the tests in editors.
+    #[arg(long)]
+    only_editors: bool,
+    /// Test the optimised build.
+    #[arg(long)]
+    release: bool,
+}
+
+type Suite = (&'static str, Box<dyn Fn() -> Result<()>>);
+
+/// Runs every suite, also after one has failed. Each suite closes with a line of its own that counts its tests: cargo's
+/// `test result: …` for the crates, `N passed, N failed` for an editor. No line sums them up, so that whoever adds the
+/// lines counts each test once.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let release = options.release;
+    let mut suites: Vec<Suite> = Vec::new();
+    if !options.only_editors {
+        suites.push(("crates", Box::new(move || crates(release))));
+    }
+    if !options.no_editors {
+        suites.push(("Neovim", Box::new(move || neovim::test(&shell::build_auditline(release)?))));
+    }
+
+    let mut failed = Vec::new();
+    for (name, suite) in &suites {
+        eprintln!("\n== {name}");
+        if let Err(error) = suite() {
+            eprintln!("{name}: {error:#}");
+            failed.push(*name);
+        }
+    }
+    if !failed.is_empty() {
+        bail!("failing suites: {}", failed.join(", "));
+    }
+    eprintln!("\nall suites pass: {}", suites.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "));
+    Ok(())
+}
+
+fn crates(release: bool) -> Result<()> {
+    let mut test = shell::cargo();
+    test.args(["test", "--workspace", "--no-fail-fast"]);
+    if release {
+        test.arg("--release");
+    }
+    // A snapshot that differs fails the test instead of being written beside it.
+    test.env("INSTA_UPDATE", "no");
+    shell::run(&mut test)
+}
