@@ -1,0 +1,43 @@
+//! Which directory is the workspace of a path.
+
+use auditline_source::FilePath;
+
+use crate::config;
+
+/// Files and directories that stand at the top of a project.
+const MARKERS: &[&str] = &[".git", ".hg", ".jj", "pyproject.toml", "setup.py", "setup.cfg"];
+
+/// Directories above which a project does not reach.
+const REPOSITORIES: &[&str] = &[".git", ".hg", ".jj"];
+
+/// The workspace in which `path` stands: what is *read* when something below `path` is checked.
+///
+/// It is the nearest directory, from `path` upwards and not beyond its repository, that has a configuration of this
+/// tool; where none has, the nearest that is a `uv` workspace; where there is none, the nearest that has `.git`,
+/// `pyproject.toml`, `setup.py` or the like; else `path` itself, or the directory of the file. The home directory is
+/// never taken because of a `.git` in it.
+#[must_use]
+pub fn workspace_root(path: FilePath) -> FilePath {
+    let start = if path.as_path().is_dir() { path } else { path.parent().unwrap_or(path) };
+    let home = std::env::home_dir().and_then(|home| FilePath::new(&home));
+    let mut nearest = None;
+    let mut uv = None;
+    for directory in std::iter::once(start).chain(start.ancestors()) {
+        if directory != start && (home == Some(directory) || directory.parent().is_none()) {
+            break;
+        }
+        match config::declared_in(directory) {
+            Some(config::Declared::Auditline) => return directory,
+            Some(config::Declared::UvWorkspace) => uv = uv.or(Some(directory)),
+            None => {}
+        }
+        let has = |name: &&str| directory.as_path().join(name).symlink_metadata().is_ok();
+        if nearest.is_none() && MARKERS.iter().any(has) {
+            nearest = Some(directory);
+        }
+        if REPOSITORIES.iter().any(has) {
+            break;
+        }
+    }
+    uv.or(nearest).unwrap_or(start)
+}

@@ -1,0 +1,82 @@
+//! The findings of one file as they are reported.
+
+use std::sync::Arc;
+
+use auditline_hazards::{Finding, Hazard, check_file};
+use auditline_model::entry::is_test;
+use auditline_model::{Db, ParsedModule, SourceFile, parsed};
+use auditline_source::{FilePath, SourceText};
+
+use crate::fingerprint::Fingerprints;
+use crate::resolved::{FixDetail, ResolvedFinding, resolve_finding};
+use crate::suppress::Suppressions;
+use crate::workspace::Workspace;
+
+/// The findings of one file after configuration and suppressions, in the order in which they stand.
+#[derive(Debug, Clone)]
+pub struct FileReport {
+    /// The file.
+    pub path: FilePath,
+    /// Its findings.
+    pub findings: Vec<ResolvedFinding>,
+    /// How many findings comments suppress.
+    pub suppressed: usize,
+    /// Hazards whose check failed on this file: an internal error.
+    pub failed: Vec<&'static Hazard>,
+}
+
+/// Checks one file: what the command line and the server report of it.
+#[must_use]
+pub fn file_report(db: &dyn Db, file: SourceFile, workspace: &Workspace, detail: FixDetail) -> FileReport {
+    let path = file.path(db);
+    let mut report = FileReport { path, findings: Vec::new(), suppressed: 0, failed: Vec::new() };
+    let Some(text) = file.content(db).text() else { return report };
+    let is_python = file.kind(db).is_python();
+    if is_python && !workspace.config.include_tests && is_test(db, file) {
+        return report;
+    }
+    let found = check_file(db, file);
+    report.failed.extend(found.failed.iter().copied().filter(|hazard| workspace.selection.contains(hazard)));
+    if found.findings.is_empty() {
+        return report;
+    }
+    let module = is_python.then(|| parsed(db, file));
+    let suppressions = Suppressions::of(file.kind(db), text, module.as_deref().map(|parsed| &parsed.module));
+    let relative = path.relative_to(workspace.root).unwrap_or(path.as_str());
+    let mut fingerprints = Fingerprints::default();
+    for finding in &found.findings {
+        // Every finding takes its place in the count, so that the fingerprint of one does not depend on whether the
+        // one before it is suppressed.
+        let fingerprint = fingerprints.next(finding.hazard.code, relative, &finding.symbol, &finding.message);
+        if !is_reported(workspace, finding, path) {
+            continue;
+        }
+        if is_suppressed(db, finding, &suppressions, text, module.as_ref()) {
+            report.suppressed += 1;
+            continue;
+        }
+        let Some(mut resolved) = resolve_finding(db, finding, detail) else { continue };
+        resolved.fingerprint = fingerprint;
+        if let Some(severity) = workspace.config.severity_of(finding.hazard) {
+            resolved.severity = severity;
+        }
+        report.findings.push(resolved);
+    }
+    report
+}
+
+fn is_reported(workspace: &Workspace, finding: &Finding, path: FilePath) -> bool {
+    workspace.selection.contains(finding.hazard) && !workspace.config.is_ignored_in(finding.hazard, path)
+}
+
+fn is_suppressed(
+    db: &dyn Db,
+    finding: &Finding,
+    suppressions: &Suppressions,
+    text: &SourceText,
+    module: Option<&Arc<ParsedModule>>,
+) -> bool {
+    finding
+        .range(db)
+        .is_some_and(|range| suppressions.covers(finding.hazard, range, text, module.map(|parsed| &parsed.module)))
+}
