@@ -33,3 +33,91 @@
 //!
 //! Each `###` example is one workspace of its own. A section `#### Files` may hold files that several examples share:
 //! blocks directly under `## Hazardous` or `## Silent`, before the first `###`, belong to every example of the section.
+
+use thiserror::Error;
+
+mod parse;
+mod render;
+
+pub use parse::parse;
+
+/// A hazard's page, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The code of its title.
+    pub code: String,
+    /// The name of its title.
+    pub name: String,
+    /// The paragraph under the title, as Markdown.
+    pub summary: String,
+    /// Who loses what, as Markdown.
+    pub story: String,
+    /// Code that must be reported.
+    pub hazardous: Vec<Example>,
+    /// Code that must not be.
+    pub silent: Vec<Example>,
+    /// What the fixes do, as Markdown.
+    pub fix: String,
+    /// What was seen when it was run, as Markdown.
+    pub seen: String,
+}
+
+/// An example: a small workspace.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Example {
+    /// Its title.
+    pub title: String,
+    /// The line of its title in the page, from 1.
+    pub line: usize,
+    /// What is said about it besides its files, as Markdown.
+    pub prose: String,
+    /// Its files, those that its section shares first.
+    pub files: Vec<ExampleFile>,
+    /// What fixes make of it.
+    pub fixed: Vec<Fixed>,
+}
+
+/// A file of an example.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExampleFile {
+    /// Its path in the workspace.
+    pub path: String,
+    /// The language of the fence.
+    pub language: String,
+    /// Its text, without markers.
+    pub text: String,
+    /// The findings expected in it, in the order of their lines.
+    pub expected: Vec<Expected>,
+    /// Whether every example of the section has it.
+    pub shared: bool,
+}
+
+/// A finding that an example expects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// The line, from 1.
+    pub line: u32,
+    /// The code.
+    pub code: String,
+    /// What the message must contain.
+    pub message: Option<String>,
+}
+
+/// What one fix makes of an example: the files that it changes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Fixed {
+    /// How the title of the fix begins; the first fix where it does not say.
+    pub fix: Option<String>,
+    /// The changed files: path and text.
+    pub files: Vec<(String, String)>,
+}
+
+/// What is wrong with a page.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("line {line}: {message}")]
+pub struct PageError {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong.
+    pub message: String,
+}
