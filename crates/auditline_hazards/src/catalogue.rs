@@ -74,7 +74,14 @@ pub enum Check {
 }
 
 /// Every hazard, in the order of its code.
-pub const CATALOGUE: &[&Hazard] = &[];
+pub const CATALOGUE: &[&Hazard] = &[
+    &crate::transactions::commit_without_rollback::HAZARD,
+    &crate::races::unlocked_read_modify_write::HAZARD,
+    &crate::races::check_then_external_call::HAZARD,
+    &crate::races::webhook_state_race::HAZARD,
+    &crate::sessions::shared_session::HAZARD,
+    &crate::sessions::unsafe_session_dependency::HAZARD,
+];
 
 /// The hazard with that code (`AUD201`, in any case) or name (`unlocked-read-modify-write`).
 #[must_use]

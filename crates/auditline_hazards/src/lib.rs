@@ -2,8 +2,12 @@
 
 pub mod catalogue;
 pub mod check;
+mod edit;
 pub mod finding;
 pub mod page;
+pub mod races;
+pub mod sessions;
+pub mod transactions;
 
 pub use catalogue::{CATALOGUE, Check, Family, Hazard, find};
 pub use check::{FileFindings, check_file};

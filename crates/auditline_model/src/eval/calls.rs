@@ -350,7 +350,10 @@ impl Evaluator<'_> {
             let last = path.as_str().rsplit('.').next().unwrap_or_default();
             let constructs = last.chars().next().is_some_and(char::is_uppercase);
             if !constructs {
-                let event = EventKind::External { path, by: None, creates: libraries::creates(&path) };
+                // With an idempotency key, the second call gives what the first one made.
+                let idempotent = arguments.keyword("idempotency_key").is_some();
+                let creates = libraries::creates(&path) && !idempotent;
+                let event = EventKind::External { path, by: None, creates };
                 from.external = Some(self.event(event, range));
             }
         } else if libraries::names_lock(&path) && !path.contains("block") {

@@ -57,10 +57,22 @@ impl Evaluator<'_> {
         let at = self.next_ordinal();
         match &bound.value {
             Value::Row(row) => {
-                return vec![Condition { subject: Subject::Row { row: row.id }, test: Test::Present, holds: true, at }];
+                return vec![Condition {
+                    subject: Subject::Row { row: row.id },
+                    test: Test::Present,
+                    holds: true,
+                    at,
+                    constant: None,
+                }];
             }
             Value::Param(index) => {
-                return vec![Condition { subject: Subject::Param(*index), test: Test::Present, holds: true, at }];
+                return vec![Condition {
+                    subject: Subject::Param(*index),
+                    test: Test::Present,
+                    holds: true,
+                    at,
+                    constant: None,
+                }];
             }
             _ => {}
         }
@@ -72,6 +84,7 @@ impl Evaluator<'_> {
                 test,
                 holds: true,
                 at: field.read,
+                constant: None,
             });
         }
         conditions
@@ -103,6 +116,8 @@ impl Evaluator<'_> {
                     let constant = super::statements::is_constant(code, other_id) || is_only_constants(right);
                     let test = if constant { Test::EqualsConstant } else { Test::EqualsOther };
                     conditions.extend(self.field_conditions(&left.from, &test, holds));
+                    let written = super::statements::constant_name(code, other_id);
+                    conditions.iter_mut().for_each(|condition| condition.constant = written);
                 }
                 if !right.from.fields.is_empty() {
                     let constant = super::statements::is_constant(code, left_id);
@@ -128,6 +143,7 @@ impl Evaluator<'_> {
                 test: test.clone(),
                 holds,
                 at: field.read,
+                constant: None,
             })
             .collect()
     }

@@ -496,8 +496,9 @@ impl Evaluator<'_> {
         match object {
             Value::Row(row) => {
                 let in_sql = source.is_some_and(|source| self.is_sql_expression(code, source, &bound.value));
-                let constant = source.is_some_and(|source| is_constant(code, source))
-                    || matches!(bound.value, Value::None | Value::Bool(_) | Value::Constant);
+                let constant = source
+                    .filter(|source| is_constant(code, *source))
+                    .map(|source| constant_name(code, source).unwrap_or_else(|| Name::new("…")));
                 self.event(
                     EventKind::Write {
                         row: Arc::clone(row),
@@ -554,7 +555,7 @@ impl Evaluator<'_> {
                             from,
                             in_sql,
                             in_place: false,
-                            constant: false,
+                            constant: None,
                             by: None,
                         },
                         self.statement,
@@ -583,7 +584,7 @@ impl Evaluator<'_> {
                 from,
                 in_sql: false,
                 in_place: true,
-                constant: false,
+                constant: None,
                 by: None,
             },
             range,
@@ -707,4 +708,19 @@ fn contains_break(block: &Block) -> bool {
         StmtKind::Match { cases, .. } => cases.iter().any(|case| contains_break(&case.body)),
         _ => false,
     })
+}
+
+/// A constant as written, for comparing what is tested with what is written.
+pub(crate) fn constant_name(code: &Code, expr: ExprId) -> Option<Name> {
+    match &code[expr] {
+        Expr::Str(text) => Some(Name::new(text)),
+        Expr::Int(Some(value)) => Some(Name::new(&value.to_string())),
+        Expr::Bool(value) => Some(Name::new(if *value { "True" } else { "False" })),
+        Expr::None => Some(Name::new("None")),
+        Expr::Attribute { value, attr } if matches!(attr.as_str(), "value" | "name") => constant_name(code, *value),
+        Expr::Name(_) | Expr::Attribute { .. } if is_constant(code, expr) => {
+            auditline_syntax::python::dotted(code, expr)
+        }
+        _ => None,
+    }
 }

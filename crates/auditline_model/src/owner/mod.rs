@@ -16,7 +16,7 @@ use crate::unit::{EventKind, SessionAction, unit_of};
 
 pub use call_sites::{CallSite, argument_of, callers, constructions, users_of_dependency};
 pub use providers::{OnFailure, Provider, provider};
-pub use sharing::{SharedObject, shared_object};
+pub use sharing::{SharedObject, is_application_state, shared_object};
 
 /// Who ends a session's transaction when a statement fails.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -117,7 +117,8 @@ fn not_shared(_db: &dyn Db, _id: salsa::Id, _class: ClassRef, _key: ()) -> Optio
 }
 
 /// `app.state`, `request.app.state`: what FastAPI and Starlette keep for the whole process.
-pub(crate) fn is_application_state(object: &Value) -> bool {
+#[must_use]
+pub fn is_application_state(object: &Value) -> bool {
     match object {
         Value::Attribute(inner, name) if *name == "state" => match &**inner {
             Value::Made(path) => path.as_str().ends_with(".FastAPI") || path.as_str().ends_with(".Starlette"),

@@ -166,6 +166,8 @@ pub struct Condition {
     pub holds: bool,
     /// The ordinal of the read, or of the last event before the test.
     pub at: u32,
+    /// The constant that it compares with, as written.
+    pub constant: Option<Name>,
 }
 
 /// What a condition tests.
@@ -241,8 +243,8 @@ pub enum EventKind {
         in_sql: bool,
         /// Whether the column is changed in place: `row.data["x"] = …`, `row.tags.append(…)`.
         in_place: bool,
-        /// Whether the new value is `None`, a boolean, a literal or an enum member.
-        constant: bool,
+        /// The new value as written, where it is `None`, a boolean, a literal or an enum member.
+        constant: Option<Name>,
         /// The function that does it, when a callee does.
         by: Option<FunctionRef>,
     },

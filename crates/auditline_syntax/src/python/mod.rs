@@ -12,7 +12,7 @@ pub use lower::{lower, lower_with};
 pub use parse::{Tree, parse};
 pub use prescan::matters;
 pub use walk::{
-    Call, chain, children, dotted, statement_expressions, walk_block_expressions, walk_expression,
+    Call, blocks, chain, children, dotted, statement_expressions, walk_block_expressions, walk_expression,
     walk_statement_expressions, walk_statements,
 };
 pub use words::words;

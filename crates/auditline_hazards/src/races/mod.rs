@@ -1,0 +1,6 @@
+//! 2xx: races.
+
+pub mod check_then_external_call;
+mod rows;
+pub mod unlocked_read_modify_write;
+pub mod webhook_state_race;

@@ -1,0 +1,181 @@
+//! Rows that a unit of work changes: how they were loaded, and whether the change is made durable.
+
+use std::sync::Arc;
+
+use auditline_model::eval::value::{Derivation, Lock, RowOrigin, RowValue, SessionValue, Value};
+use auditline_model::owner::{Ownership, callers, owner};
+use auditline_model::symbols::Symbol;
+use auditline_model::unit::{
+    Condition, EventKind, FrameKind, SessionAction, Subject, Test, Unit, effect, same_session, unit_of,
+};
+use auditline_model::{Db, FunctionRef, SourceFile, classes, entry, tables};
+use auditline_syntax::Name;
+
+/// Whether races in a file are worth a word: not in tests, migrations and scripts.
+pub(super) fn is_silent(db: &dyn Db, file: SourceFile) -> bool {
+    entry::is_test(db, file) || entry::is_migration(db, file) || entry::is_script(db, file)
+}
+
+/// Whether it is proved that a row was loaded without a lock.
+pub(super) fn is_unlocked(db: &dyn Db, of: FunctionRef, row: &RowValue) -> bool {
+    match &row.origin {
+        RowOrigin::Loaded { lock, .. } => *lock == Lock::No,
+        RowOrigin::Dependency(Symbol::Function(dependency)) => {
+            let effect = effect(db, *dependency, classes_of(db, *dependency));
+            let given = if matches!(effect.yields, Value::Unknown) { &effect.returns } else { &effect.yields };
+            matches!(given, Value::Row(row) if matches!(&row.origin, RowOrigin::Loaded { lock: Lock::No, .. }))
+        }
+        RowOrigin::Param(index) => {
+            let sites = callers(db, of);
+            let mut known = false;
+            for site in sites.iter() {
+                match auditline_model::owner::argument_of(db, of, &site.event, *index) {
+                    Some(Value::Row(row)) => match &row.origin {
+                        RowOrigin::Loaded { lock: Lock::No, .. } | RowOrigin::Dependency(_) => known = true,
+                        RowOrigin::Created | RowOrigin::Unknown | RowOrigin::Related => {}
+                        _ => return false,
+                    },
+                    _ => return false,
+                }
+            }
+            known
+        }
+        RowOrigin::Created
+        | RowOrigin::SelfRow
+        | RowOrigin::Related
+        | RowOrigin::Dependency(_)
+        | RowOrigin::Unknown => false,
+    }
+}
+
+fn classes_of(db: &dyn Db, of: FunctionRef) -> Option<auditline_model::ClassRef> {
+    auditline_model::owner::class_of(db, of)
+}
+
+/// Whether something protects the row's change that is no row lock: a lock between processes or threads that is held or was
+/// taken before, a version counter on the mapper.
+pub(super) fn is_protected(db: &dyn Db, unit: &Unit, write: u32, row: &RowValue) -> bool {
+    let versioned =
+        row.model.and_then(|class| tables::orm_model(db, class)).is_some_and(|model| model.has_version_counter);
+    if versioned {
+        return true;
+    }
+    let Some(event) = unit.events.get(write as usize) else { return true };
+    let held = unit.ancestors(event.frame).any(|(_, frame)| matches!(frame.kind, FrameKind::WithLock));
+    held || unit.events[..write as usize].iter().any(|event| matches!(event.kind, EventKind::ExternalLock))
+}
+
+/// Where a change is made durable.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Durable {
+    /// By that commit in the same function.
+    Commit(u32),
+    /// By the scope around it, when it is left.
+    Scope,
+    /// By a caller, after this function returns.
+    Caller(FunctionRef, u32),
+}
+
+/// Whether a change of a row at that event is committed afterwards.
+pub(super) fn durable(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32, row: &RowValue) -> Option<Durable> {
+    let matches_session =
+        |session: &Arc<SessionValue>| row.session.as_ref().is_none_or(|own| same_session(own, session));
+    for (ordinal, event) in unit.numbered() {
+        if let EventKind::Session { session, action: SessionAction::Commit, .. } = &event.kind
+            && matches_session(session)
+            && unit.can_follow(write, ordinal)
+        {
+            return Some(Durable::Commit(ordinal));
+        }
+    }
+    let event = unit.events.get(write as usize)?;
+    let in_scope = unit.ancestors(event.frame).any(|(_, frame)| match &frame.kind {
+        FrameKind::WithTransaction(session, auditline_model::eval::value::TransactionKind::Begin) => {
+            matches_session(session)
+        }
+        _ => false,
+    });
+    if in_scope {
+        return Some(Durable::Scope);
+    }
+    let session = row.session.clone().or_else(|| session_of_dependency(unit))?;
+    if matches!(owner(db, of, &session), Ownership::Managed { commits: true }) {
+        return Some(Durable::Scope);
+    }
+    for site in callers(db, of).iter() {
+        let caller = unit_of(db, site.function);
+        let committed = caller.numbered().find(|(ordinal, event)| {
+            matches!(&event.kind, EventKind::Session { action: SessionAction::Commit, .. })
+                && caller.can_follow(site.ordinal, *ordinal)
+        });
+        if let Some((ordinal, _)) = committed {
+            return Some(Durable::Caller(site.function, ordinal));
+        }
+    }
+    None
+}
+
+fn session_of_dependency(unit: &Unit) -> Option<Arc<SessionValue>> {
+    unit.events.iter().find_map(|event| match &event.kind {
+        EventKind::Session { session, .. } | EventKind::Add { session, .. } => Some(Arc::clone(session)),
+        _ => None,
+    })
+}
+
+/// Why a write depends on what the row held before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dependence {
+    /// The new value is computed from the old one, read at that event.
+    OwnValue(u32),
+    /// The write happens only in a certain state, tested at that event.
+    State(u32),
+}
+
+/// Whether the write at an event depends on the old value of its column.
+pub(super) fn dependence(unit: &Unit, write: u32) -> Option<Dependence> {
+    let event = unit.events.get(write as usize)?;
+    let EventKind::Write { row, column, from, in_sql, constant, in_place, .. } = &event.kind else { return None };
+    if *in_sql {
+        return None;
+    }
+    let own = from
+        .fields
+        .iter()
+        .find(|field| field.row == row.id && field.column == *column && field.how == Derivation::Computed);
+    if let Some(field) = own {
+        return Some(Dependence::OwnValue(field.read));
+    }
+    if *in_place {
+        return Some(Dependence::OwnValue(write));
+    }
+    unit.ancestors(event.frame).find_map(|(_, frame)| match &frame.kind {
+        FrameKind::Branch { conditions, rest, .. } => {
+            let decisive = conditions.iter().find(|condition| decides(condition, row.id, *column, *constant, *rest))?;
+            Some(Dependence::State(decisive.at))
+        }
+        _ => None,
+    })
+}
+
+fn decides(condition: &Condition, row: u32, column: Name, written: Option<Name>, rest: bool) -> bool {
+    let same =
+        matches!(&condition.subject, Subject::Field { row: tested, column: name } if *tested == row && *name == column);
+    if !same {
+        return false;
+    }
+    match condition.test {
+        // `if x.status != "done": x.status = "done"` writes the same again.
+        Test::EqualsConstant => condition.holds || condition.constant.is_none() || condition.constant != written,
+        Test::Order => true,
+        // `if x.name != name: x.name = name` is a plain overwrite.
+        Test::EqualsOther => false,
+        // A guard that turned the second one away (`if code.used_at: raise`) decides; filling in what is empty does not.
+        Test::Present => rest && !condition.holds,
+    }
+}
+
+/// How a row is called in a message: the variable it is bound to where the statement says so, else its model.
+pub(super) fn row_name(db: &dyn Db, row: &RowValue) -> String {
+    let _ = db;
+    row.model.map_or_else(|| "row".to_owned(), |class| classes::simple(class.path).to_owned())
+}

@@ -1,0 +1,156 @@
+//! AUD201: a row is read without a lock and written from what was read.
+
+use std::sync::Arc;
+
+use auditline_model::eval::value::RowValue;
+use auditline_model::unit::{EventKind, Unit, unit_of};
+use auditline_model::{Db, FunctionRef, classes, entry};
+use auditline_syntax::Name;
+
+use crate::catalogue::{Check, Family, Hazard};
+use crate::finding::{Evidence, Finding, Place, Severity, Story, symbol};
+
+use super::rows::{self, Dependence, Durable};
+
+mod fix;
+mod writers;
+
+pub(super) use fix::lock_fixes;
+pub(super) use writers::others as other_writers;
+
+/// AUD201.
+pub const HAZARD: Hazard = Hazard {
+    code: "AUD201",
+    name: "unlocked-read-modify-write",
+    family: Family::Races,
+    severity: Severity::Warning,
+    summary: "A row is loaded without a lock, and a column is then written from its old value or state",
+    page: include_str!("page.md"),
+    check: Check::Function(check),
+};
+
+struct Change {
+    row: Arc<RowValue>,
+    writes: Vec<(u32, Name, Dependence)>,
+    durable: Durable,
+}
+
+fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
+    if rows::is_silent(db, of.file) {
+        return;
+    }
+    let unit = unit_of(db, of);
+    let mut changes: Vec<Change> = Vec::new();
+    for (ordinal, event) in unit.numbered() {
+        let EventKind::Write { row, column, .. } = &event.kind else { continue };
+        let Some(dependence) = rows::dependence(&unit, ordinal) else { continue };
+        // In a webhook, a state decides between deliveries: that is AUD204's to say.
+        if matches!(dependence, Dependence::State(_)) && entry::webhook(db, of).is_some() {
+            continue;
+        }
+        if !rows::is_unlocked(db, of, row) || rows::is_protected(db, &unit, ordinal, row) {
+            continue;
+        }
+        if let Some(change) = changes.iter_mut().find(|change| change.row.id == row.id) {
+            change.writes.push((ordinal, *column, dependence));
+            continue;
+        }
+        let Some(durable) = rows::durable(db, of, &unit, ordinal, row) else { continue };
+        changes.push(Change { row: Arc::clone(row), writes: vec![(ordinal, *column, dependence)], durable });
+    }
+    for change in changes {
+        findings.push(finding(db, of, &unit, &change));
+    }
+}
+
+fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Finding {
+    let (write, column, dependence) = change.writes[0];
+    let event = &unit.events[write as usize];
+    let model = rows::row_name(db, &change.row);
+    let mut columns: Vec<Name> = Vec::new();
+    for (_, column, _) in &change.writes {
+        if !columns.contains(column) {
+            columns.push(*column);
+        }
+    }
+    let listed = columns.iter().map(|column| format!("`{model}.{column}`")).collect::<Vec<_>>().join(", ");
+    let message = match dependence {
+        Dependence::OwnValue(_) => {
+            format!(
+                "{listed} is written from its old value, but the row was loaded without a lock: a concurrent change is lost"
+            )
+        }
+        Dependence::State(_) => {
+            format!(
+                "{listed} is changed depending on its old state, but the row was loaded without a lock: two requests can both pass the check"
+            )
+        }
+    };
+    let mut evidence = Vec::new();
+    if let Some(load) = unit.events.get(change.row.id as usize) {
+        let message = match &load.kind {
+            EventKind::Load { by: Some(by), .. } => {
+                format!("the row is loaded here through `{}`, without a lock", classes::simple(by.path))
+            }
+            _ => "the row is loaded here without a lock".to_owned(),
+        };
+        evidence.push(Evidence { place: Place::InFunction(of, load.range), message });
+    }
+    let (read, what) = match dependence {
+        Dependence::OwnValue(read) => (read, "the old value is read here"),
+        Dependence::State(read) => (read, "the old state decides here"),
+    };
+    if let Some(read) = unit.events.get(read as usize) {
+        evidence.push(Evidence { place: Place::InFunction(of, read.range), message: what.to_owned() });
+    }
+    match change.durable {
+        Durable::Commit(commit) => {
+            if let Some(commit) = unit.events.get(commit as usize) {
+                evidence.push(Evidence {
+                    place: Place::InFunction(of, commit.range),
+                    message: "and committed here".to_owned(),
+                });
+            }
+        }
+        Durable::Scope => {}
+        Durable::Caller(caller, ordinal) => evidence.push(Evidence {
+            place: Place::Event(caller, ordinal),
+            message: format!("`{}` commits it", classes::simple(caller.path)),
+        }),
+    }
+    for (other, place) in writers::others(db, of, change.row.model, column) {
+        evidence.push(Evidence { place, message: format!("`{other}` writes `{model}.{column}` too") });
+    }
+    Finding {
+        hazard: &HAZARD,
+        severity: Severity::Warning,
+        message,
+        place: Place::InFunction(of, event.statement),
+        symbol: symbol(of.path),
+        evidence,
+        story: Some(story(&model, column, dependence)),
+        fixes: fix::fixes(db, of, unit, &change.row, write),
+    }
+}
+
+fn story(model: &str, column: Name, dependence: Dependence) -> Story {
+    let steps = match dependence {
+        Dependence::OwnValue(_) => vec![
+            (0, format!("reads `{model}.{column}` = *v*")),
+            (1, format!("reads `{model}.{column}` = *v*")),
+            (0, format!("writes a value made from *v*, commits")),
+            (1, format!("writes a value made from the same *v*, commits")),
+        ],
+        Dependence::State(_) => vec![
+            (0, format!("checks `{model}.{column}`: passes")),
+            (1, format!("checks `{model}.{column}`: passes as well")),
+            (0, format!("changes `{model}.{column}`, commits")),
+            (1, format!("changes `{model}.{column}` once more, commits")),
+        ],
+    };
+    let outcome = match dependence {
+        Dependence::OwnValue(_) => "The change of request A is lost.".to_owned(),
+        Dependence::State(_) => "What was to happen once has happened twice.".to_owned(),
+    };
+    Story { actors: vec!["Request A".to_owned(), "Request B".to_owned()], steps, outcome }
+}

@@ -1,0 +1,106 @@
+//! AUD204: a webhook handler changes a row that it loaded without a lock.
+
+use std::sync::Arc;
+
+use auditline_model::eval::value::RowValue;
+use auditline_model::unit::{EventKind, unit_of};
+use auditline_model::{Db, FunctionRef, classes, entry};
+use auditline_syntax::Name;
+
+use crate::catalogue::{Check, Family, Hazard};
+use crate::finding::{Evidence, Finding, Place, Severity, Story, symbol};
+
+use super::rows::{self, Dependence};
+
+/// AUD204.
+pub const HAZARD: Hazard = Hazard {
+    code: "AUD204",
+    name: "webhook-state-race",
+    family: Family::Races,
+    severity: Severity::Warning,
+    summary: "A webhook handler changes a row that it loaded without a lock",
+    page: include_str!("page.md"),
+    check: Check::Function(check),
+};
+
+struct Changed {
+    row: Arc<RowValue>,
+    write: u32,
+    columns: Vec<Name>,
+}
+
+fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
+    if rows::is_silent(db, of.file) {
+        return;
+    }
+    let unit = unit_of(db, of);
+    let mut changed: Vec<Changed> = Vec::new();
+    for (ordinal, event) in unit.numbered() {
+        let EventKind::Write { row, column, in_sql: false, .. } = &event.kind else { continue };
+        if matches!(rows::dependence(&unit, ordinal), Some(Dependence::OwnValue(_)))
+            || !rows::is_unlocked(db, of, row)
+            || rows::is_protected(db, &unit, ordinal, row)
+        {
+            continue;
+        }
+        if let Some(known) = changed.iter_mut().find(|known| known.row.id == row.id) {
+            if !known.columns.contains(column) {
+                known.columns.push(*column);
+            }
+            continue;
+        }
+        if rows::durable(db, of, &unit, ordinal, row).is_none() {
+            continue;
+        }
+        changed.push(Changed { row: Arc::clone(row), write: ordinal, columns: vec![*column] });
+    }
+    if changed.is_empty() {
+        return;
+    }
+    let Some(handler) = entry::webhook(db, of) else { return };
+    for change in changed {
+        let Some(event) = unit.events.get(change.write as usize) else { continue };
+        let model = rows::row_name(db, &change.row);
+        let listed = change.columns.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>().join(", ");
+        let mut evidence = Vec::new();
+        if let Some(load) = unit.events.get(change.row.id as usize) {
+            evidence.push(Evidence {
+                place: Place::InFunction(of, load.range),
+                message: "the row is loaded here without a lock".to_owned(),
+            });
+        }
+        if handler != of {
+            evidence.push(Evidence {
+                place: Place::Function(handler),
+                message: format!("the webhook handler `{}` calls this", classes::simple(handler.path)),
+            });
+        }
+        for (other, place) in
+            super::unlocked_read_modify_write::other_writers(db, of, change.row.model, change.columns[0])
+        {
+            evidence.push(Evidence { place, message: format!("`{other}` writes `{model}.{}` too", change.columns[0]) });
+        }
+        let column = change.columns[0];
+        findings.push(Finding {
+            hazard: &HAZARD,
+            severity: Severity::Warning,
+            message: format!(
+                "`{model}` is loaded without a lock in a webhook that changes {listed}: deliveries come twice, at once and out of order"
+            ),
+            place: Place::InFunction(of, event.statement),
+            symbol: symbol(of.path),
+            evidence,
+            story: Some(Story {
+                actors: vec!["Delivery A".to_owned(), "Delivery B".to_owned()],
+                steps: vec![
+                    (0, format!("loads `{model}`")),
+                    (1, format!("loads the same `{model}`")),
+                    (1, format!("sets `{column}` for the newer event, commits")),
+                    (0, format!("sets `{column}` for the older event, commits")),
+                ],
+                outcome: format!("`{model}` ends in the older state, and nothing tells."),
+            }),
+            fixes: super::unlocked_read_modify_write::lock_fixes(db, of, &unit, &change.row),
+        });
+    }
+}

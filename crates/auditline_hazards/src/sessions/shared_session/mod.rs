@@ -1,0 +1,255 @@
+//! AUD301: a session that concurrent requests share.
+
+use std::sync::Arc;
+
+use auditline_model::eval::value::{SessionOrigin, SessionValue, Value};
+use auditline_model::names::files_mentioning;
+use auditline_model::owner::{is_application_state, shared_object};
+use auditline_model::symbols::Symbol;
+use auditline_model::unit::{EventKind, unit_of};
+use auditline_model::{ClassRef, Db, FunctionRef, SourceFile, VariableRef, classes, entry, eval, parsed};
+use auditline_syntax::Name;
+use auditline_syntax::python::ir::{Expr, StmtKind};
+
+use crate::catalogue::{Check, Family, Hazard};
+use crate::finding::{Evidence, Finding, Place, Severity, Story};
+
+mod fix;
+
+/// AUD301.
+pub const HAZARD: Hazard = Hazard {
+    code: "AUD301",
+    name: "shared-session",
+    family: Family::Sessions,
+    severity: Severity::Error,
+    summary: "A session is stored where it outlives the call, and concurrent requests share it",
+    page: include_str!("page.md"),
+    check: Check::File(check),
+};
+
+fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
+    if !file.kind(db).is_python()
+        || entry::is_test(db, file)
+        || entry::is_migration(db, file)
+        || entry::is_script(db, file)
+    {
+        return;
+    }
+    let parsed = parsed(db, file);
+    let module = &parsed.module;
+    // `db = SessionLocal()` at module level.
+    for stmt in &module.code.block {
+        let (target, value) = match &stmt.kind {
+            StmtKind::Assign { targets, value } => (targets.first().copied(), Some(*value)),
+            StmtKind::AnnAssign { target, value, .. } => (Some(*target), *value),
+            _ => continue,
+        };
+        let (Some(target), Some(value)) = (target, value) else { continue };
+        let Expr::Name(name) = &module.code[target] else { continue };
+        if !matches!(module.code[value], Expr::Call { .. }) {
+            continue;
+        }
+        let of = VariableRef { file, name: *name };
+        if let Value::Session(session) = eval::variable(db, of)
+            && is_bare(&session)
+        {
+            let evidence = users(db, *name, file);
+            findings.push(finding(
+                Place::File(file, stmt.range),
+                String::new(),
+                format!("`{name}` is one session for the whole process: concurrent requests write into each other's transactions"),
+                evidence,
+                Vec::new(),
+            ));
+        }
+    }
+    for class in &module.classes {
+        let of = ClassRef { file, path: class.path };
+        for stmt in &class.code.block {
+            let (StmtKind::Assign { .. } | StmtKind::AnnAssign { value: Some(_), .. }) = &stmt.kind else { continue };
+            let target = match &stmt.kind {
+                StmtKind::Assign { targets, .. } => targets.first().copied(),
+                StmtKind::AnnAssign { target, .. } => Some(*target),
+                _ => None,
+            };
+            let Some(Expr::Name(name)) = target.map(|target| &class.code[target]) else { continue };
+            if let Value::Session(session) = classes::class_level_value(db, of, *name)
+                && matches!(session.origin, SessionOrigin::ClassAttribute(holder, _) if holder == of)
+            {
+                findings.push(finding(
+                    Place::InClass(of, stmt.range),
+                    class.path.as_str().to_owned(),
+                    format!(
+                        "`{}.{name}` is one session for every object of the class: concurrent requests share it",
+                        class.name
+                    ),
+                    Vec::new(),
+                    Vec::new(),
+                ));
+            }
+        }
+    }
+    for function in &module.functions {
+        check_function(db, FunctionRef { file, path: function.path }, findings);
+    }
+}
+
+/// Stores of sessions in a function: in a global, on a class, on the application, in an object that is shared.
+fn check_function(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
+    let unit = unit_of(db, of);
+    let symbol = of.path.as_str().to_owned();
+    for (name, value) in &unit.globals {
+        let Value::Session(session) = value else { continue };
+        if !is_bare(session) {
+            continue;
+        }
+        let Some(place) = open_place(of, &unit, session) else { continue };
+        findings.push(finding(
+            place,
+            symbol.clone(),
+            format!(
+                "`{}` keeps one session in the global `{name}`: concurrent requests write into each other's transactions",
+                classes::simple(of.path)
+            ),
+            vec![Evidence {
+                place: Place::Function(of),
+                message: format!("`{}` hands out the session of the first call for ever", classes::simple(of.path)),
+            }],
+            fix::fresh_session(of, *name),
+        ));
+    }
+    for (_, event) in unit.numbered() {
+        let EventKind::Store { object, attribute, value: Value::Session(session) } = &event.kind else { continue };
+        if !is_bare(session) {
+            continue;
+        }
+        match object {
+            Value::SelfObject => {
+                let Some(class) = eval::own_class(db, of) else { continue };
+                let Some(shared) = shared_object(db, class) else { continue };
+                let evidence = vec![Evidence { place: shared.place, message: shared.message }];
+                findings.push(finding(
+                    Place::InFunction(of, event.statement),
+                    symbol.clone(),
+                    format!(
+                        "`{}.{attribute}` keeps one session, and every request gets the same `{}`: they write into each other's transactions",
+                        classes::simple(class.path),
+                        classes::simple(class.path)
+                    ),
+                    evidence,
+                    Vec::new(),
+                ));
+            }
+            Value::Symbol(Symbol::Class(class)) => findings.push(finding(
+                Place::InFunction(of, event.statement),
+                symbol.clone(),
+                format!(
+                    "`{}.{attribute}` keeps one session for the whole process: concurrent requests share it",
+                    classes::simple(class.path)
+                ),
+                vec![Evidence {
+                    place: Place::Class(*class),
+                    message: "a class is one object for all requests".to_owned(),
+                }],
+                Vec::new(),
+            )),
+            object if is_application_state(object) => findings.push(finding(
+                Place::InFunction(of, event.statement),
+                symbol.clone(),
+                format!(
+                    "`app.state.{attribute}` keeps one session for the whole process: concurrent requests share it"
+                ),
+                Vec::new(),
+                Vec::new(),
+            )),
+            _ => {}
+        }
+    }
+    // A cached accessor: the session of the first call is handed to everybody.
+    if classes::is_cached(db, of)
+        && let Value::Session(session) = &unit.returns
+        && is_bare(session)
+    {
+        findings.push(finding(
+            Place::Function(of),
+            symbol,
+            format!("`{}` is cached and hands the same session to every request", classes::simple(of.path)),
+            Vec::new(),
+            Vec::new(),
+        ));
+    }
+}
+
+/// Whether a session was opened by a plain call, outside a scope of its own.
+fn is_bare(session: &SessionValue) -> bool {
+    match &session.origin {
+        SessionOrigin::Opened(_) | SessionOrigin::Global(_) => true,
+        SessionOrigin::Returned(_, inner) => matches!(**inner, SessionOrigin::Opened(_)),
+        _ => false,
+    }
+}
+
+fn open_place(of: FunctionRef, unit: &auditline_model::unit::Unit, session: &Arc<SessionValue>) -> Option<Place> {
+    unit.events
+        .iter()
+        .find(|event| matches!(&event.kind, EventKind::Open(opened) if opened.id == session.id))
+        .map(|event| Place::InFunction(of, event.statement))
+}
+
+/// Files that use what the session is stored under.
+fn users(db: &dyn Db, name: Name, file: SourceFile) -> Vec<Evidence> {
+    let mut evidence = Vec::new();
+    for user in files_mentioning(db, &name).iter() {
+        if entry::is_test(db, *user) {
+            continue;
+        }
+        for function in &parsed(db, *user).module.functions {
+            let of = FunctionRef { file: *user, path: function.path };
+            if !function.code.exprs.iter().any(|expr| matches!(expr, Expr::Name(used) if *used == name)) {
+                continue;
+            }
+            let unit = unit_of(db, of);
+            let uses = unit.numbered().find(|(_, event)| {
+                matches!(&event.kind, EventKind::Session { session, .. } | EventKind::Add { session, .. }
+                    if matches!(session.origin, SessionOrigin::Global(variable) if variable.name == name && variable.file == file))
+            });
+            if let Some((ordinal, _)) = uses {
+                evidence.push(Evidence {
+                    place: Place::Event(of, ordinal),
+                    message: format!("`{}` uses it", classes::simple(of.path)),
+                });
+                if evidence.len() == 3 {
+                    return evidence;
+                }
+            }
+        }
+    }
+    evidence
+}
+
+fn finding(
+    place: Place,
+    symbol: String,
+    message: String,
+    evidence: Vec<Evidence>,
+    fixes: Vec<crate::finding::Fix>,
+) -> Finding {
+    Finding {
+        hazard: &HAZARD,
+        severity: Severity::Error,
+        message,
+        place,
+        symbol,
+        evidence,
+        story: Some(Story {
+            actors: vec!["Request A".to_owned(), "Request B".to_owned()],
+            steps: vec![
+                (0, "adds its rows to the shared session".to_owned()),
+                (1, "fails, and rolls the shared session back".to_owned()),
+                (0, "commits: nothing is written".to_owned()),
+            ],
+            outcome: "Request A answers with success, and its rows are gone.".to_owned(),
+        }),
+        fixes,
+    }
+}

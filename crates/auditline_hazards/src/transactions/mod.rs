@@ -1,0 +1,3 @@
+//! 1xx: transactions.
+
+pub mod commit_without_rollback;
