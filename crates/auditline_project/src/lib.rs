@@ -4,6 +4,7 @@ pub mod config;
 pub mod discovery;
 mod file_report;
 mod fingerprint;
+mod fixes;
 mod pattern;
 mod project;
 mod read;
@@ -18,6 +19,9 @@ pub use config::{Config, ConfigError, ConfigErrors, PerFileIgnore, Selector, Unk
 pub use discovery::{Discovered, discover, is_relevant, workspace_root};
 pub use file_report::{FileReport, file_report};
 pub use fingerprint::Fingerprints;
+pub use fixes::{
+    AppliedFix, FileChange, FixOutcome, FixRejection, RejectedFix, WriteError, apply_fixes, write_changes,
+};
 pub use pattern::PathPatterns;
 pub use project::{OnProgress, OpenError, Options, Progress, Project};
 pub use read::{MAX_FILE_SIZE, read_text};

@@ -1,11 +1,12 @@
 //! A project that was read, and its check on all processors.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use auditline_model::{RootDatabase, SourceFile};
-use auditline_source::FilePath;
+use auditline_model::{FileContent, RootDatabase, SourceFile};
+use auditline_source::{FilePath, SourceText};
 use rayon::prelude::*;
 use salsa::Database;
 use thiserror::Error;
@@ -127,6 +128,17 @@ impl Project {
         &self.db
     }
 
+    /// What a file holds.
+    #[must_use]
+    pub fn text(&self, path: FilePath) -> Option<Arc<SourceText>> {
+        self.db.file(path)?.content(&self.db).text().cloned()
+    }
+
+    /// Replaces what a file holds in memory; the file on disk stays as it is.
+    pub fn set_text(&mut self, path: FilePath, text: Arc<SourceText>) {
+        self.db.set_content(path, FileContent::Closed(text));
+    }
+
     /// Whether the path is one of those that are checked.
     #[must_use]
     pub fn is_checked(&self, path: FilePath) -> bool {
@@ -187,8 +199,7 @@ impl Project {
             let places = finding.evidence.iter().map(|evidence| evidence.path).chain([finding.path]);
             let edited = finding.fixes.iter().flat_map(|fix| fix.edits.iter().flatten()).map(|edit| edit.path);
             for path in places.chain(edited) {
-                let text = self.db.file(path).and_then(|file| file.content(&self.db).text().cloned());
-                if let Some(text) = text {
+                if let Some(text) = self.text(path) {
                     report.texts.entry(path).or_insert(text);
                 }
             }

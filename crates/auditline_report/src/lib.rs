@@ -1,1 +1,11 @@
 //! Findings as text, JSON and other formats.
+
+pub mod diff;
+pub mod json;
+pub mod lines;
+mod paths;
+mod style;
+pub mod text;
+
+pub use paths::{relative, relative_text, visible};
+pub use style::Style;

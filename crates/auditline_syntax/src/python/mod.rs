@@ -2,7 +2,6 @@
 
 pub mod ir;
 mod lower;
-mod mend;
 mod parse;
 mod prescan;
 pub mod print;

@@ -51,23 +51,23 @@ impl Lowerer<'_> {
         let mut levels = 0;
         while self.kind() == Kind::BooleanOperator
             && (levels == 0 || (self.boolean_operator() == Some(Kind::KeywordAnd)) == is_and)
-            && self.down()
+            && self.cursor.goto_first_child()
         {
             levels += 1;
         }
         let mark = self.scratch.ids.len();
         for level in 0..levels {
             // Below, the left side has been read; what follows it is read on the way up.
-            let mut more = level == 0 || self.next();
+            let mut more = level == 0 || self.cursor.goto_next_sibling();
             while more {
                 let kind = self.kind();
                 if kind.is_expression() {
                     let id = self.expr(kind);
                     self.scratch.ids.push(id);
                 }
-                more = self.next();
+                more = self.cursor.goto_next_sibling();
             }
-            self.up();
+            self.cursor.goto_parent();
         }
         let values = self.cut_ids(mark);
         Expr::BoolOp { is_and, values }

@@ -47,8 +47,8 @@ impl Lowerer<'_> {
 
     /// Lowers the statement under the cursor.
     pub(super) fn statement(&mut self, kind: Kind) {
-        let node = self.node;
-        let (start, end) = (self.start(), self.end());
+        let node = self.cursor.node();
+        let (start, end) = (node.start_byte() as u32, node.end_byte() as u32);
         let simple = match kind {
             Kind::FunctionDefinition | Kind::ClassDefinition | Kind::DecoratedDefinition => {
                 return self.definition(kind);
@@ -88,11 +88,10 @@ impl Lowerer<'_> {
 
     fn optional(&mut self) -> Option<ExprId> {
         let mut found = None;
-        self.children_until(|this, kind| {
-            if kind.is_expression() {
+        self.children(|this, kind| {
+            if found.is_none() && kind.is_expression() {
                 found = Some(this.expr(kind));
             }
-            found.is_some()
         });
         found
     }
@@ -142,7 +141,7 @@ impl Lowerer<'_> {
         let mut levels = 0;
         let mut annotation = None;
         let mut value = None;
-        while self.down() {
+        while self.cursor.goto_first_child() {
             levels += 1;
             let mut equal = false;
             let nested = loop {
@@ -152,16 +151,13 @@ impl Lowerer<'_> {
                     Kind::Assignment if equal && annotation.is_none() => break true,
                     Kind::Type if !equal && annotation.is_none() => annotation = Some(self.type_expr(kind)),
                     _ if !kind.is_expression() => {}
-                    _ if equal => {
-                        value = Some(self.expr(kind));
-                        break false;
-                    }
+                    _ if equal => value = Some(self.expr(kind)),
                     _ => {
                         let id = self.expr(kind);
                         self.scratch.ids.push(id);
                     }
                 }
-                if !self.next() {
+                if !self.cursor.goto_next_sibling() {
                     break false;
                 }
             };
@@ -170,7 +166,7 @@ impl Lowerer<'_> {
             }
         }
         for _ in 0..levels {
-            self.up();
+            self.cursor.goto_parent();
         }
         let mut targets = self.cut_ids(mark);
         match annotation {

@@ -187,11 +187,11 @@ impl Lowerer<'_> {
 
     /// The type, if the whole text is one expression.
     fn sole_type(&mut self) -> Option<ExprId> {
-        self.down();
-        if self.kind() != Kind::ExpressionStatement || self.node.child_count() != 1 {
+        self.cursor.goto_first_child();
+        if self.kind() != Kind::ExpressionStatement || self.cursor.node().child_count() != 1 {
             return None;
         }
-        self.down();
+        self.cursor.goto_first_child();
         let kind = self.kind();
         let is_value = kind.is_expression() && !matches!(kind, Kind::Assignment | Kind::AugmentedAssignment);
         is_value.then(|| self.type_expr(kind))

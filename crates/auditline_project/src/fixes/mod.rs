@@ -1,0 +1,204 @@
+//! Applying fixes in bulk, until nothing is left to fix.
+
+mod pass;
+mod write;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use auditline_hazards::Safety;
+use auditline_source::{FilePath, SourceText};
+use rustc_hash::{FxHashMap, FxHashSet};
+use thiserror::Error;
+
+use crate::project::{OnProgress, Project};
+use crate::report::Report;
+use crate::resolved::{FixDetail, ResolvedFinding};
+use pass::{Candidate, choose, combine};
+
+pub use write::{WriteError, write_changes};
+
+/// A fix may make way for another one; more rounds than this mean that fixes undo each other.
+const MAX_PASSES: usize = 10;
+
+/// What applying fixes did. Nothing is written yet: see [`write_changes`].
+#[derive(Debug, Default)]
+pub struct FixOutcome {
+    /// The findings that remain.
+    pub report: Report,
+    /// The fixes that were applied.
+    pub applied: Vec<AppliedFix>,
+    /// The fixes that turned out to be wrong, and were not applied.
+    pub rejected: Vec<RejectedFix>,
+    /// The files that change.
+    pub changes: Vec<FileChange>,
+    /// Whether no fix was left when the work ended.
+    pub converged: bool,
+}
+
+/// A fix that was applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppliedFix {
+    /// The hazard that it cured.
+    pub code: &'static str,
+    /// The file in which the finding stood.
+    pub path: FilePath,
+    /// What it did.
+    pub title: String,
+}
+
+/// A fix that was not applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectedFix {
+    /// The hazard that it should have cured.
+    pub code: &'static str,
+    /// The file in which the finding stands.
+    pub path: FilePath,
+    /// What it should have done.
+    pub title: String,
+    /// Why it was not applied.
+    pub reason: FixRejection,
+}
+
+/// Why a fix was not applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum FixRejection {
+    /// The result has syntax errors that were not there before.
+    #[error("the result would not parse")]
+    DoesNotParse,
+    /// Its edits lie outside the text or overlap each other.
+    #[error("its edits do not fit the text")]
+    DoesNotFit,
+    /// The finding is still there afterwards.
+    #[error("the finding would still be there")]
+    DoesNotCure,
+}
+
+/// A file that fixes change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileChange {
+    /// The file.
+    pub path: FilePath,
+    /// Its text on disk.
+    pub before: Arc<SourceText>,
+    /// Its text with the fixes.
+    pub after: Arc<SourceText>,
+}
+
+/// What tells a finding from others across a pass, without positions.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    code: &'static str,
+    path: FilePath,
+    symbol: String,
+    message: String,
+}
+
+impl Key {
+    fn of(finding: &ResolvedFinding) -> Self {
+        Self {
+            code: finding.code,
+            path: finding.path,
+            symbol: finding.symbol.clone(),
+            message: finding.message.clone(),
+        }
+    }
+}
+
+/// Applies the best allowed fix of each finding, checks again, and goes on until no fix is left.
+///
+/// In each pass whole fixes that do not touch each other are applied together; a fix over several files is applied in
+/// all of them or not at all. A fix whose result does not parse or leaves its finding standing is taken back.
+pub fn apply_fixes(project: &mut Project, allowed: Safety, on_progress: OnProgress<'_>) -> FixOutcome {
+    let mut outcome = FixOutcome { report: project.check(FixDetail::Edits, on_progress), ..FixOutcome::default() };
+    let mut texts: BTreeMap<FilePath, (Arc<SourceText>, Arc<SourceText>)> = BTreeMap::new();
+    let mut blocked: FxHashSet<(Key, String)> = FxHashSet::default();
+    let mut passes = 0;
+    loop {
+        let root = project.workspace().root;
+        let candidates = choose(
+            &outcome.report,
+            allowed,
+            |finding, title| blocked.contains(&(Key::of(finding), title.to_owned())),
+            |path| path.starts_with(root),
+        );
+        if candidates.is_empty() {
+            outcome.converged = true;
+            break;
+        }
+        if passes == MAX_PASSES {
+            break;
+        }
+        let (accepted, rejected, changed) = combine(project, candidates);
+        for (candidate, reason) in rejected {
+            reject(candidate, reason, &mut blocked, &mut outcome.rejected);
+        }
+        if accepted.is_empty() {
+            continue;
+        }
+        let mut before = Vec::new();
+        for (path, text) in &changed {
+            before.extend(project.text(*path).map(|old| (*path, old)));
+            project.set_text(*path, Arc::clone(text));
+        }
+        let report = project.check(FixDetail::Edits, on_progress);
+        let useless = without_effect(&accepted, &outcome.report, &report);
+        if useless.is_empty() {
+            passes += 1;
+            outcome.report = report;
+            for (path, old) in before {
+                let Some(new) = changed.get(&path) else { continue };
+                texts.entry(path).and_modify(|entry| entry.1 = Arc::clone(new)).or_insert((old, Arc::clone(new)));
+            }
+            outcome.applied.extend(accepted.into_iter().map(|candidate| AppliedFix {
+                code: candidate.key.code,
+                path: candidate.key.path,
+                title: candidate.title,
+            }));
+            continue;
+        }
+        for (path, old) in before {
+            project.set_text(path, old);
+        }
+        for candidate in accepted.into_iter().filter(|candidate| useless.contains(&candidate.key)) {
+            reject(candidate, FixRejection::DoesNotCure, &mut blocked, &mut outcome.rejected);
+        }
+    }
+    outcome.changes = texts
+        .into_iter()
+        .filter(|(_, (before, after))| before != after)
+        .map(|(path, (before, after))| FileChange { path, before, after })
+        .collect();
+    outcome
+}
+
+fn reject(
+    candidate: Candidate,
+    reason: FixRejection,
+    blocked: &mut FxHashSet<(Key, String)>,
+    rejected: &mut Vec<RejectedFix>,
+) {
+    let Candidate { key, title, .. } = candidate;
+    rejected.push(RejectedFix { code: key.code, path: key.path, title: title.clone(), reason });
+    blocked.insert((key, title));
+}
+
+/// The findings that should have gone with the fixes and did not.
+fn without_effect(applied: &[Candidate], before: &Report, after: &Report) -> FxHashSet<Key> {
+    let count = |report: &Report| {
+        let mut counts: FxHashMap<Key, usize> = FxHashMap::default();
+        report.findings.iter().for_each(|finding| *counts.entry(Key::of(finding)).or_default() += 1);
+        counts
+    };
+    let (before, after) = (count(before), count(after));
+    let mut cured: FxHashMap<&Key, usize> = FxHashMap::default();
+    applied.iter().for_each(|candidate| *cured.entry(&candidate.key).or_default() += 1);
+    cured
+        .into_iter()
+        .filter(|(key, cured)| {
+            let expected = before.get(*key).copied().unwrap_or(0).saturating_sub(*cured);
+            after.get(*key).copied().unwrap_or(0) > expected
+        })
+        .map(|(key, _)| key.clone())
+        .collect()
+}

@@ -1,0 +1,114 @@
+//! One pass: which fixes go together, and what comes out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use auditline_hazards::Safety;
+use auditline_model::parsed;
+use auditline_source::{FilePath, SourceText, TextEdit, TextRange, apply_edits};
+use auditline_syntax::python;
+
+use super::{FixRejection, Key};
+use crate::project::Project;
+use crate::report::Report;
+use crate::resolved::ResolvedFinding;
+
+/// A fix that may be applied in this pass.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    pub(super) key: Key,
+    pub(super) title: String,
+    edits: Vec<(FilePath, Vec<TextEdit>)>,
+}
+
+/// The best allowed fix of each finding, without those that touch one that was chosen before; those have their turn
+/// in a later pass.
+pub(super) fn choose(
+    report: &Report,
+    allowed: Safety,
+    is_blocked: impl Fn(&ResolvedFinding, &str) -> bool,
+    is_inside: impl Fn(FilePath) -> bool,
+) -> Vec<Candidate> {
+    let mut taken: BTreeMap<FilePath, Vec<TextRange>> = BTreeMap::new();
+    let mut chosen = Vec::new();
+    for finding in &report.findings {
+        let fix = finding
+            .fixes
+            .iter()
+            .find(|fix| (fix.safety == Safety::Safe || allowed == Safety::Unsafe) && !is_blocked(finding, &fix.title));
+        let Some((fix, edits)) = fix.and_then(|fix| Some((fix, fix.edits.as_ref()?))) else { continue };
+        let edits: Vec<_> = edits.iter().map(|file| (file.path, file.text_edits())).collect();
+        let free = edits.iter().all(|(path, edits)| {
+            let others = taken.get(path).map(Vec::as_slice).unwrap_or_default();
+            is_inside(*path) && edits.iter().all(|edit| others.iter().all(|other| !touch(edit.range, *other)))
+        });
+        if !free {
+            continue;
+        }
+        for (path, edits) in &edits {
+            taken.entry(*path).or_default().extend(edits.iter().map(|edit| edit.range));
+        }
+        chosen.push(Candidate { key: Key::of(finding), title: fix.title.clone(), edits });
+    }
+    chosen
+}
+
+fn touch(a: TextRange, b: TextRange) -> bool {
+    a.start() <= b.end() && b.start() <= a.end()
+}
+
+type Texts = BTreeMap<FilePath, Arc<SourceText>>;
+
+/// Applies the candidates together. Where the result is not sound, one after the other, so that the one at fault is
+/// found; the others are applied nevertheless.
+pub(super) fn combine(
+    project: &Project,
+    candidates: Vec<Candidate>,
+) -> (Vec<Candidate>, Vec<(Candidate, FixRejection)>, Texts) {
+    let all: Vec<&Candidate> = candidates.iter().collect();
+    if let Ok(texts) = apply(project, &all) {
+        return (candidates, Vec::new(), texts);
+    }
+    let (mut accepted, mut rejected) = (Vec::new(), Vec::new());
+    let mut texts = Texts::new();
+    for candidate in candidates {
+        let attempt: Vec<&Candidate> = accepted.iter().chain([&candidate]).collect();
+        match apply(project, &attempt) {
+            Ok(new) => {
+                texts = new;
+                accepted.push(candidate);
+            }
+            Err(reason) => rejected.push((candidate, reason)),
+        }
+    }
+    (accepted, rejected, texts)
+}
+
+fn apply(project: &Project, candidates: &[&Candidate]) -> Result<Texts, FixRejection> {
+    let mut edits: BTreeMap<FilePath, Vec<TextEdit>> = BTreeMap::new();
+    for (path, file_edits) in candidates.iter().flat_map(|candidate| &candidate.edits) {
+        edits.entry(*path).or_default().extend(file_edits.iter().cloned());
+    }
+    let mut texts = Texts::new();
+    for (path, edits) in edits {
+        let old = project.text(path).ok_or(FixRejection::DoesNotFit)?;
+        let new = apply_edits(old.text(), &edits).map_err(|_| FixRejection::DoesNotFit)?;
+        if syntax_errors(&new, path) > known_errors(project, path) {
+            return Err(FixRejection::DoesNotParse);
+        }
+        texts.insert(path, Arc::new(SourceText::from(new)));
+    }
+    Ok(texts)
+}
+
+fn syntax_errors(text: &str, path: FilePath) -> usize {
+    if !auditline_source::FileKind::of(path).is_python() {
+        return 0;
+    }
+    let tree = python::parse(text, None);
+    if tree.has_errors() { python::lower(text, &tree).errors.len().max(1) } else { 0 }
+}
+
+fn known_errors(project: &Project, path: FilePath) -> usize {
+    project.db().file(path).map_or(0, |file| parsed(project.db(), file).module.errors.len())
+}
