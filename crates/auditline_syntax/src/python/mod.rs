@@ -2,6 +2,7 @@
 
 pub mod ir;
 mod lower;
+mod mend;
 mod parse;
 mod prescan;
 pub mod print;

@@ -6,22 +6,30 @@ use super::kind::Kind;
 use crate::Name;
 
 impl Lowerer<'_> {
-    pub(super) fn call(&mut self, start: u32, end: u32) -> Expr {
+    pub(super) fn call(&mut self, start: u32) -> Expr {
         let mut func = None;
         let mark = self.scratch.args.len();
-        self.children(|this, kind| match kind {
-            Kind::ArgumentList => this.children(|this, kind| this.argument(kind)),
-            // `f(x for x in y)`: the generator brings the parentheses.
-            Kind::GeneratorExpression if func.is_some() => this.argument(kind),
-            _ if func.is_none() && kind.is_expression() => func = Some(this.expr(kind)),
-            _ => {}
+        self.children_until(|this, kind| {
+            match kind {
+                Kind::ArgumentList => this.children(|this, kind| this.argument(kind)),
+                // `f(x for x in y)`: the generator brings the parentheses.
+                Kind::GeneratorExpression if func.is_some() => this.argument(kind),
+                _ if func.is_none() && kind.is_expression() => {
+                    func = Some(this.expr(kind));
+                    return false;
+                }
+                _ => return false,
+            }
+            true
         });
         let func = func.unwrap_or_else(|| self.absent(start));
-        let _ = end;
         Expr::Call { func, args: self.scratch.args.drain(mark..).collect() }
     }
 
     fn argument(&mut self, kind: Kind) {
+        if !kind.is_expression() && !matches!(kind, Kind::KeywordArgument | Kind::Error) {
+            return;
+        }
         let range = self.range();
         let end = self.end();
         let (kind, value) = match kind {
@@ -53,11 +61,14 @@ impl Lowerer<'_> {
         let mut name = None;
         let mut value = None;
         let mut equal = false;
-        self.children(|this, kind| match kind {
-            Kind::Equal => equal = true,
-            Kind::Identifier if !equal => name = Some(this.name()),
-            _ if equal && kind.is_expression() => value = Some(this.expr(kind)),
-            _ => {}
+        self.children_until(|this, kind| {
+            match kind {
+                Kind::Equal => equal = true,
+                Kind::Identifier if !equal => name = Some(this.name()),
+                _ if equal && kind.is_expression() => value = Some(this.expr(kind)),
+                _ => {}
+            }
+            value.is_some()
         });
         let end = self.end();
         let value = value.unwrap_or_else(|| self.absent(end));

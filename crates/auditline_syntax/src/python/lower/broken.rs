@@ -3,6 +3,7 @@
 use text_size::TextRange;
 use tree_sitter::Node;
 
+use super::super::mend::Mended;
 use super::Lowerer;
 use super::kind::Kind;
 
@@ -17,7 +18,7 @@ impl Lowerer<'_> {
     }
 
     fn unparsed_statements(&mut self, rubbish: &mut Option<(u32, u32)>) {
-        let leaf = self.cursor.node().child_count() == 0;
+        let leaf = self.node.child_count() == 0;
         if leaf {
             return self.spoil(rubbish);
         }
@@ -49,29 +50,39 @@ impl Lowerer<'_> {
     }
 }
 
-/// The ranges of what could not be parsed, in source order: error nodes, places where something is missing, and what
-/// Python refuses though the grammar reads it.
-pub(super) fn errors(root: Node<'_>, refused: Vec<TextRange>) -> Vec<TextRange> {
-    let mut errors = refused;
-    if root.has_error() {
-        unparsed(root, &mut errors);
-        errors.sort_by_key(|range| (range.start(), range.end()));
-    }
-    errors
-}
-
-fn unparsed(root: Node<'_>, errors: &mut Vec<TextRange>) {
-    let mut cursor = root.walk();
-    loop {
-        let node = cursor.node();
-        if node.is_error() || node.is_missing() {
-            errors.push(TextRange::new((node.start_byte() as u32).into(), (node.end_byte() as u32).into()));
-        } else if node.has_error() && cursor.goto_first_child() {
-            continue;
+impl Lowerer<'_> {
+    /// The ranges of what could not be parsed, in source order: error nodes, what Python refuses though the grammar
+    /// reads it, and lines in which something is missing, up to where it is missing.
+    pub(super) fn errors(&mut self, root: Node<'_>) -> Vec<TextRange> {
+        let mut errors = std::mem::take(&mut self.refused);
+        for place in self.mended.into_iter().flat_map(Mended::places) {
+            let before = &self.text[..place.into()];
+            let line = before.rfind('\n').map_or(0, |at| at + 1);
+            let blank = before[line..].len() - before[line..].trim_start().len();
+            errors.push(TextRange::new(((line + blank) as u32).into(), place));
         }
-        while !cursor.goto_next_sibling() {
-            if !cursor.goto_parent() {
-                return;
+        if root.has_error() {
+            self.unparsed_ranges(root, &mut errors);
+        }
+        errors.sort_by_key(|range| (range.start(), range.end()));
+        errors.dedup();
+        errors
+    }
+
+    fn unparsed_ranges(&self, root: Node<'_>, errors: &mut Vec<TextRange>) {
+        let mut cursor = root.walk();
+        loop {
+            let node = cursor.node();
+            if node.is_error() || node.is_missing() {
+                let (start, end) = (self.original(node.start_byte()), self.original(node.end_byte()));
+                errors.push(TextRange::new(start.into(), end.into()));
+            } else if node.has_error() && cursor.goto_first_child() {
+                continue;
+            }
+            while !cursor.goto_next_sibling() {
+                if !cursor.goto_parent() {
+                    return;
+                }
             }
         }
     }

@@ -45,7 +45,7 @@ impl Lowerer<'_> {
             path,
             class,
             outer,
-            has_errors: frame.has_errors,
+            has_errors: frame.has_errors || self.is_mended_outside_functions(start, end),
             decorators: header.decorators,
             bases: bases.positional,
             keywords: bases.keywords,
@@ -57,6 +57,21 @@ impl Lowerer<'_> {
         let class = self.share_class(class);
         self.classes[index.index()] = Some(class);
         self.add(start, end, StmtKind::Class(index));
+    }
+
+    /// Whether something was put in between two absolute offsets, functions left out.
+    fn is_mended_outside_functions(&self, start: u32, end: u32) -> bool {
+        let Some(mended) = self.mended else { return false };
+        let inside = |at: u32| {
+            let last = self.function_starts.partition_point(|&function| u32::from(function) <= at);
+            let first = self.function_starts.partition_point(|&function| u32::from(function) < start);
+            // Nested functions end inside those around them: look at all that start before.
+            (first..last).any(|function| {
+                let range = self.functions[function].as_ref().map(|function| function.range);
+                range.is_some_and(|range| at <= u32::from(self.function_starts[function] + range.end()))
+            })
+        };
+        mended.places().map(u32::from).any(|at| start <= at && at <= end && !inside(at))
     }
 
     fn class_header(&mut self, kind: Kind, header: &mut Header, bases: &mut Bases) {

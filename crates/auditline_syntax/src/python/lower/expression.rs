@@ -8,8 +8,7 @@ use crate::Name;
 impl Lowerer<'_> {
     /// Lowers the expression under the cursor.
     pub(super) fn expr(&mut self, kind: Kind) -> ExprId {
-        let node = self.cursor.node();
-        let (start, end) = (node.start_byte() as u32, node.end_byte() as u32);
+        let (start, end) = (self.start(), self.end());
         let range = self.relative(start, end);
         if start == end {
             // What the parser put in because something must stand here.
@@ -18,7 +17,7 @@ impl Lowerer<'_> {
         }
         match kind {
             Kind::Identifier => {
-                let name = self.name();
+                let name = Name::new(self.text_of(start, end));
                 return self.push(Expr::Name(name), range);
             }
             Kind::String => return self.string(range),
@@ -50,7 +49,7 @@ impl Lowerer<'_> {
     fn nested(&mut self, kind: Kind, start: u32, end: u32) -> Lowered {
         Lowered::New(match kind {
             Kind::Attribute | Kind::MemberType => self.attribute(start, end),
-            Kind::Call => self.call(start, end),
+            Kind::Call => self.call(start),
             Kind::Subscript => self.subscript(),
             Kind::ConcatenatedString => self.concatenated(),
             Kind::BinaryOperator | Kind::UnionType => self.binary(),
@@ -87,10 +86,11 @@ impl Lowerer<'_> {
     /// Lowers the first child that is an expression.
     pub(super) fn only(&mut self, absent: u32) -> ExprId {
         let mut found = None;
-        self.children(|this, kind| {
-            if found.is_none() && kind.is_expression() {
+        self.children_until(|this, kind| {
+            if kind.is_expression() {
                 found = Some(this.expr(kind));
             }
+            found.is_some()
         });
         found.unwrap_or_else(|| self.absent(absent))
     }
@@ -132,7 +132,7 @@ impl Lowerer<'_> {
         let at = self.start();
         let mut levels = 0;
         let found = loop {
-            if !self.cursor.goto_first_child() {
+            if !self.down() {
                 break None;
             }
             levels += 1;
@@ -141,7 +141,7 @@ impl Lowerer<'_> {
                 if kind.is_expression() {
                     break Some(kind);
                 }
-                if !self.cursor.goto_next_sibling() {
+                if !self.next() {
                     break None;
                 }
             };
@@ -152,12 +152,28 @@ impl Lowerer<'_> {
             }
         };
         for _ in 0..levels {
-            self.cursor.goto_parent();
+            self.up();
         }
         found.unwrap_or_else(|| self.absent(at))
     }
 
     fn attribute(&mut self, start: u32, end: u32) -> Expr {
+        if !self.node.has_error() {
+            // The most frequent of all nodes with parts: the attribute is the word at its end.
+            let mut value = None;
+            self.children_until(|this, kind| {
+                if kind.is_expression() {
+                    value = Some(this.expr(kind));
+                }
+                value.is_some()
+            });
+            let attr = last_word(self.text_of(start, end));
+            if let Some(value) = value
+                && !attr.is_empty()
+            {
+                return Expr::Attribute { value, attr: Name::new(attr) };
+            }
+        }
         let mut value = None;
         let mut attr = None;
         let mut dot = false;
@@ -367,6 +383,13 @@ impl Lowerer<'_> {
         });
         if from { Expr::YieldFrom(value.unwrap_or_else(|| self.absent(end))) } else { Expr::Yield(value) }
     }
+}
+
+/// The identifier with which a text ends.
+fn last_word(text: &str) -> &str {
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || *byte >= 0x80;
+    let len = text.bytes().rev().take_while(|byte| is_word(byte)).count();
+    text.get(text.len() - len..).unwrap_or_default()
 }
 
 /// What became of a node.

@@ -66,9 +66,14 @@ impl<'t> Lowerer<'t> {
             });
             return found;
         }
-        let node = self.cursor.node();
-        let name = node.child_by_field_name("name")?;
-        let name = Name::new(self.text.get(name.byte_range())?);
+        let mut name = None;
+        self.children_until(|this, kind| {
+            if kind == Kind::Identifier {
+                name = Some(this.name());
+            }
+            name.is_some()
+        });
+        let name = name.filter(|name| !name.is_empty())?;
         Some(Head { is_class: kind == Kind::ClassDefinition, name })
     }
 
@@ -86,7 +91,7 @@ impl<'t> Lowerer<'t> {
 
     fn function(&mut self, kind: Kind, name: Name, path: Name) {
         let start = self.start();
-        let tree_errors = self.cursor.node().has_error();
+        let tree_errors = self.node.has_error();
         let index = FunctionIndex(self.functions.len() as u32);
         let (class, outer) = (self.frame.class, self.frame.outer);
         self.functions.push(None);
@@ -117,7 +122,7 @@ impl<'t> Lowerer<'t> {
             outer,
             is_async: header.is_async,
             is_generator: frame.is_generator,
-            has_errors: frame.has_errors || frame.any_errors,
+            has_errors: frame.has_errors || frame.any_errors || self.is_mended(start, end),
             decorators: header.decorators,
             params: header.params,
             returns: header.returns,

@@ -29,7 +29,8 @@ use tree_sitter::{Node, TreeCursor};
 use self::kind::Kind;
 use self::reuse::Previous;
 use super::ir::{Arg, Class, ClassIndex, Code, Expr, ExprId, Function, FunctionIndex, Module, Stmt};
-use super::parse::Tree;
+use super::mend::Mended;
+use super::parse::{Tree, parse};
 use crate::Name;
 
 /// How deep expressions may nest; what is deeper becomes an empty [`Expr::Opaque`]. Hostile input must not overflow the
@@ -50,20 +51,41 @@ pub fn lower(text: &str, tree: &Tree) -> Module {
 /// are shared with it, wherever they have moved. The result is the one that [`lower`] gives.
 #[must_use]
 pub fn lower_with(text: &str, tree: &Tree, previous: Option<(&str, &Module)>) -> Module {
-    let root = tree.root();
+    if !tree.has_errors() {
+        return lower_tree(text, tree.root(), None, previous);
+    }
+    // What a tree with errors looks like depends on how it came about; a fresh one depends on the text alone.
+    match Mended::new(text) {
+        Some(mended) => {
+            let tree = parse(&mended.text, None);
+            lower_tree(text, tree.root(), Some(&mended), previous)
+        }
+        None => lower_tree(text, parse(text, None).root(), None, previous),
+    }
+}
+
+fn lower_tree<'t>(
+    text: &'t str,
+    root: Node<'t>,
+    mended: Option<&'t Mended>,
+    previous: Option<(&'t str, &'t Module)>,
+) -> Module {
     let mut lowerer = Lowerer::new(text, root, Scratch::default(), 0);
+    lowerer.mended = mended;
     lowerer.previous = previous.map(|(text, module)| Previous::new(text, module));
     let block = lowerer.block();
     let code = lowerer.cut_code(0, block);
-    let Lowerer { functions, function_starts, classes, class_starts, refused, .. } = lowerer;
+    let errors = lowerer.errors(root);
+    let pragmas = pragma::pragmas(text, root, mended);
+    let Lowerer { functions, function_starts, classes, class_starts, .. } = lowerer;
     Module {
         code,
         functions: functions.into_iter().flatten().collect(),
         function_starts,
         classes: classes.into_iter().flatten().collect(),
         class_starts,
-        pragmas: pragma::pragmas(text, root),
-        errors: broken::errors(root, refused),
+        pragmas,
+        errors,
     }
 }
 
@@ -100,6 +122,8 @@ struct Frame {
 struct Lowerer<'t> {
     text: &'t str,
     cursor: TreeCursor<'t>,
+    /// The node under the cursor: asking the cursor for it is not free.
+    node: Node<'t>,
     kinds: &'static [Kind],
     scratch: Scratch,
     frame: Frame,
@@ -116,6 +140,8 @@ struct Lowerer<'t> {
     /// Statements that the grammar reads and Python refuses, absolute.
     refused: Vec<TextRange>,
     previous: Option<Previous<'t>>,
+    /// How the offsets of the tree lead to those of the text, where it was mended.
+    mended: Option<&'t Mended>,
 }
 
 impl<'t> Lowerer<'t> {
@@ -134,6 +160,7 @@ impl<'t> Lowerer<'t> {
         Self {
             text,
             cursor: root.walk(),
+            node: root,
             kinds: kind::table(),
             scratch,
             frame,
@@ -147,6 +174,7 @@ impl<'t> Lowerer<'t> {
             paths: FxHashMap::default(),
             refused: Vec::new(),
             previous: None,
+            mended: None,
         }
     }
 
@@ -157,20 +185,37 @@ impl<'t> Lowerer<'t> {
     }
 
     fn kind(&self) -> Kind {
-        self.kind_of(self.cursor.node())
+        self.kind_of(self.node)
     }
 
     fn start(&self) -> u32 {
-        self.cursor.node().start_byte() as u32
+        self.original(self.node.start_byte())
     }
 
     fn end(&self) -> u32 {
-        self.cursor.node().end_byte() as u32
+        self.original(self.node.end_byte())
+    }
+
+    /// The offset in the text of an offset in the tree.
+    fn original(&self, offset: usize) -> u32 {
+        match self.mended {
+            None => offset as u32,
+            Some(mended) => mended.original(offset as u32),
+        }
+    }
+
+    /// Whether something between two absolute offsets was put in.
+    fn is_mended(&self, start: u32, end: u32) -> bool {
+        self.mended.is_some_and(|mended| mended.touches(start, end))
+    }
+
+    /// The text between two absolute offsets.
+    fn text_of(&self, start: u32, end: u32) -> &'t str {
+        self.text.get(start as usize..end as usize).unwrap_or_default()
     }
 
     fn slice(&self) -> &'t str {
-        let node = self.cursor.node();
-        self.text.get(node.start_byte()..node.end_byte()).unwrap_or_default()
+        self.text_of(self.start(), self.end())
     }
 
     fn name(&self) -> Name {
@@ -185,23 +230,57 @@ impl<'t> Lowerer<'t> {
     }
 
     fn range(&self) -> TextRange {
-        let node = self.cursor.node();
-        self.relative(node.start_byte() as u32, node.end_byte() as u32)
+        self.relative(self.start(), self.end())
+    }
+
+    // Moving the cursor.
+
+    fn down(&mut self) -> bool {
+        let moved = self.cursor.goto_first_child();
+        if moved {
+            self.node = self.cursor.node();
+        }
+        moved
+    }
+
+    fn next(&mut self) -> bool {
+        let moved = self.cursor.goto_next_sibling();
+        if moved {
+            self.node = self.cursor.node();
+        }
+        moved
+    }
+
+    fn up(&mut self) {
+        self.cursor.goto_parent();
+        self.node = self.cursor.node();
     }
 
     /// Calls `visit` with the cursor on each child.
     fn children(&mut self, mut visit: impl FnMut(&mut Self, Kind)) {
-        if !self.cursor.goto_first_child() {
+        self.children_until(|this, kind| {
+            visit(this, kind);
+            false
+        });
+    }
+
+    /// Calls `visit` with the cursor on each child until it says that it has seen enough.
+    fn children_until(&mut self, mut visit: impl FnMut(&mut Self, Kind) -> bool) {
+        let parent = self.node;
+        if !self.down() {
             return;
         }
+        let end = parent.end_byte();
         loop {
             let kind = self.kind();
-            visit(self, kind);
-            if !self.cursor.goto_next_sibling() {
+            // The child that ends where its parent ends is the last, but for tokens that are not there. Finding that
+            // out from the cursor costs more than going to the child did.
+            if visit(self, kind) || self.node.end_byte() == end || !self.next() {
                 break;
             }
         }
         self.cursor.goto_parent();
+        self.node = parent;
     }
 
     // The stacks.

@@ -51,23 +51,23 @@ impl Lowerer<'_> {
         let mut levels = 0;
         while self.kind() == Kind::BooleanOperator
             && (levels == 0 || (self.boolean_operator() == Some(Kind::KeywordAnd)) == is_and)
-            && self.cursor.goto_first_child()
+            && self.down()
         {
             levels += 1;
         }
         let mark = self.scratch.ids.len();
         for level in 0..levels {
             // Below, the left side has been read; what follows it is read on the way up.
-            let mut more = level == 0 || self.cursor.goto_next_sibling();
+            let mut more = level == 0 || self.next();
             while more {
                 let kind = self.kind();
                 if kind.is_expression() {
                     let id = self.expr(kind);
                     self.scratch.ids.push(id);
                 }
-                more = self.cursor.goto_next_sibling();
+                more = self.next();
             }
-            self.cursor.goto_parent();
+            self.up();
         }
         let values = self.cut_ids(mark);
         Expr::BoolOp { is_and, values }

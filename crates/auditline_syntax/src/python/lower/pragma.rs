@@ -7,6 +7,7 @@ use text_size::TextRange;
 use tree_sitter::Node;
 
 use super::super::ir::Pragma;
+use super::super::mend::Mended;
 
 static NEEDLES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     AhoCorasick::builder()
@@ -20,16 +21,18 @@ const MANY: usize = 64;
 
 /// The comments that address a tool. Their words are looked for in the text, and then for each hit the tree says
 /// whether it stands in a comment; so a file without any costs one scan.
-pub(super) fn pragmas(text: &str, root: Node<'_>) -> Vec<Pragma> {
+pub(super) fn pragmas(text: &str, root: Node<'_>, mended: Option<&Mended>) -> Vec<Pragma> {
     let Some(needles) = NEEDLES.as_ref() else { return Vec::new() };
-    let hits: Vec<(usize, usize)> = needles.find_iter(text).map(|hit| (hit.start(), hit.end())).collect();
+    let parsed = mended.map_or(text, |mended| &mended.text);
+    let hits: Vec<(usize, usize)> = needles.find_iter(parsed).map(|hit| (hit.start(), hit.end())).collect();
     let comments = if hits.len() > MANY { all_comments(root) } else { comments_at(root, &hits) };
     let mut hits = hits.into_iter().peekable();
     let mut pragmas = Vec::new();
     for (start, end) in comments {
         while hits.next_if(|&(hit, _)| hit < start).is_some() {}
         if hits.peek().is_some_and(|&(hit, _)| hit < end) {
-            pragmas.extend(pragma(text, start, end));
+            let original = |at: usize| mended.map_or(at, |mended| mended.original(at as u32) as usize);
+            pragmas.extend(pragma(text, original(start), original(end)));
         }
     }
     pragmas

@@ -56,11 +56,12 @@ impl Lowerer<'_> {
 
     fn shared(&self, path: Name) -> Option<Shared> {
         let previous = self.previous.as_ref()?;
-        let node = self.cursor.node();
+        let node = self.node;
         let module = previous.module;
         let at = *previous.functions.get(&path)?;
         let function = &module.functions[at];
         if node.has_error()
+            || self.is_mended(self.start(), self.end())
             || function.has_errors
             || function.class != self.frame.class
             || function.outer != self.frame.outer
@@ -70,7 +71,7 @@ impl Lowerer<'_> {
         let from = usize::from(module.function_starts[at]);
         let len = usize::from(function.range.end());
         let old = previous.text.get(from..from + len)?;
-        let own = self.text.get(node.start_byte()..node.end_byte())?;
+        let own = self.slice();
         if !own.starts_with(old) || !is_idle(&own[len..]) {
             return None;
         }

@@ -47,8 +47,8 @@ impl Lowerer<'_> {
 
     /// Lowers the statement under the cursor.
     pub(super) fn statement(&mut self, kind: Kind) {
-        let node = self.cursor.node();
-        let (start, end) = (node.start_byte() as u32, node.end_byte() as u32);
+        let node = self.node;
+        let (start, end) = (self.start(), self.end());
         let simple = match kind {
             Kind::FunctionDefinition | Kind::ClassDefinition | Kind::DecoratedDefinition => {
                 return self.definition(kind);
@@ -88,10 +88,11 @@ impl Lowerer<'_> {
 
     fn optional(&mut self) -> Option<ExprId> {
         let mut found = None;
-        self.children(|this, kind| {
-            if found.is_none() && kind.is_expression() {
+        self.children_until(|this, kind| {
+            if kind.is_expression() {
                 found = Some(this.expr(kind));
             }
+            found.is_some()
         });
         found
     }
@@ -141,7 +142,7 @@ impl Lowerer<'_> {
         let mut levels = 0;
         let mut annotation = None;
         let mut value = None;
-        while self.cursor.goto_first_child() {
+        while self.down() {
             levels += 1;
             let mut equal = false;
             let nested = loop {
@@ -151,13 +152,16 @@ impl Lowerer<'_> {
                     Kind::Assignment if equal && annotation.is_none() => break true,
                     Kind::Type if !equal && annotation.is_none() => annotation = Some(self.type_expr(kind)),
                     _ if !kind.is_expression() => {}
-                    _ if equal => value = Some(self.expr(kind)),
+                    _ if equal => {
+                        value = Some(self.expr(kind));
+                        break false;
+                    }
                     _ => {
                         let id = self.expr(kind);
                         self.scratch.ids.push(id);
                     }
                 }
-                if !self.cursor.goto_next_sibling() {
+                if !self.next() {
                     break false;
                 }
             };
@@ -166,7 +170,7 @@ impl Lowerer<'_> {
             }
         }
         for _ in 0..levels {
-            self.cursor.goto_parent();
+            self.up();
         }
         let mut targets = self.cut_ids(mark);
         match annotation {

@@ -187,11 +187,11 @@ impl Lowerer<'_> {
 
     /// The type, if the whole text is one expression.
     fn sole_type(&mut self) -> Option<ExprId> {
-        self.cursor.goto_first_child();
-        if self.kind() != Kind::ExpressionStatement || self.cursor.node().child_count() != 1 {
+        self.down();
+        if self.kind() != Kind::ExpressionStatement || self.node.child_count() != 1 {
             return None;
         }
-        self.cursor.goto_first_child();
+        self.down();
         let kind = self.kind();
         let is_value = kind.is_expression() && !matches!(kind, Kind::Assignment | Kind::AugmentedAssignment);
         is_value.then(|| self.type_expr(kind))
