@@ -81,6 +81,7 @@ pub const CATALOGUE: &[&Hazard] = &[
     &crate::races::webhook_state_race::HAZARD,
     &crate::sessions::shared_session::HAZARD,
     &crate::sessions::unsafe_session_dependency::HAZARD,
+    &crate::schema::unknown_model_field::HAZARD,
 ];
 
 /// The hazard with that code (`AUD201`, in any case) or name (`unlocked-read-modify-write`).

@@ -6,6 +6,7 @@ mod edit;
 pub mod finding;
 pub mod page;
 pub mod races;
+pub mod schema;
 pub mod sessions;
 pub mod transactions;
 

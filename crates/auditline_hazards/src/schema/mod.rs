@@ -1,0 +1,3 @@
+//! 4xx: schema.
+
+pub mod unknown_model_field;

@@ -1,0 +1,310 @@
+//! AUD401: a keyword or attribute that the model does not have.
+
+use std::sync::Arc;
+
+use auditline_model::eval::value::RowOrigin;
+use auditline_model::symbols::Symbol;
+use auditline_model::tables::{ModelKind, OrmModel, orm_model};
+use auditline_model::unit::{EventKind, unit_of};
+use auditline_model::{ClassRef, Db, FunctionRef, classes, entry, function, names};
+use auditline_syntax::python::ir::{ArgKind, Code, Expr, ExprId};
+use auditline_syntax::{Name, TextRange};
+
+use crate::catalogue::{Check, Family, Hazard};
+use crate::edit;
+use crate::finding::{Evidence, Finding, Fix, Place, Safety, Severity, symbol};
+
+mod declared_elsewhere;
+mod similar;
+
+/// AUD401.
+pub const HAZARD: Hazard = Hazard {
+    code: "AUD401",
+    name: "unknown-model-field",
+    family: Family::Schema,
+    severity: Severity::Error,
+    summary: "A constructor, filter_by or attribute names a column that the model does not have",
+    page: include_str!("page.md"),
+    check: Check::Function(check),
+};
+
+fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
+    if entry::is_test(db, of.file) || entry::is_migration(db, of.file) {
+        return;
+    }
+    let Some(body) = function(db, of) else { return };
+    let code = &body.code;
+    let called: Vec<ExprId> = code
+        .exprs
+        .iter()
+        .filter_map(|expr| match expr {
+            Expr::Call { func, .. } => Some(*func),
+            _ => None,
+        })
+        .collect();
+    for (expr, index) in code.exprs.iter().zip(0u32..) {
+        match expr {
+            Expr::Call { func, .. } => {
+                keywords(db, of, code, ExprId(index), *func, findings);
+            }
+            Expr::Attribute { value, attr } => {
+                let is_call = called.contains(&ExprId(index));
+                class_attribute(db, of, code, ExprId(index), *value, *attr, is_call, findings);
+            }
+            _ => {}
+        }
+    }
+    row_attributes(db, of, findings);
+}
+
+/// The model, if it is certain what attributes it has.
+fn certain(db: &dyn Db, class: ClassRef) -> Option<Arc<OrmModel>> {
+    orm_model(db, class).filter(|model| model.complete && model.is_table())
+}
+
+/// Keywords of a constructor, or of `filter_by` on a query over one entity.
+fn keywords(db: &dyn Db, of: FunctionRef, code: &Code, call: ExprId, func: ExprId, findings: &mut Vec<Finding>) {
+    let Expr::Call { args, .. } = &code[call] else { return };
+    if !args.iter().any(|arg| matches!(arg.kind, ArgKind::Keyword(_))) {
+        return;
+    }
+    let (class, use_) = match names::resolve_in(db, of, code, func) {
+        Symbol::Class(class) => (class, Use::Constructor),
+        _ => match &code[func] {
+            Expr::Attribute { value, attr } if *attr == "filter_by" => match entity(db, of, code, *value) {
+                Some(class) => (class, Use::FilterBy),
+                None => return,
+            },
+            _ => return,
+        },
+    };
+    let Some(model) = certain(db, class) else { return };
+    if use_ == Use::Constructor && (model.custom_init || model.kind != ModelKind::Declarative) {
+        return;
+    }
+    for arg in args {
+        let ArgKind::Keyword(name) = arg.kind else { continue };
+        // The declarative constructor takes any attribute of the class; filter_by takes mapped ones.
+        if model.attribute(name).is_some() || declared_elsewhere::is_declared(db, class, name) {
+            continue;
+        }
+        let class_name = classes::simple(class.path);
+        let message = match use_ {
+            Use::Constructor => format!(
+                "`{class_name}` has no column `{name}`: constructing it raises `TypeError: '{name}' is an invalid keyword argument for {class_name}`"
+            ),
+            Use::FilterBy => {
+                format!("`{class_name}` has no column `{name}`: `filter_by` raises `InvalidRequestError`")
+            }
+        };
+        let keyword = TextRange::at(arg.range.start(), auditline_syntax::TextSize::of(name.as_str()));
+        let mut fixes = rename(of, &model, name, keyword);
+        if use_ == Use::Constructor {
+            let range = arg.range;
+            fixes.push(Fix::new(format!("Remove the keyword `{name}`"), Safety::Unsafe, move |db| {
+                edit::remove_argument(db, of, range)
+            }));
+        }
+        findings.push(finding(of, class, arg.range, message, fixes));
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Constructor,
+    FilterBy,
+}
+
+/// The one mapped class that a query chain is over; `None` where it joins or selects several.
+fn entity(db: &dyn Db, of: FunctionRef, code: &Code, mut chain: ExprId) -> Option<ClassRef> {
+    loop {
+        match &code[chain] {
+            Expr::Call { func, args } => match &code[*func] {
+                Expr::Attribute { value, attr } => match attr.as_str() {
+                    "query" => return only_class(db, of, code, args),
+                    "filter" | "filter_by" | "where" | "order_by" | "limit" | "offset" | "options" | "distinct"
+                    | "with_for_update" | "execution_options" | "populate_existing" => chain = *value,
+                    "select" => return only_class(db, of, code, args),
+                    _ => return None,
+                },
+                Expr::Name(_) => {
+                    let Symbol::External(path) = names::resolve_in(db, of, code, *func) else { return None };
+                    return (path.as_str().ends_with(".select")).then(|| only_class(db, of, code, args)).flatten();
+                }
+                _ => return None,
+            },
+            // `Model.query` of Flask-SQLAlchemy.
+            Expr::Attribute { value, attr } if *attr == "query" => {
+                return match names::resolve_in(db, of, code, *value) {
+                    Symbol::Class(class) => Some(class),
+                    _ => None,
+                };
+            }
+            Expr::Await(inner) => chain = *inner,
+            _ => return None,
+        }
+    }
+}
+
+fn only_class(
+    db: &dyn Db,
+    of: FunctionRef,
+    code: &Code,
+    args: &[auditline_syntax::python::ir::Arg],
+) -> Option<ClassRef> {
+    match args {
+        [one] if one.kind == ArgKind::Positional => match names::resolve_in(db, of, code, one.value) {
+            Symbol::Class(class) => Some(class),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// `Model.attribute`.
+#[allow(clippy::too_many_arguments)]
+fn class_attribute(
+    db: &dyn Db,
+    of: FunctionRef,
+    code: &Code,
+    expr: ExprId,
+    value: ExprId,
+    attr: Name,
+    is_call: bool,
+    findings: &mut Vec<Finding>,
+) {
+    if !matches!(code[value], Expr::Name(_) | Expr::Attribute { .. }) || attr.starts_with('_') {
+        return;
+    }
+    let Symbol::Class(class) = names::resolve_in(db, of, code, value) else { return };
+    let Some(model) = certain(db, class) else { return };
+    let offered = match model.kind {
+        ModelKind::Declarative => matches!(attr.as_str(), "metadata" | "registry" | "query" | "mro"),
+        // Pydantic offers many methods of its own.
+        ModelKind::SqlModelTable | ModelKind::SqlModelBase => {
+            is_call || attr.starts_with("model_") || matches!(attr.as_str(), "metadata" | "schema" | "fields")
+        }
+    };
+    let nested = Name::new(&format!("{}.{attr}", class.path));
+    if offered
+        || model.attribute(attr).is_some()
+        || auditline_model::class(db, ClassRef { file: class.file, path: nested }).is_some()
+        || declared_elsewhere::is_declared(db, class, attr)
+        || classes::external_bases(db, class).iter().any(|base| !is_plain_base(*base))
+    {
+        return;
+    }
+    let class_name = classes::simple(class.path);
+    let range = attribute_range(code, expr, attr);
+    let message = format!("`{class_name}` has no attribute `{attr}`: reading it raises `AttributeError`");
+    findings.push(finding(of, class, range, message, rename(of, &model, attr, range)));
+}
+
+/// Bases that bring no attributes a program would use by name on a mapped class.
+fn is_plain_base(base: Name) -> bool {
+    let canonical = names::canonical(base);
+    let text = canonical.as_str().strip_suffix("()").unwrap_or(canonical.as_str());
+    matches!(
+        text,
+        "sqlalchemy.DeclarativeBase"
+            | "sqlalchemy.DeclarativeBaseNoMeta"
+            | "sqlalchemy.declarative_base"
+            | "sqlalchemy.AsyncAttrs"
+            | "sqlmodel.SQLModel"
+            | "builtins.object"
+            | "typing.Generic"
+            | "abc.ABC"
+            | "flask_sqlalchemy.SQLAlchemy.Model"
+    )
+}
+
+/// Attributes of rows whose model is known.
+fn row_attributes(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
+    let unit = unit_of(db, of);
+    let mut seen: Vec<(ClassRef, Name)> = Vec::new();
+    for event in &unit.events {
+        let (row, column, is_write) = match &event.kind {
+            EventKind::Read { row, column } => (row, *column, false),
+            EventKind::Write { row, column, by: None, .. } => (row, *column, true),
+            _ => continue,
+        };
+        let Some(class) = row.model else { continue };
+        if column.starts_with('_') || seen.contains(&(class, column)) || matches!(row.origin, RowOrigin::SelfRow) {
+            continue;
+        }
+        let Some(model) = certain(db, class) else { continue };
+        if model.attribute(column).is_some()
+            || matches!(column.as_str(), "metadata" | "registry")
+            || model.kind != ModelKind::Declarative
+            || declared_elsewhere::is_declared(db, class, column)
+            || classes::external_bases(db, class).iter().any(|base| !is_plain_base(*base))
+        {
+            continue;
+        }
+        let assigned = declared_elsewhere::is_assigned_on_objects(db, column);
+        let close = similar::closest(&model, column);
+        let class_name = classes::simple(class.path);
+        let message = if is_write {
+            // Setting what is no column makes a plain attribute, and nothing is saved. Where nothing else reads it and a
+            // column has nearly the same name, that was not meant.
+            let Some(close) = close else { continue };
+            if declared_elsewhere::is_read_on_objects(db, column) {
+                continue;
+            }
+            format!("`{class_name}` has no column `{column}`: setting it saves nothing (the column is `{close}`)")
+        } else {
+            if assigned {
+                continue;
+            }
+            format!("`{class_name}` has no attribute `{column}`: reading it raises `AttributeError`")
+        };
+        seen.push((class, column));
+        let end = if is_write { target_end(db, of, event.range, column) } else { Some(event.range.end()) };
+        let Some(end) = end else { continue };
+        let range = TextRange::new(end - auditline_syntax::TextSize::of(column.as_str()), end);
+        findings.push(finding(of, class, range, message, rename(of, &model, column, range)));
+    }
+}
+
+/// The end of the attribute that a statement's range assigns.
+fn target_end(db: &dyn Db, of: FunctionRef, range: TextRange, column: Name) -> Option<auditline_syntax::TextSize> {
+    let body = function(db, of)?;
+    body.code
+        .exprs
+        .iter()
+        .zip(&body.code.ranges)
+        .find(|(expr, at)| {
+            range.contains_range(**at) && matches!(expr, Expr::Attribute { attr, .. } if *attr == column)
+        })
+        .map(|(_, at)| at.end())
+}
+
+fn attribute_range(code: &Code, expr: ExprId, attr: Name) -> TextRange {
+    let end = code.range(expr).end();
+    TextRange::new(end - auditline_syntax::TextSize::of(attr.as_str()), end)
+}
+
+fn rename(of: FunctionRef, model: &OrmModel, wrong: Name, range: TextRange) -> Vec<Fix> {
+    match similar::closest(model, wrong) {
+        Some(close) => vec![Fix::new(format!("Rename to `{close}`"), Safety::Unsafe, move |db| {
+            edit::replace(db, of, range, &close)
+        })],
+        None => Vec::new(),
+    }
+}
+
+fn finding(of: FunctionRef, class: ClassRef, range: TextRange, message: String, fixes: Vec<Fix>) -> Finding {
+    Finding {
+        hazard: &HAZARD,
+        severity: Severity::Error,
+        message,
+        place: Place::InFunction(of, range),
+        symbol: symbol(of.path),
+        evidence: vec![Evidence {
+            place: Place::Class(class),
+            message: format!("`{}` is declared here", classes::simple(class.path)),
+        }],
+        story: None,
+        fixes,
+    }
+}
