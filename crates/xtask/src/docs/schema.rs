@@ -51,6 +51,11 @@ fn document(catalogue: &[&Hazard]) -> Value {
                 "description": "Folders from which absolute imports start, besides those that are found.",
                 "type": "array",
                 "items": { "type": "string" }
+            },
+            "include-tests": {
+                "description": "Whether tests are reported on as production code is.",
+                "type": "boolean",
+                "default": false
             }
         },
         "definitions": {
@@ -58,7 +63,7 @@ fn document(catalogue: &[&Hazard]) -> Value {
             "selector": {
                 "anyOf": [
                     { "enum": names(catalogue) },
-                    { "type": "string", "pattern": "^(ALL|AUD[0-9]{0,3})$" }
+                    { "type": "string", "pattern": "^(ALL|AUD([1-9][0-9]{0,2})?)$" }
                 ]
             }
         }
@@ -68,4 +73,17 @@ fn document(catalogue: &[&Hazard]) -> Value {
 /// Codes first, each followed by its name.
 fn names(catalogue: &[&Hazard]) -> Vec<&'static str> {
     catalogue.iter().flat_map(|hazard| [hazard.code, hazard.name]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the reader of the configuration knows, the schema describes, and nothing else.
+    #[test]
+    fn describes_the_keys_that_are_read() {
+        let document = document(auditline_hazards::CATALOGUE);
+        let described: Vec<&String> = document["properties"].as_object().unwrap().keys().collect();
+        assert_eq!(described, auditline_project::config::KEYS);
+    }
 }

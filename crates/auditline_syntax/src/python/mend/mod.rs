@@ -6,7 +6,6 @@
 //! put in (`)`, `:`, a name); what is put in has no width in the result.
 
 mod line;
-mod string;
 mod word;
 
 use text_size::TextSize;
