@@ -44,6 +44,12 @@ pub fn evaluate(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> Uni
 /// The class in whose body a function stands.
 #[must_use]
 pub fn own_class(db: &dyn Db, of: FunctionRef) -> Option<ClassRef> {
+    own_class_query(db, of, ())
+}
+
+/// A query of its own, so that a unit does not depend on the whole file.
+#[salsa::tracked(returns(copy))]
+fn own_class_query(db: &dyn Db, of: FunctionRef, _key: ()) -> Option<ClassRef> {
     let function = function(db, of)?;
     let index = function.class?;
     let parsed = crate::db::parsed(db, of.file);

@@ -196,35 +196,46 @@ fn open_place(of: FunctionRef, unit: &auditline_model::unit::Unit, session: &Arc
         .map(|event| Place::InFunction(of, event.statement))
 }
 
-/// Files that use what the session is stored under.
+/// Functions that use what the session is stored under.
 fn users(db: &dyn Db, name: Name, file: SourceFile) -> Vec<Evidence> {
-    let mut evidence = Vec::new();
-    for user in files_mentioning(db, &name).iter() {
+    let users = users_of(db, VariableRef { file, name }, ());
+    let evidence = users.iter().map(|(of, ordinal)| Evidence {
+        place: Place::Event(*of, *ordinal),
+        message: format!("`{}` uses it", classes::simple(of.path)),
+    });
+    evidence.collect()
+}
+
+/// The first functions that use the session in that variable, with the ordinals of the events in which they do.
+///
+/// A query of its own: it looks into the files that mention the variable, and an edit in one of them must not check
+/// this one again as long as the answer is the same.
+#[salsa::tracked(returns(clone))]
+fn users_of(db: &dyn Db, variable: VariableRef, _key: ()) -> Arc<[(FunctionRef, u32)]> {
+    let mut found = Vec::new();
+    for user in files_mentioning(db, &variable.name).iter() {
         if entry::is_test(db, *user) {
             continue;
         }
         for function in &parsed(db, *user).module.functions {
             let of = FunctionRef { file: *user, path: function.path };
-            if !function.code.exprs.iter().any(|expr| matches!(expr, Expr::Name(used) if *used == name)) {
+            if !function.code.exprs.iter().any(|expr| matches!(expr, Expr::Name(used) if *used == variable.name)) {
                 continue;
             }
             let unit = unit_of(db, of);
             let uses = unit.numbered().find(|(_, event)| {
                 matches!(&event.kind, EventKind::Session { session, .. } | EventKind::Add { session, .. }
-                    if matches!(session.origin, SessionOrigin::Global(variable) if variable.name == name && variable.file == file))
+                    if matches!(session.origin, SessionOrigin::Global(global) if global == variable))
             });
             if let Some((ordinal, _)) = uses {
-                evidence.push(Evidence {
-                    place: Place::Event(of, ordinal),
-                    message: format!("`{}` uses it", classes::simple(of.path)),
-                });
-                if evidence.len() == 3 {
-                    return evidence;
+                found.push((of, ordinal));
+                if found.len() == 3 {
+                    return found.into();
                 }
             }
         }
     }
-    evidence
+    found.into()
 }
 
 fn finding(
