@@ -1,5 +1,6 @@
 //! Tree-sitter and the lowered trees: Python, Dockerfile, requirements, SQL.
 
+pub mod docker;
 mod name;
 pub mod python;
 

@@ -1,7 +1,7 @@
 //! Reading a text line by line: brackets, strings, headers.
 
 use super::Insertion;
-use super::word::{is_header, split, starts_definition, starts_statement, wants_more};
+use super::word::{is_header, is_keyword, is_match, split, starts_statement, wants_more};
 
 /// More holes than this are no typing any more.
 const MAX_INSERTIONS: usize = 200;
@@ -50,22 +50,24 @@ struct Line {
     has_bracket: bool,
     has_in: bool,
     has_import: bool,
+    /// The rest of its text has been cut off.
+    is_cut: bool,
 }
 
-struct Reader<'t> {
-    text: &'t str,
-    bytes: &'t [u8],
+pub(super) struct Reader<'t> {
+    pub(super) text: &'t str,
+    pub(super) bytes: &'t [u8],
     /// Where strings open that are to be closed at the end of their line.
-    closed: &'t [usize],
-    insertions: Vec<Insertion>,
+    pub(super) closed: &'t [usize],
+    pub(super) insertions: Vec<Insertion>,
     /// The string in triple quotes that seems not to have been closed.
-    lost_string: Option<usize>,
+    pub(super) lost_string: Option<usize>,
     /// The strings in triple quotes that hold what looks like a definition outside them.
-    suspects: Vec<usize>,
+    pub(super) suspects: Vec<usize>,
     /// A decorator that waits for its definition: where it ends, and where its line starts.
     decorator: Option<(usize, usize)>,
     /// How many bytes may be read a second time.
-    budget: usize,
+    pub(super) budget: usize,
 }
 
 impl<'t> Reader<'t> {
@@ -112,7 +114,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn line_end(&self, at: usize) -> usize {
+    pub(super) fn line_end(&self, at: usize) -> usize {
         memchr::memchr(b'\n', &self.bytes[at..]).map_or(self.bytes.len(), |end| at + end)
     }
 
@@ -154,6 +156,7 @@ impl<'t> Reader<'t> {
             has_bracket: false,
             has_in: false,
             has_import: false,
+            is_cut: false,
         };
         // The first line further down that stands no deeper than this one: if a bracket turns out never to be closed, the
         // statement ended above it.
@@ -219,7 +222,9 @@ impl<'t> Reader<'t> {
                 line.last = Last::Other;
             }
             b')' | b']' | b'}' => {
-                self.close(line, at, byte);
+                if !self.close(line, at, byte) {
+                    return self.cut(line, at);
+                }
                 line.last = Last::Other;
             }
             b':' if self.bytes.get(end) == Some(&b'=') => {
@@ -246,20 +251,49 @@ impl<'t> Reader<'t> {
                     b"import" => line.has_import = true,
                     _ => {}
                 }
-                // `1.`
-                let is_float = byte.is_ascii_digit() && self.bytes.get(end) == Some(&b'.');
-                end += usize::from(is_float);
+                if byte.is_ascii_digit() {
+                    end = self.number_end(at);
+                }
+                if self.is_stray(line, at, end) {
+                    if line.stack.is_empty() {
+                        return self.cut(line, at);
+                    }
+                    self.insertions.push(Insertion { at: line.end as u32, text: ",".to_owned() });
+                }
                 line.last = Last::Word { start: at, end };
             }
+            b'$' | b'?' | b'!' if self.bytes.get(end) != Some(&b'=') => return self.cut(line, at),
             _ => line.last = Last::Other,
         }
         line.end = end;
         end
     }
 
+    /// The end of a number: `1.5e-3j`.
+    fn number_end(&self, at: usize) -> usize {
+        let mut end = at + 1;
+        while let Some(&byte) = self.bytes.get(end) {
+            let is_exponent = matches!(byte, b'+' | b'-') && matches!(self.bytes[end - 1], b'e' | b'E');
+            if !(byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.' || is_exponent) {
+                break;
+            }
+            end += 1;
+        }
+        end
+    }
+
+    /// Whether a word stands behind another as no two words do.
+    fn is_stray(&self, line: &Line, at: usize, end: usize) -> bool {
+        let Last::Word { start: first, end: stop } = line.last else { return false };
+        let word = |from, to| self.text.get(from..to).unwrap_or_default();
+        let is_soft = first == line.start && matches!(word(first, stop), "match" | "case" | "type" | "print" | "exec");
+        !is_soft && !is_keyword(word(first, stop)) && !is_keyword(word(at, end))
+    }
+
     /// A closing bracket; those opened inside it and not closed are closed in front of it.
-    fn close(&mut self, line: &mut Line, at: usize, byte: u8) {
-        let Some(level) = line.stack.iter().rposition(|&closing| closing == byte) else { return };
+    /// Says whether any was opened.
+    fn close(&mut self, line: &mut Line, at: usize, byte: u8) -> bool {
+        let Some(level) = line.stack.iter().rposition(|&closing| closing == byte) else { return false };
         let mut text = String::new();
         if level + 1 < line.stack.len() {
             self.fill(line, &mut text);
@@ -271,75 +305,25 @@ impl<'t> Reader<'t> {
         if !text.is_empty() {
             self.insertions.push(Insertion { at: line.end.min(at) as u32, text });
         }
+        true
     }
 
-    /// Reads a string; returns where it ends, or nothing if the text is to be read anew.
-    fn string(&mut self, at: usize, indent: usize) -> Option<usize> {
-        let quote = self.bytes[at];
-        let triple = [quote; 3];
-        if !self.bytes[at..].starts_with(&triple) {
-            return Some(self.short_string(at, quote));
+    /// Cuts off the rest of a line of text: it becomes a comment. Returns where it ends.
+    fn cut(&mut self, line: &mut Line, at: usize) -> usize {
+        if line.stack.is_empty() {
+            let whole = line.clone();
+            self.finish(whole);
+            line.is_cut = true;
         }
-        let mut end = at + 3;
-        let is_closed = loop {
-            match self.bytes.get(end) {
-                None => break false,
-                Some(b'\\') => end += 2,
-                Some(_) if self.bytes[end..].starts_with(&triple) => break true,
-                Some(_) => end += 1,
-            }
-        };
-        let end = end.min(self.bytes.len());
-        if self.closed.contains(&at) || !is_closed && !self.closed.is_empty() {
-            let mut stop = self.line_end(at);
-            stop -= usize::from(self.bytes[..stop].ends_with(b"\r"));
-            // Not behind a backslash.
-            while self.bytes[..stop].ends_with(b"\\") {
-                stop -= 1;
-            }
-            let stop = stop.max(at + 3);
-            self.insertions.push(Insertion { at: stop as u32, text: String::from_utf8_lossy(&triple).into_owned() });
-            return Some(stop);
-        }
-        if is_closed {
-            if self.swallows(at, end, indent) {
-                self.suspects.push(at);
-            }
-            return Some(end + 3);
-        }
-        self.lost_string = Some(self.suspects.first().copied().unwrap_or(at));
-        None
-    }
-
-    /// Whether a string holds a line that looks like a definition outside it.
-    fn swallows(&self, at: usize, end: usize, indent: usize) -> bool {
-        let content = self.text.get(at..end).unwrap_or_default();
-        content.split('\n').skip(1).any(|line| {
-            let own = line.trim_start_matches([' ', '\t']);
-            let depth: usize =
-                line[..line.len() - own.len()].bytes().map(|byte| if byte == b'\t' { 8 } else { 1 }).sum();
-            depth <= indent && starts_definition(own)
-        })
-    }
-
-    fn short_string(&mut self, at: usize, quote: u8) -> usize {
-        let mut end = at + 1;
-        loop {
-            match self.bytes.get(end) {
-                Some(b'\\') => end += 2,
-                Some(&byte) if byte == quote => return end + 1,
-                None | Some(b'\n' | b'\r') => {
-                    let end = end.min(self.bytes.len());
-                    self.insertions.push(Insertion { at: end as u32, text: char::from(quote).to_string() });
-                    return end;
-                }
-                Some(_) => end += 1,
-            }
-        }
+        self.insertions.push(Insertion { at: line.end as u32, text: "#".to_owned() });
+        self.line_end(at)
     }
 
     /// Puts in what a line lacks.
     fn finish(&mut self, mut line: Line) {
+        if line.is_cut {
+            return;
+        }
         let rest = self.rest(line.start);
         let (first, behind) = split(rest);
         let second = split(behind).0;
@@ -363,8 +347,19 @@ impl<'t> Reader<'t> {
                 Last::Dot if !second.is_empty() => "_ import _",
                 _ => " import _",
             });
-        } else if !(first == "from" && line.last == Last::Operator) && !matches!(first, "match" | "case") {
-            self.fill(&line, &mut text);
+        } else if is_match(first, behind) {
+            if !line.has_colon {
+                self.fill(&line, &mut text);
+                text.push(':');
+            }
+        } else {
+            // `from m import *`
+            let is_star = first == "from" && line.last == Last::Operator;
+            // `match(x):` may be either.
+            let is_either = matches!(first, "match" | "case") && line.last == Last::Colon;
+            if !is_star && !is_either {
+                self.fill(&line, &mut text);
+            }
         }
         if rest.starts_with('@') {
             self.decorator = Some((line.end, line.start));

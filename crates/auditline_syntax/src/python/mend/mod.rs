@@ -6,6 +6,7 @@
 //! put in (`)`, `:`, a name); what is put in has no width in the result.
 
 mod line;
+mod string;
 mod word;
 
 use text_size::TextSize;

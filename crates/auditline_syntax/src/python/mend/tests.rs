@@ -19,6 +19,9 @@ fn a_whole_text_is_left_alone() {
         "@dec\n# c\n\n@dec(1)\nasync def f(): ...\n",
         "x = a \\\n  + b\n",
         "a[1:]\nlambda: 1\n",
+        "x = 1.5 + 1e-5 - 1.5E+3j * .5 if a else b\n",
+        "print >>f, 'a'\nprint a\ntype X = int\nx = not a\nreturn a if b else c\n",
+        "f'{x['a']}' f\"{y[\"b\"]:>{w}}\" f'{{' rf'{a}\\d' + 'if'\n",
     ] {
         assert_eq!(mend(text), text);
     }
@@ -71,6 +74,15 @@ fn statements_get_what_they_want() {
         ("import\n", "import _\n"),
         ("x = 'a\ny\n", "x = 'a'\ny\n"),
         ("x: \n", "x: _ \n"),
+        ("f(a))\ny\n", "f(a)#)\ny\n"),
+        ("x = ]\n", "x = _# ]\n"),
+        ("if f(a)):\n", "if f(a):#):\n"),
+        ("f(a b)\n", "f(a, b)\n"),
+        ("a b c\n", "a# b c\n"),
+        ("x = a ? b\n", "x = a# ? b\n"),
+        ("f'a{\n", "f'a{_}'\n"),
+        ("f'a{b.'\n", "f'a{b._}'\n"),
+        ("f\"a{db.query(b\n", "f\"a{db.query(b)}\"\n"),
         ("  @app.get('/')\n  x = 1\n", "  @app.get('/')\n  def _(): pass\n  x = 1\n"),
     ] {
         assert_eq!(mend(text), mended);

@@ -68,3 +68,52 @@ pub(super) fn split(line: &str) -> (&str, &str) {
     let end = line.find(|char: char| !char.is_alphanumeric() && char != '_').unwrap_or(line.len());
     (&line[..end], line[end..].trim_start_matches([' ', '\t']))
 }
+
+/// Whether a line that starts with this word and goes on like this is a `match` or `case`, which are names elsewhere.
+pub(super) fn is_match(first: &str, behind: &str) -> bool {
+    matches!(first, "match" | "case")
+        && behind.starts_with(|char: char| char.is_alphanumeric() || matches!(char, '_' | '"' | '\''))
+        && !matches!(split(behind).0, "in" | "is" | "and" | "or" | "not" | "if")
+}
+
+/// Whether a word is one that no name can be.
+pub(super) fn is_keyword(word: &str) -> bool {
+    matches!(
+        word,
+        "False"
+            | "None"
+            | "True"
+            | "and"
+            | "as"
+            | "assert"
+            | "async"
+            | "await"
+            | "break"
+            | "class"
+            | "continue"
+            | "def"
+            | "del"
+            | "elif"
+            | "else"
+            | "except"
+            | "finally"
+            | "for"
+            | "from"
+            | "global"
+            | "if"
+            | "import"
+            | "in"
+            | "is"
+            | "lambda"
+            | "nonlocal"
+            | "not"
+            | "or"
+            | "pass"
+            | "raise"
+            | "return"
+            | "try"
+            | "while"
+            | "with"
+            | "yield"
+    )
+}
