@@ -5,15 +5,16 @@ use std::sync::Arc;
 use auditline_model::eval::value::{Derivation, Lock, RowOrigin, RowValue, SessionValue, Value};
 use auditline_model::owner::{Ownership, callers, owner};
 use auditline_model::symbols::Symbol;
+use auditline_model::tables::TypeFamily;
 use auditline_model::unit::{
     Condition, EventKind, FrameKind, SessionAction, Subject, Test, Unit, effect, same_session, unit_of,
 };
-use auditline_model::{Db, FunctionRef, SourceFile, classes, entry, tables};
+use auditline_model::{Db, FunctionRef, classes, entry, tables};
 use auditline_syntax::Name;
 
-/// Whether races in a file are worth a word: not in tests, migrations and scripts.
-pub(super) fn is_silent(db: &dyn Db, file: SourceFile) -> bool {
-    entry::is_test(db, file) || entry::is_migration(db, file) || entry::is_script(db, file)
+/// Whether races in a function are worth a word: not in tests, migrations and scripts.
+pub(super) fn is_silent(db: &dyn Db, of: FunctionRef) -> bool {
+    entry::is_test(db, of.file) || entry::is_migration(db, of.file) || entry::is_script(db, of.file)
 }
 
 /// Whether it is proved that a row was loaded without a lock.
@@ -103,6 +104,9 @@ pub(super) fn durable(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32, row
         return Some(Durable::Scope);
     }
     for site in callers(db, of).iter() {
+        if entry::is_test(db, site.function.file) || entry::is_script(db, site.function.file) {
+            continue;
+        }
         let caller = unit_of(db, site.function);
         let committed = caller.numbered().find(|(ordinal, event)| {
             matches!(&event.kind, EventKind::Session { action: SessionAction::Commit, .. })
@@ -132,32 +136,53 @@ pub(super) enum Dependence {
 }
 
 /// Whether the write at an event depends on the old value of its column.
-pub(super) fn dependence(unit: &Unit, write: u32) -> Option<Dependence> {
+pub(super) fn dependence(db: &dyn Db, unit: &Unit, write: u32) -> Option<Dependence> {
     let event = unit.events.get(write as usize)?;
     let EventKind::Write { row, column, from, in_sql, constant, in_place, .. } = &event.kind else { return None };
     if *in_sql {
         return None;
     }
-    let own = from
-        .fields
-        .iter()
-        .find(|field| field.row == row.id && field.column == *column && field.how == Derivation::Computed);
+    let declared = row.model.and_then(|class| tables::orm_model(db, class));
+    let declared = declared.as_ref().and_then(|model| model.column(*column));
+    if *in_place {
+        // The ORM sees a change in place only where the column's type watches for it.
+        return declared.is_some_and(|column| column.mutable).then_some(Dependence::OwnValue(write));
+    }
+    let own = from.fields.iter().find(|field| {
+        field.row == row.id
+            && field.column == *column
+            && match field.how {
+                Derivation::Computed => true,
+                // What a function makes of a text (a hash, a cleaned form) is no sum of changes.
+                Derivation::Called => {
+                    declared.is_some_and(|column| !matches!(column.family, TypeFamily::String | TypeFamily::Text))
+                }
+                Derivation::Same | Derivation::Normalised => false,
+            }
+    });
     if let Some(field) = own {
         return Some(Dependence::OwnValue(field.read));
     }
-    if *in_place {
-        return Some(Dependence::OwnValue(write));
-    }
+    let family = declared.map(|column| column.family).unwrap_or_default();
     unit.ancestors(event.frame).find_map(|(_, frame)| match &frame.kind {
         FrameKind::Branch { conditions, rest, .. } => {
-            let decisive = conditions.iter().find(|condition| decides(condition, row.id, *column, *constant, *rest))?;
+            let decisive = conditions
+                .iter()
+                .find(|condition| decides(unit, condition, write, (row.id, *column, family), *constant, *rest))?;
             Some(Dependence::State(decisive.at))
         }
         _ => None,
     })
 }
 
-fn decides(condition: &Condition, row: u32, column: Name, written: Option<Name>, rest: bool) -> bool {
+fn decides(
+    unit: &Unit,
+    condition: &Condition,
+    write: u32,
+    (row, column, family): (u32, Name, TypeFamily),
+    written: Option<Name>,
+    rest: bool,
+) -> bool {
     let same =
         matches!(&condition.subject, Subject::Field { row: tested, column: name } if *tested == row && *name == column);
     if !same {
@@ -166,12 +191,30 @@ fn decides(condition: &Condition, row: u32, column: Name, written: Option<Name>,
     match condition.test {
         // `if x.status != "done": x.status = "done"` writes the same again.
         Test::EqualsConstant => condition.holds || condition.constant.is_none() || condition.constant != written,
-        Test::Order => true,
+        // A time that is old enough only throttles.
+        Test::Order => !matches!(family, TypeFamily::DateTime | TypeFamily::Date),
         // `if x.name != name: x.name = name` is a plain overwrite.
         Test::EqualsOther => false,
-        // A guard that turned the second one away (`if code.used_at: raise`) decides; filling in what is empty does not.
-        Test::Present => rest && !condition.holds,
+        // A guard that turned the second one away (`if code.used_at: raise`) decides where something else happens once for
+        // it; filling in what is empty, or setting a flag that is set already, does no harm twice.
+        Test::Present => rest && !condition.holds && has_other_effects(unit, row, write),
     }
+}
+
+/// Whether the unit does something besides changing that row: makes or deletes rows, changes another one from its old value,
+/// or calls another system.
+fn has_other_effects(unit: &Unit, row: u32, write: u32) -> bool {
+    unit.numbered().any(|(ordinal, event)| {
+        let effect = match &event.kind {
+            EventKind::Create(_) | EventKind::Delete { .. } | EventKind::External { .. } => true,
+            EventKind::Add { row: Some(added), .. } => added.id != row,
+            EventKind::Write { row: other, from, .. } => {
+                other.id != row && from.fields.iter().any(|field| field.row == other.id)
+            }
+            _ => false,
+        };
+        effect && (unit.can_follow(write, ordinal) || unit.can_follow(ordinal, write))
+    })
 }
 
 /// How a row is called in a message: the variable it is bound to where the statement says so, else its model.

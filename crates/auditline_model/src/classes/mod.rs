@@ -85,6 +85,9 @@ fn class_info_query(db: &dyn Db, of: ClassRef, _key: ()) -> Option<Arc<ClassInfo
             _ => (base_symbol(db, of, *base), Vec::new()),
         };
         info.bases.push(Base { symbol, arguments });
+        if let Some(symbol) = base_class_of_factory(db, of, *base) {
+            info.bases.push(Base { symbol, arguments: Vec::new() });
+        }
     }
     for (name, value) in &body.keywords {
         if *name == "metaclass" {
@@ -162,6 +165,27 @@ fn base_symbol(db: &dyn Db, of: ClassRef, expr: ExprId) -> Symbol {
         Symbol::Variable(variable) => base_variable(db, variable),
         symbol => symbol,
     }
+}
+
+/// The class behind `Base = declarative_base(cls=CustomBase)`.
+fn base_class_of_factory(db: &dyn Db, of: ClassRef, expr: ExprId) -> Option<Symbol> {
+    let body = class(db, of)?;
+    let Symbol::Variable(variable) = names::resolve_expr(db, of.file, &body.code, expr) else { return None };
+    let parsed = parsed(db, variable.file);
+    let code = &parsed.module.code;
+    let mut found = None;
+    auditline_syntax::python::walk_statements(&code.block, &mut |stmt| {
+        let StmtKind::Assign { targets, value } = &stmt.kind else { return };
+        if !targets.iter().any(|target| matches!(&code[*target], Expr::Name(name) if *name == variable.name)) {
+            return;
+        }
+        if let Some(call) = auditline_syntax::python::Call::of(code, *value)
+            && let Some(base) = call.keyword("cls")
+        {
+            found = Some(names::resolve_expr(db, variable.file, code, base));
+        }
+    });
+    found
 }
 
 /// A base that is a variable: `Base = declarative_base()`, `Model = db.Model`, an alias of a class.

@@ -1,11 +1,13 @@
 //! Entry points: from where code is reached.
 
+mod commands;
 mod webhooks;
 
 use auditline_syntax::python::ir::{CompareOp, Expr, StmtKind};
 
 use crate::db::{Db, SourceFile, parsed};
 
+pub use commands::is_command;
 pub use webhooks::webhook;
 
 /// Whether a file is a script: it runs when it is started by name (`if __name__ == "__main__":`), so that its process

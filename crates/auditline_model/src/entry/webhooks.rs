@@ -21,7 +21,15 @@ fn reached(db: &dyn Db, of: FunctionRef, depth: u32) -> Option<FunctionRef> {
         return Some(of);
     }
     let depth = depth.checked_sub(1)?;
-    callers(db, of).iter().find_map(|site| if site.function == of { None } else { reached(db, site.function, depth) })
+    // Only what nothing else calls belongs to the webhook: a helper that everybody uses is no webhook's.
+    let mut handler = None;
+    for site in callers(db, of).iter() {
+        if site.function == of || super::is_test(db, site.function.file) {
+            continue;
+        }
+        handler = Some(reached(db, site.function, depth)?);
+    }
+    handler
 }
 
 /// Whether a function handles webhooks itself.
@@ -31,25 +39,22 @@ fn is_handler_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
     if super::is_test(db, of.file) {
         return false;
     }
-    let route = body.decorators.iter().any(|decorator| match &body.code[*decorator] {
+    // A path that names webhooks, or a function named so, that takes deliveries: `POST` without an id in the path. With an
+    // id, it manages the registrations of webhooks.
+    let named = body.name.to_ascii_lowercase().split('_').any(|word| matches!(word, "webhook" | "webhooks"));
+    let delivered = body.decorators.iter().any(|decorator| match &body.code[*decorator] {
         Expr::Call { func, args } => {
             let registers = matches!(&body.code[*func], Expr::Attribute { attr, .. }
-                if matches!(attr.as_str(), "post" | "route" | "api_route" | "put"));
-            registers
-                && args.iter().any(|arg| {
-                    matches!(&body.code[arg.value], Expr::Str(path) if path.to_ascii_lowercase().contains("webhook"))
-                })
+                if matches!(attr.as_str(), "post" | "route" | "api_route"));
+            let path = args.iter().find_map(|arg| match &body.code[arg.value] {
+                Expr::Str(path) if path.starts_with('/') || path.is_empty() => Some(path.to_ascii_lowercase()),
+                _ => None,
+            });
+            registers && path.is_some_and(|path| !path.contains('{') && (named || path.contains("webhook")))
         }
         _ => false,
     });
-    let is_route = body.decorators.iter().any(|decorator| match &body.code[*decorator] {
-        Expr::Call { func, .. } => matches!(&body.code[*func], Expr::Attribute { attr, .. }
-            if matches!(attr.as_str(), "post" | "route" | "api_route" | "put")),
-        _ => false,
-    });
-    let named =
-        is_route && body.name.to_ascii_lowercase().split('_').any(|word| word == "webhook" || word == "webhooks");
-    if route || named {
+    if delivered {
         return true;
     }
     // `stripe.Webhook.construct_event(...)`, `svix.webhooks.Webhook(...).verify(...)`

@@ -44,8 +44,14 @@ impl Arguments {
         self.list.iter().map(|(name, bound)| (*name, bound.value.clone())).collect()
     }
 
-    fn sources(&self) -> Sources {
+    /// What the arguments were made from, for a call that computes with them.
+    fn computed(&self) -> Sources {
         self.list.iter().fold(Sources::default(), |from, (_, bound)| from.with(&bound.from.clone().computed()))
+    }
+
+    /// What the arguments were made from, for a call that is not understood.
+    fn sources(&self) -> Sources {
+        self.list.iter().fold(Sources::default(), |from, (_, bound)| from.with(&bound.from.clone().called()))
     }
 }
 
@@ -75,7 +81,7 @@ impl Evaluator<'_> {
                 } else {
                     object.from.computed()
                 };
-                return Bound { value: Value::Unknown, from: from.with(&arguments.sources()) };
+                return Bound { value: Value::Unknown, from: from.with(&arguments.computed()) };
             }
             if let Value::Method(receiver, method) = &object.value
                 && let Some(bound) = self.property_chain(receiver, *method, *attr)
@@ -120,14 +126,15 @@ impl Evaluator<'_> {
                     (_, Value::Executed(query, true)) => Value::Many(Box::new(self.row_from(&query, None, true))),
                     _ => Value::Unknown,
                 };
-                Bound { value, from: arguments.sources() }
+                Bound { value, from: arguments.computed() }
             }
             ("anext", Some(Value::Context(context))) => Bound::of(self.pulled(&context, range)),
             ("setattr", Some(Value::Row(_))) => Bound::unknown(),
             ("str" | "int" | "bool" | "float", _) => {
                 Bound { value: Value::Unknown, from: arguments.position(0).cloned().unwrap_or_default().from }
             }
-            _ => Bound { value: Value::Unknown, from: Sources { other: true, ..arguments.sources() } },
+            // What Python itself offers computes: `max`, `dict`, `sum`, …
+            _ => Bound { value: Value::Unknown, from: Sources { other: true, ..arguments.computed() } },
         }
     }
 
@@ -333,12 +340,34 @@ impl Evaluator<'_> {
         if let Some(known) = libraries::known(&canonical) {
             return self.call_known(code, known, canonical, arguments, args, (id, range));
         }
-        if let Some((class, method)) = canonical.as_str().rsplit_once('.')
-            && libraries::known(class) == Some(Known::Select)
-        {
-            let _ = method;
+        if canonical.as_str() == "sqlalchemy.flag_modified" {
+            self.flag_modified(code, arguments, args, range);
+            return Bound::of(Value::None);
+        }
+        // What the standard library makes of a value is computed from it.
+        if matches!(canonical.split('.').next(), Some("json" | "copy" | "math" | "decimal" | "datetime" | "operator")) {
+            return Bound { value: Value::Made(canonical), from: Sources { other: true, ..arguments.computed() } };
         }
         self.external_result(canonical, arguments, range)
+    }
+
+    /// `flag_modified(row, "data")`: what was changed in place is written.
+    fn flag_modified(&mut self, code: &Code, arguments: &Arguments, args: &[Arg], range: TextRange) {
+        let Value::Row(row) = arguments.first() else { return };
+        let Some(Expr::Str(column)) = args.get(1).map(|arg| &code[arg.value]) else { return };
+        let column = Name::new(column);
+        let read = self.unit.numbered().find_map(|(ordinal, event)| match &event.kind {
+            EventKind::Read { row: other, column: read } => (other.id == row.id && *read == column).then_some(ordinal),
+            _ => None,
+        });
+        let mut from = Sources::default();
+        if let Some(read) = read {
+            from.fields.push(super::value::FieldSource { row: row.id, column, read, how: Derivation::Computed });
+        }
+        self.event(
+            EventKind::Write { row, column, from, in_sql: false, in_place: false, constant: None, by: None },
+            range,
+        );
     }
 
     /// Records a call that leaves the process, and gives what it made.

@@ -77,7 +77,7 @@ impl Evaluator<'_> {
             _ => {}
         }
         let mut conditions = Vec::new();
-        for field in &bound.from.fields {
+        for field in bound.from.fields.iter().filter(|field| field.how != Derivation::Called) {
             let test = if field.how == Derivation::Computed { Test::EqualsConstant } else { Test::Present };
             conditions.push(Condition {
                 subject: Subject::Field { row: field.row, column: field.column },
@@ -138,6 +138,7 @@ impl Evaluator<'_> {
     pub(crate) fn field_conditions(&self, from: &Sources, test: &Test, holds: bool) -> Vec<Condition> {
         from.fields
             .iter()
+            .filter(|field| field.how != Derivation::Called)
             .map(|field| Condition {
                 subject: Subject::Field { row: field.row, column: field.column },
                 test: test.clone(),

@@ -22,7 +22,13 @@ impl Evaluator<'_> {
             let (ended, rest) = self.stmt(stmt);
             self.statement = outer;
             if let Some((split, conditions)) = rest {
-                rests.push(self.push_frame(FrameKind::Branch { split, conditions, exits: false, rest: true }));
+                rests.push(self.push_frame(FrameKind::Branch {
+                    split,
+                    conditions,
+                    exits: false,
+                    raises: false,
+                    rest: true,
+                }));
             }
             if ended != Flow::Falls {
                 // What stands behind can never run; it is not walked, so that it cannot be reported.
@@ -124,7 +130,8 @@ impl Evaluator<'_> {
                 let conditions = self.condition(code, *test);
                 let frame = self.push_frame(FrameKind::Loop { endless });
                 let split = self.new_split();
-                let inner = self.push_frame(FrameKind::Branch { split, conditions, exits: false, rest: false });
+                let inner =
+                    self.push_frame(FrameKind::Branch { split, conditions, exits: false, raises: false, rest: false });
                 let before = self.environment.clone();
                 let flow = self.block(body);
                 self.pop_frame(inner);
@@ -167,7 +174,13 @@ impl Evaluator<'_> {
                     if let Expr::Name(name) = &code[case.pattern] {
                         self.environment.insert(*name, subject.clone());
                     }
-                    let frame = self.push_frame(FrameKind::Branch { split, conditions, exits: false, rest: false });
+                    let frame = self.push_frame(FrameKind::Branch {
+                        split,
+                        conditions,
+                        exits: false,
+                        raises: false,
+                        rest: false,
+                    });
                     if let Some(guard) = case.guard {
                         self.condition(code, guard);
                     }
@@ -218,8 +231,13 @@ impl Evaluator<'_> {
         let split = self.new_split();
         let before = self.environment.clone();
         self.refine(code, statement.test, true);
-        let frame =
-            self.push_frame(FrameKind::Branch { split, conditions: conditions.clone(), exits: false, rest: false });
+        let frame = self.push_frame(FrameKind::Branch {
+            split,
+            conditions: conditions.clone(),
+            exits: false,
+            raises: false,
+            rest: false,
+        });
         let body = self.block(&statement.body);
         self.set_exits(frame, body);
         self.pop_frame(frame);
@@ -227,8 +245,13 @@ impl Evaluator<'_> {
         self.refine(code, statement.test, false);
         let mut orelse = Flow::Falls;
         if !statement.orelse.is_empty() {
-            let frame =
-                self.push_frame(FrameKind::Branch { split, conditions: negated.clone(), exits: false, rest: false });
+            let frame = self.push_frame(FrameKind::Branch {
+                split,
+                conditions: negated.clone(),
+                exits: false,
+                raises: false,
+                rest: false,
+            });
             orelse = self.block(&statement.orelse);
             self.set_exits(frame, orelse);
             self.pop_frame(frame);
@@ -251,9 +274,10 @@ impl Evaluator<'_> {
 
     pub(crate) fn set_exits(&mut self, frame: crate::unit::FrameId, flow: Flow) {
         if let Some(frame) = self.unit.frames.get_mut(frame.0 as usize)
-            && let FrameKind::Branch { exits, .. } = &mut frame.kind
+            && let FrameKind::Branch { exits, raises, .. } = &mut frame.kind
         {
             *exits = flow != Flow::Falls;
+            *raises = flow == Flow::Raises;
         }
     }
 
@@ -475,7 +499,7 @@ impl Evaluator<'_> {
                 };
                 for (index, target) in targets.iter().enumerate() {
                     let value = parts.as_ref().map_or(Value::Unknown, |parts| parts[index].clone());
-                    let part = Bound { value, from: bound.from.clone().computed() };
+                    let part = Bound { value, from: bound.from.clone().called() };
                     self.assign(code, *target, &part, None);
                 }
             }

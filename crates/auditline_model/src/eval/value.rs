@@ -303,6 +303,8 @@ pub enum Derivation {
     Same,
     /// The value is the column's text in another form (`.strip()`, `.lower()`): doing it twice changes nothing.
     Normalised,
+    /// The value is what a function that is not understood made of it, perhaps among other things.
+    Called,
     /// The value was computed from it.
     Computed,
 }
@@ -326,6 +328,17 @@ impl Sources {
     pub fn computed(mut self) -> Self {
         for field in &mut self.fields {
             field.how = Derivation::Computed;
+        }
+        self
+    }
+
+    /// As arguments of a call that is not understood.
+    #[must_use]
+    pub fn called(mut self) -> Self {
+        for field in &mut self.fields {
+            if field.how != Derivation::Computed {
+                field.how = Derivation::Called;
+            }
         }
         self
     }

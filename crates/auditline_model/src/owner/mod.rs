@@ -390,7 +390,7 @@ fn param_owner(db: &dyn Db, of: FunctionRef, index: u32, depth: u32) -> Ownershi
             Some(Value::Session(session)) => {
                 if is_guarded(db, site, &session) {
                     Ownership::Managed { commits: false }
-                } else if crate::entry::is_script(db, site.function.file) {
+                } else if crate::entry::is_command(db, site.function) {
                     Ownership::Unknown
                 } else {
                     match owner_within(db, site.function, &session, depth) {

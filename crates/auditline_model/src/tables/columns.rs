@@ -29,6 +29,8 @@ pub struct Column {
     pub has_default: bool,
     /// Whether the model says that the database has a default for it.
     pub has_server_default: bool,
+    /// Whether changes in place are seen: `MutableDict.as_mutable(JSON)`.
+    pub mutable: bool,
     /// What it refers to: `"users.id"`.
     pub foreign_key: Option<Name>,
 }
@@ -272,6 +274,13 @@ fn describe(db: &dyn Db, of: ClassRef, code: &Code, arg: ExprId, column: &mut Co
         _ => (arg, &[]),
     };
     let name = called(db, of, code, target);
+    if name == "as_mutable" {
+        column.mutable = true;
+        if let Some(inner) = args.first() {
+            describe(db, of, code, inner.value, column);
+        }
+        return;
+    }
     if name == "ForeignKey" {
         if let Some(Expr::Str(text)) = args.first().map(|arg| &code[arg.value]) {
             column.foreign_key = Some(Name::new(text));

@@ -82,6 +82,8 @@ pub enum FrameKind {
         conditions: Vec<Condition>,
         /// Whether control always leaves the enclosing block at its end (`return`, `raise`, `continue`, `break`).
         exits: bool,
+        /// Whether it always leaves by `raise`.
+        raises: bool,
         /// Whether it is the rest of a block behind an `if` that leaves it (then it excludes only that `if`'s body).
         rest: bool,
     },

@@ -20,7 +20,7 @@ pub const HAZARD: Hazard = Hazard {
 };
 
 fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
-    if rows::is_silent(db, of.file) {
+    if rows::is_silent(db, of) {
         return;
     }
     let unit = unit_of(db, of);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auditline_model::eval::value::RowValue;
+use auditline_model::eval::value::{RowOrigin, RowValue};
 use auditline_model::unit::{EventKind, Unit, unit_of};
 use auditline_model::{Db, FunctionRef, classes, entry};
 use auditline_syntax::Name;
@@ -36,14 +36,14 @@ struct Change {
 }
 
 fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
-    if rows::is_silent(db, of.file) {
+    if rows::is_silent(db, of) {
         return;
     }
     let unit = unit_of(db, of);
     let mut changes: Vec<Change> = Vec::new();
     for (ordinal, event) in unit.numbered() {
         let EventKind::Write { row, column, .. } = &event.kind else { continue };
-        let Some(dependence) = rows::dependence(&unit, ordinal) else { continue };
+        let Some(dependence) = rows::dependence(db, &unit, ordinal) else { continue };
         // In a webhook, a state decides between deliveries: that is AUD204's to say.
         if matches!(dependence, Dependence::State(_)) && entry::webhook(db, of).is_some() {
             continue;
@@ -57,6 +57,9 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         }
         let Some(durable) = rows::durable(db, of, &unit, ordinal, row) else { continue };
         changes.push(Change { row: Arc::clone(row), writes: vec![(ordinal, *column, dependence)], durable });
+    }
+    if changes.is_empty() || entry::is_command(db, of) {
+        return;
     }
     for change in changes {
         findings.push(finding(db, of, &unit, &change));
@@ -123,7 +126,7 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
     }
     Finding {
         hazard: &HAZARD,
-        severity: Severity::Warning,
+        severity: if is_batch(&change.row) { Severity::Information } else { Severity::Warning },
         message,
         place: Place::InFunction(of, event.statement),
         symbol: symbol(of.path),
@@ -131,6 +134,11 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
         story: Some(story(&model, column, dependence)),
         fixes: fix::fixes(db, of, unit, &change.row, write),
     }
+}
+
+/// Whether the row is one of many that a loop goes through: a backfill or a job, which seldom meets a request.
+fn is_batch(row: &RowValue) -> bool {
+    matches!(row.origin, RowOrigin::Loaded { single: false, .. })
 }
 
 fn story(model: &str, column: Name, dependence: Dependence) -> Story {

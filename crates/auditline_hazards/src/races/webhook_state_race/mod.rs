@@ -30,14 +30,14 @@ struct Changed {
 }
 
 fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
-    if rows::is_silent(db, of.file) {
+    if rows::is_silent(db, of) {
         return;
     }
     let unit = unit_of(db, of);
     let mut changed: Vec<Changed> = Vec::new();
     for (ordinal, event) in unit.numbered() {
         let EventKind::Write { row, column, in_sql: false, .. } = &event.kind else { continue };
-        if matches!(rows::dependence(&unit, ordinal), Some(Dependence::OwnValue(_)))
+        if matches!(rows::dependence(db, &unit, ordinal), Some(Dependence::OwnValue(_)))
             || !rows::is_unlocked(db, of, row)
             || rows::is_protected(db, &unit, ordinal, row)
         {

@@ -2,7 +2,7 @@
 
 use auditline_model::names::{files_mentioning, resolve_expr};
 use auditline_model::symbols::Symbol;
-use auditline_model::{ClassRef, Db, classes, parsed};
+use auditline_model::{ClassRef, Db, SourceFile, classes, parsed};
 use auditline_syntax::Name;
 use auditline_syntax::python::ir::{ArgKind, Code, Expr, StmtKind};
 
@@ -28,7 +28,32 @@ pub(super) fn is_declared(db: &dyn Db, class: ClassRef, name: Name) -> bool {
             }),
             _ => false,
         });
-        by_backref || by_assignment
+        by_backref || by_assignment || in_subclass(db, *file, class, name)
+    })
+}
+
+/// Whether a subclass declares the attribute: a row of the base may be one of the subclass.
+fn in_subclass(db: &dyn Db, file: SourceFile, class: ClassRef, name: Name) -> bool {
+    parsed(db, file).module.classes.iter().any(|body| {
+        let other = ClassRef { file, path: body.path };
+        other != class
+            && classes::class_info(db, other).is_some_and(|info| {
+                info.methods.contains_key(&name) || info.attributes.iter().any(|attribute| attribute.name == name)
+            })
+            && subclasses_share(db, class, other)
+    })
+}
+
+/// Whether `other` is a subclass of `class`, or a mixin that a subclass of it brings along.
+fn subclasses_share(db: &dyn Db, class: ClassRef, other: ClassRef) -> bool {
+    if classes::mro(db, other).contains(&class) {
+        return true;
+    }
+    files_mentioning(db, classes::simple(other.path)).iter().any(|file| {
+        parsed(db, *file).module.classes.iter().any(|body| {
+            let mro = classes::mro(db, ClassRef { file: *file, path: body.path });
+            mro.contains(&class) && mro.contains(&other)
+        })
     })
 }
 
