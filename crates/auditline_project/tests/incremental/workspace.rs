@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use auditline_model::{FileContent, ParsedModule, RootDatabase, SourceFile};
+use auditline_model::{FileContent, ParsedModule, RootDatabase};
 use auditline_source::{ByteEdit, FilePath, SourceText};
 use auditline_syntax::python::{Tree, lower_with, parse};
 
@@ -45,10 +45,6 @@ impl Edited {
             edited.texts.insert(path, Some((*text).to_owned()));
         }
         edited
-    }
-
-    pub(crate) fn file(&self, path: &str) -> SourceFile {
-        self.db.file(root().join(path)).unwrap()
     }
 
     pub(crate) fn text(&self, path: &str) -> &str {
