@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::shell;
 use corpus::{Flavour, Workspace};
+use measure::OutputMeasured;
 use report::{CheckFigures, Report, ServerFigures};
 
 #[derive(Debug, clap::Args)]
@@ -130,14 +131,14 @@ fn check(xtask: &Path, binary: &Path, corpus: &Path, threads: usize, runs: usize
             .args(["bare-parse", "--threads", &threads.to_string()])
             .arg(corpus)
             .output_measured(xtask)?;
-        size = Some(parse::Parsed::read(&parse.stdout)?);
+        let parsed = parse::Parsed::read(&parse.stdout)?;
+        size = Some(parsed);
         bare.push(parse.cost);
         let check = shell::command(binary)
             .current_dir(corpus)
-            .env("RAYON_NUM_THREADS", threads.to_string())
-            .args(["check", "--output-format", "json", "--exit-zero", "."])
+            .args(["check", "--output-format", "json", "--exit-zero", "--threads", &threads.to_string(), "."])
             .output_measured(xtask)?;
-        findings = count_findings(&check.stdout)?;
+        findings = count_findings(&check.stdout, parsed.files)?;
         checked.push(check.cost);
     }
     let size = size.context("nothing was measured")?;
@@ -151,9 +152,12 @@ fn check(xtask: &Path, binary: &Path, corpus: &Path, threads: usize, runs: usize
     })
 }
 
-use measure::OutputMeasured;
-
-fn count_findings(stdout: &str) -> Result<usize> {
+/// The findings, if `check` has looked at no fewer files than the bare parse.
+fn count_findings(stdout: &str, parsed: usize) -> Result<usize> {
     let output: serde_json::Value = serde_json::from_str(stdout).context("`check` did not print JSON")?;
+    let checked = output["summary"]["files_checked"].as_u64().context("`check` does not say what it checked")?;
+    if checked < parsed as u64 {
+        bail!("`check` checked {checked} files, the bare parse parsed {parsed}");
+    }
     output["findings"].as_array().map(Vec::len).context("the output of `check` has no `findings`")
 }
