@@ -59,6 +59,29 @@ impl Arguments {
 const MUTATORS: &[&str] =
     &["add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "setdefault", "update"];
 
+/// Builtins that compute with their arguments.
+const COMPUTING: &[&str] = &[
+    "abs",
+    "all",
+    "any",
+    "dict",
+    "divmod",
+    "enumerate",
+    "filter",
+    "format",
+    "frozenset",
+    "len",
+    "map",
+    "max",
+    "min",
+    "pow",
+    "range",
+    "repr",
+    "round",
+    "sum",
+    "zip",
+];
+
 /// Methods of text that give the same content in another form: doing it twice changes nothing.
 const NORMALISERS: &[&str] =
     &["casefold", "lower", "lstrip", "rstrip", "strip", "title", "upper", "copy", "astimezone"];
@@ -133,8 +156,10 @@ impl Evaluator<'_> {
             ("str" | "int" | "bool" | "float", _) => {
                 Bound { value: Value::Unknown, from: arguments.position(0).cloned().unwrap_or_default().from }
             }
-            // What Python itself offers computes: `max`, `dict`, `sum`, …
-            _ => Bound { value: Value::Unknown, from: Sources { other: true, ..arguments.computed() } },
+            (name, _) if COMPUTING.contains(&name) => {
+                Bound { value: Value::Unknown, from: Sources { other: true, ..arguments.computed() } }
+            }
+            _ => Bound { value: Value::Unknown, from: Sources { other: true, ..arguments.sources() } },
         }
     }
 

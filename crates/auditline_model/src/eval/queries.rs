@@ -17,6 +17,48 @@ use super::sessions::lock_argument;
 use super::value::{Lock, QueryKind, QueryValue, RowOrigin, RowValue, SessionValue, Value};
 use super::{Bound, Evaluator};
 
+/// Methods of statements that give a statement over the same entities.
+const BUILDERS: &[&str] = &[
+    "correlate",
+    "cte",
+    "distinct",
+    "enable_eagerloads",
+    "except_",
+    "execution_options",
+    "filter",
+    "filter_by",
+    "from_self",
+    "from_statement",
+    "group_by",
+    "having",
+    "intersect",
+    "join",
+    "join_from",
+    "limit",
+    "offset",
+    "on_conflict_do_nothing",
+    "on_conflict_do_update",
+    "on_duplicate_key_update",
+    "options",
+    "order_by",
+    "outerjoin",
+    "params",
+    "prefix_with",
+    "reset_joinpoint",
+    "returning",
+    "select_entity_from",
+    "select_from",
+    "slice",
+    "union",
+    "union_all",
+    "unique",
+    "values",
+    "where",
+    "with_hint",
+    "with_loader_criteria",
+    "yield_per",
+];
+
 impl Evaluator<'_> {
     /// A statement made by `select(...)`, `update(...)`, …
     pub(crate) fn statement(
@@ -187,8 +229,12 @@ impl Evaluator<'_> {
                 self.event(EventKind::Execute(Arc::new(next)), range);
                 return Bound::unknown();
             }
-            "values" | "on_conflict_do_update" | "on_conflict_do_nothing" | "returning" => {}
-            _ => {}
+            "first_or_404" | "one_or_404" | "get_or_404" if executes => {
+                return Bound::of(Value::Row(self.load(next, form, range)));
+            }
+            // What builds on a statement; anything else is not understood.
+            name if BUILDERS.contains(&name) => {}
+            _ => return Bound::unknown(),
         }
         Bound::of(Value::Query(Arc::new(next)))
     }

@@ -188,6 +188,7 @@ fn class_attribute(
     let nested = Name::new(&format!("{}.{attr}", class.path));
     if offered
         || model.attribute(attr).is_some()
+        || asks_first(db, of, attr)
         || auditline_model::class(db, ClassRef { file: class.file, path: nested }).is_some()
         || declared_elsewhere::is_declared(db, class, attr)
         || classes::external_bases(db, class).iter().any(|base| !is_plain_base(*base))
@@ -229,7 +230,11 @@ fn row_attributes(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             _ => continue,
         };
         let Some(class) = row.model else { continue };
-        if column.starts_with('_') || seen.contains(&(class, column)) || matches!(row.origin, RowOrigin::SelfRow) {
+        if column.starts_with('_')
+            || seen.contains(&(class, column))
+            || !is_evident(&row.origin)
+            || asks_first(db, of, column)
+        {
             continue;
         }
         let Some(model) = certain(db, class) else { continue };
@@ -264,6 +269,18 @@ fn row_attributes(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         let range = TextRange::new(end - auditline_syntax::TextSize::of(column.as_str()), end);
         findings.push(finding(of, class, range, message, rename(of, &model, column, range)));
     }
+}
+
+/// Whether the kind of a row is known from code that makes or loads it: an annotation may promise something else.
+fn is_evident(origin: &RowOrigin) -> bool {
+    matches!(origin, RowOrigin::Loaded { .. } | RowOrigin::Created)
+}
+
+/// Whether the function asks for the attribute by name first: `hasattr(Model, "x")`.
+fn asks_first(db: &dyn Db, of: FunctionRef, name: Name) -> bool {
+    function(db, of).is_some_and(|body| {
+        body.code.exprs.iter().any(|expr| matches!(expr, Expr::Str(text) if **text == *name.as_str()))
+    })
 }
 
 /// The end of the attribute that a statement's range assigns.
