@@ -129,6 +129,9 @@ pub struct Settings {
     /// Source roots that configuration adds to those that are found.
     #[returns(ref)]
     pub source_roots: Vec<FilePath>,
+    /// Whether tests are judged as production code is.
+    #[returns(copy)]
+    pub include_tests: bool,
 }
 
 /// The lowered module of a Python file; empty for other files and for absent ones.
@@ -209,7 +212,8 @@ impl RootDatabase {
 
     fn with_storage(storage: salsa::Storage<Self>, roots: &[FilePath], source_roots: &[FilePath]) -> Self {
         let db = Self { storage, files: Arc::default() };
-        let _singleton = Settings::builder(roots.to_vec(), source_roots.to_vec()).durability(Durability::HIGH).new(&db);
+        let settings = Settings::builder(roots.to_vec(), source_roots.to_vec(), false);
+        let _singleton = settings.durability(Durability::HIGH).new(&db);
         db
     }
 
@@ -218,6 +222,13 @@ impl RootDatabase {
         let settings = Settings::get(self);
         settings.set_roots(self).with_durability(Durability::HIGH).to(roots.to_vec());
         settings.set_source_roots(self).with_durability(Durability::HIGH).to(source_roots.to_vec());
+    }
+
+    /// Says whether tests are judged as production code is.
+    pub fn set_include_tests(&mut self, include: bool) {
+        if Settings::get(self).include_tests(self) != include {
+            Settings::get(self).set_include_tests(self).with_durability(Durability::HIGH).to(include);
+        }
     }
 
     /// Adds a file that was not known before. Many may be added at once from clones on several threads, before

@@ -31,9 +31,12 @@ pub fn is_script(db: &dyn Db, file: SourceFile) -> bool {
 }
 
 /// Whether a file is a test or fixture: by the conventions of pytest and unittest, it stands in a directory for tests or
-/// is named like one.
+/// is named like one. No file is one where the user has tests judged as production code.
 #[must_use]
 pub fn is_test(db: &dyn Db, file: SourceFile) -> bool {
+    if crate::db::Settings::get(db).include_tests(db) {
+        return false;
+    }
     let path = file.path(db);
     let name = path.file_name();
     name == "conftest.py"
