@@ -25,6 +25,7 @@ impl PathPatterns {
             return Ok(Self::default());
         }
         let mut builder = GitignoreBuilder::new(root.as_path());
+        builder.allow_unclosed_class(false);
         for (index, pattern) in patterns.iter().enumerate() {
             builder.add_line(None, pattern).map_err(|error| (index, describe(&error)))?;
         }

@@ -91,7 +91,8 @@ impl Project {
             .stack_size(STACK_SIZE)
             .thread_name(|index| format!("auditline-{index}"))
             .build()?;
-        let db = RootDatabase::new(&[workspace.root], &workspace.config.source_roots);
+        let mut db = RootDatabase::new(&[workspace.root], &workspace.config.source_roots);
+        db.set_include_tests(workspace.config.include_tests);
         let Discovered { files, mut skipped } =
             discover(workspace.root, &workspace.config.exclude, &options.paths, threads);
         let limit = options.max_file_size.unwrap_or(MAX_FILE_SIZE);

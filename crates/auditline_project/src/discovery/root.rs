@@ -7,6 +7,9 @@ use crate::config;
 /// Files and directories that stand at the top of a project.
 const MARKERS: &[&str] = &[".git", ".hg", ".jj", "pyproject.toml", "setup.py", "setup.cfg"];
 
+/// Files that stand at the top of a project that has none of the others.
+const WEAK_MARKERS: &[&str] = &["requirements.txt", "Pipfile", "alembic.ini", "manage.py"];
+
 /// Directories above which a project does not reach.
 const REPOSITORIES: &[&str] = &[".git", ".hg", ".jj"];
 
@@ -14,13 +17,14 @@ const REPOSITORIES: &[&str] = &[".git", ".hg", ".jj"];
 ///
 /// It is the nearest directory, from `path` upwards and not beyond its repository, that has a configuration of this
 /// tool; where none has, the nearest that is a `uv` workspace; where there is none, the nearest that has `.git`,
-/// `pyproject.toml`, `setup.py` or the like; else `path` itself, or the directory of the file. The home directory is
-/// never taken because of a `.git` in it.
+/// `pyproject.toml`, `setup.py` or the like, or failing these `requirements.txt` or the like; else `path` itself, or the
+/// directory of the file, or what stands above the packages that it is in. The home directory is never taken because of
+/// a `.git` in it.
 #[must_use]
 pub fn workspace_root(path: FilePath) -> FilePath {
     let start = if path.as_path().is_dir() { path } else { path.parent().unwrap_or(path) };
     let home = std::env::home_dir().and_then(|home| FilePath::new(&home));
-    let mut nearest = None;
+    let (mut nearest, mut weak) = (None, None);
     let mut uv = None;
     for directory in std::iter::once(start).chain(start.ancestors()) {
         if directory != start && (home == Some(directory) || directory.parent().is_none()) {
@@ -35,9 +39,18 @@ pub fn workspace_root(path: FilePath) -> FilePath {
         if nearest.is_none() && MARKERS.iter().any(has) {
             nearest = Some(directory);
         }
+        if weak.is_none() && WEAK_MARKERS.iter().any(has) {
+            weak = Some(directory);
+        }
         if REPOSITORIES.iter().any(has) {
             break;
         }
     }
-    uv.or(nearest).unwrap_or(start)
+    uv.or(nearest).or(weak).unwrap_or_else(|| above_packages(start))
+}
+
+/// The nearest directory, from `directory` upwards, that is not a package.
+fn above_packages(directory: FilePath) -> FilePath {
+    let is_package = |directory: &FilePath| directory.as_path().join("__init__.py").is_file();
+    std::iter::once(directory).chain(directory.ancestors()).find(|above| !is_package(above)).unwrap_or(directory)
 }

@@ -1,0 +1,90 @@
+//! Applying fixes, and writing them.
+
+use auditline_hazards::Safety;
+use auditline_project::{FileChange, WriteError, apply_fixes, write_changes};
+use auditline_source::SourceText;
+use std::sync::Arc;
+
+use crate::sandbox::{SERVICE, Sandbox};
+
+#[test]
+fn fixes_are_applied_until_none_is_left_and_nothing_is_written() {
+    let sandbox = Sandbox::shop(SERVICE);
+    let outcome = apply_fixes(&mut sandbox.open(""), Safety::Safe, &|_| {});
+    assert!(outcome.converged && outcome.rejected.is_empty());
+    assert_eq!(outcome.applied.len(), 1);
+    assert!(outcome.report.findings.is_empty());
+    assert_eq!(sandbox.read("app/services.py"), SERVICE);
+    write_changes(sandbox.root, &outcome.changes).unwrap();
+    let expected = SERVICE.replace("item_id)\n    if", "item_id, with_for_update=True)\n    if");
+    assert_eq!(sandbox.read("app/services.py"), expected);
+}
+
+#[test]
+fn line_ends_tabs_and_a_byte_order_mark_stay() {
+    let text = format!("\u{feff}{SERVICE}").replace("    ", "\t").replace('\n', "\r\n");
+    let sandbox = Sandbox::shop(&text);
+    let outcome = apply_fixes(&mut sandbox.open(""), Safety::Safe, &|_| {});
+    write_changes(sandbox.root, &outcome.changes).unwrap();
+    let expected = text.replace("item_id)\r\n\tif", "item_id, with_for_update=True)\r\n\tif");
+    assert_ne!(expected, text);
+    assert_eq!(sandbox.read("app/services.py"), expected);
+}
+
+#[test]
+fn a_suppressed_finding_is_not_fixed() {
+    let sandbox = Sandbox::shop(&SERVICE.replace(" - amount", " - amount  # noqa: AUD201"));
+    let outcome = apply_fixes(&mut sandbox.open(""), Safety::Unsafe, &|_| {});
+    assert!(outcome.changes.is_empty() && outcome.applied.is_empty() && outcome.converged);
+}
+
+#[test]
+fn a_file_with_errors_elsewhere_is_still_fixed() {
+    let sandbox = Sandbox::shop(&format!("{SERVICE}\n\ndef broken(:\n    pass\n"));
+    let outcome = apply_fixes(&mut sandbox.open(""), Safety::Safe, &|_| {});
+    assert_eq!(outcome.applied.len(), 1, "{:?}", outcome.rejected);
+}
+
+fn change(sandbox: &Sandbox, path: &str, before: &str, after: &str) -> FileChange {
+    let text = |text: &str| Arc::new(SourceText::from(text));
+    FileChange { path: sandbox.file(path), before: text(before), after: text(after) }
+}
+
+#[test]
+fn a_file_that_changed_meanwhile_is_not_written_nor_is_any_other() {
+    let sandbox = Sandbox::new(&[("a.py", "a = 1\n"), ("b.py", "b = 2\n")]);
+    let changes = [change(&sandbox, "a.py", "a = 1\n", "a = 3\n"), change(&sandbox, "b.py", "b = 1\n", "b = 3\n")];
+    let error = write_changes(sandbox.root, &changes).unwrap_err();
+    assert!(matches!(error, WriteError::Changed(path) if path == sandbox.file("b.py")));
+    assert_eq!(sandbox.read("a.py"), "a = 1\n");
+    let names: Vec<_> = std::fs::read_dir(sandbox.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 2, "no temporary file is left: {names:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn permissions_stay_and_links_are_not_written_through() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let sandbox = Sandbox::new(&[("a.py", "a = 1\n"), ("real.py", "a = 1\n"), ("fixed.py", "a = 1\n")]);
+    let set = |name: &str, mode| {
+        std::fs::set_permissions(sandbox.path().join(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set("a.py", 0o755);
+    write_changes(sandbox.root, &[change(&sandbox, "a.py", "a = 1\n", "a = 2\n")]).unwrap();
+    let mode = std::fs::metadata(sandbox.path().join("a.py")).unwrap().permissions().mode();
+    assert_eq!((mode & 0o777, &*sandbox.read("a.py")), (0o755, "a = 2\n"));
+
+    symlink("real.py", sandbox.path().join("link.py")).unwrap();
+    let error = write_changes(sandbox.root, &[change(&sandbox, "link.py", "a = 1\n", "a = 2\n")]).unwrap_err();
+    assert!(matches!(error, WriteError::LeadsOut(_)));
+
+    let outside = Sandbox::new(&[("x.py", "a = 1\n")]);
+    symlink(outside.path(), sandbox.path().join("out")).unwrap();
+    let error = write_changes(sandbox.root, &[change(&sandbox, "out/x.py", "a = 1\n", "a = 2\n")]).unwrap_err();
+    assert!(matches!(error, WriteError::LeadsOut(_)));
+    assert_eq!(outside.read("x.py"), "a = 1\n");
+
+    set("fixed.py", 0o444);
+    let error = write_changes(sandbox.root, &[change(&sandbox, "fixed.py", "a = 1\n", "a = 2\n")]).unwrap_err();
+    assert!(matches!(error, WriteError::ReadOnly(_)));
+}
