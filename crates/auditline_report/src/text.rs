@@ -9,7 +9,7 @@ use auditline_hazards::{Safety, Severity};
 use auditline_project::{Report, ResolvedFinding, ResolvedRange};
 use auditline_source::{FilePath, SourceText, TextRange};
 
-use crate::paths::relative;
+use crate::paths::{relative, visible};
 use crate::style::Style;
 
 /// Writes each finding with the lines in which it stands, its evidence and the titles of its fixes.
@@ -82,7 +82,7 @@ impl<'a> Place<'a> {
         });
         Snippet::source(source)
             .line_start(first_line as usize)
-            .path(relative(from, self.path))
+            .path(visible(&relative(from, self.path)))
             .annotations(annotations.collect::<Vec<_>>())
     }
 
