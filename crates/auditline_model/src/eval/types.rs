@@ -37,7 +37,7 @@ pub(crate) enum Holder {
 /// The value that an annotation promises.
 pub(crate) fn value_of_type(db: &dyn Db, ty: &TypeExpr, holder: Holder) -> Value {
     match ty {
-        TypeExpr::Annotated { inner, depends } => match depends {
+        TypeExpr::Annotated { inner, depends, .. } => match depends {
             Some(callee) => value_of_type(db, inner, Holder::Dependency(*callee)),
             None => value_of_type(db, inner, holder),
         },
@@ -52,7 +52,9 @@ pub(crate) fn value_of_type(db: &dyn Db, ty: &TypeExpr, holder: Holder) -> Value
         }
         TypeExpr::Symbol { symbol, args } => value_of_symbol(db, *symbol, args, holder),
         TypeExpr::None => Value::None,
-        TypeExpr::Literal | TypeExpr::Unknown => Value::Unknown,
+        TypeExpr::Literal(_) | TypeExpr::Param(_) | TypeExpr::List(_) | TypeExpr::Unresolved(_) | TypeExpr::Unknown => {
+            Value::Unknown
+        }
     }
 }
 

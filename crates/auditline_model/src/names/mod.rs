@@ -1,20 +1,26 @@
-//! Names: what an identifier or dotted path refers to, across files.
+//! Names: what they are bound to, across files.
+//!
+//! A name is looked up in the scopes of its own file; an import leads to [`exported`], one query per module and name,
+//! so that a file is looked at again only when a name that it uses means something else.
 
-mod canonical;
+mod known;
+mod local;
 mod modules;
 mod scope;
 
 use std::sync::Arc;
 
 use auditline_syntax::Name;
-use auditline_syntax::python::ir::{Code, Expr, ExprId, Function, StmtKind};
+use auditline_syntax::python::chain;
+use auditline_syntax::python::ir::{Code, Expr, ExprId};
 
-use crate::db::{ClassRef, Db, FunctionRef, SourceFile, VariableRef, function};
+use crate::db::{ClassRef, Db, FunctionRef, SourceFile, VariableRef};
 use crate::symbols::Symbol;
 
-pub use canonical::canonical;
+pub use known::canonical;
+pub use local::{ClassScope, FunctionScope, class_scope, function_scope};
 pub use modules::resolve_module;
-pub use scope::{Binding, ModuleScope, module_scope};
+pub use scope::{Binding, Bindings, Exports, ModuleScope, StarImport, module_scope};
 
 /// The files in which a word occurs as an identifier, also in strings and comments.
 #[must_use]
@@ -22,185 +28,261 @@ pub fn files_mentioning(db: &dyn Db, word: &str) -> Arc<[SourceFile]> {
     Arc::clone(db.files().mentions(db, word).files(db))
 }
 
-/// What a name at module level refers to.
-#[salsa::tracked(returns(copy), cycle_result = unknown_global)]
+/// From where a name is looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// The top level of a file.
+    Module(SourceFile),
+    /// The body of a function.
+    Function(FunctionRef),
+    /// The body of a class.
+    Class(ClassRef),
+}
+
+impl Scope {
+    /// The file of this scope.
+    #[must_use]
+    pub fn file(self) -> SourceFile {
+        match self {
+            Self::Module(file) => file,
+            Self::Function(function) => function.file,
+            Self::Class(class) => class.file,
+        }
+    }
+}
+
+/// What a name means at the top level of a file, built-in names included.
+#[must_use]
 pub fn resolve_global(db: &dyn Db, file: SourceFile, name: Name) -> Symbol {
-    let scope = module_scope(db, file);
-    let mut found = Symbol::Unknown;
-    for binding in scope.bindings(name) {
-        let symbol = match binding {
-            Binding::Import { path } => resolve_module(db, file, 0, Some(*path)),
-            Binding::ImportFrom { level, module, name } => {
-                let module = resolve_module(db, file, *level, *module);
-                member(db, module, *name)
-            }
-            Binding::Function(path) => Symbol::Function(FunctionRef { file, path: *path }),
-            Binding::Class(path) => Symbol::Class(ClassRef { file, path: *path }),
-            Binding::Variable => Symbol::Variable(VariableRef { file, name }),
-        };
-        // Of several bindings (a conditional import, a fallback in `except ImportError`) one of the workspace is
-        // preferred, then one that is known at all; a later definition replaces an earlier one.
-        found = match (found, symbol) {
-            (known, Symbol::Unknown) => known,
-            (Symbol::Class(_) | Symbol::Function(_) | Symbol::Module(_), Symbol::External(_) | Symbol::Variable(_)) => {
-                found
-            }
-            (_, symbol) => symbol,
-        };
-    }
-    if found != Symbol::Unknown {
-        return found;
-    }
-    for star in &scope.stars {
-        let module = resolve_module(db, file, star.level, star.module);
-        if let Symbol::Module(target) = module
-            && target != file
-            && module_scope(db, target).exports(name)
-        {
-            let symbol = resolve_global(db, target, name);
-            if symbol != Symbol::Unknown {
-                return symbol;
-            }
+    match global(db, file, name) {
+        Symbol::Unknown if !module_scope(db, file).get(name).is_some() && known::is_builtin(name.as_str()) => {
+            Symbol::External(Name::new(&format!("builtins.{name}")))
         }
-    }
-    Symbol::Unknown
-}
-
-fn unknown_global(_db: &dyn Db, _id: salsa::Id, _file: SourceFile, _name: Name) -> Symbol {
-    Symbol::Unknown
-}
-
-/// An attribute of a module or package, or of something outside.
-#[must_use]
-pub fn member(db: &dyn Db, of: Symbol, name: Name) -> Symbol {
-    match of {
-        Symbol::Module(file) => {
-            let symbol = resolve_global(db, file, name);
-            if symbol != Symbol::Unknown {
-                return symbol;
-            }
-            // A submodule of a package: `from app import models`.
-            let path = file.path(db);
-            match path.parent() {
-                Some(directory) if path.stem() == "__init__" => modules::in_directory(db, directory, name),
-                _ => Symbol::Unknown,
-            }
-        }
-        Symbol::Namespace(directory) => modules::in_directory(db, directory, name),
-        Symbol::External(path) => Symbol::External(Name::new(&format!("{path}.{name}"))),
-        Symbol::Class(class) => {
-            let nested = Name::new(&format!("{}.{name}", class.path));
-            let nested = ClassRef { file: class.file, path: nested };
-            if crate::db::class(db, nested).is_some() { Symbol::Class(nested) } else { Symbol::Unknown }
-        }
-        Symbol::Function(_) | Symbol::Variable(_) | Symbol::Unknown => Symbol::Unknown,
-    }
-}
-
-/// What a name or attribute chain refers to at module level.
-#[must_use]
-pub fn resolve_expr(db: &dyn Db, file: SourceFile, code: &Code, expr: ExprId) -> Symbol {
-    match &code[expr] {
-        Expr::Name(name) => match resolve_global(db, file, *name) {
-            Symbol::Unknown => builtin(*name),
-            symbol => symbol,
-        },
-        Expr::Attribute { value, attr } => member(db, resolve_expr(db, file, code, *value), *attr),
-        Expr::Subscript { value, .. } => resolve_expr(db, file, code, *value),
-        _ => Symbol::Unknown,
-    }
-}
-
-/// What a name or attribute chain refers to in a function: imports and definitions inside it and the functions around
-/// it come first; parameters and assigned locals are values, not symbols.
-#[must_use]
-pub fn resolve_in(db: &dyn Db, of: FunctionRef, code: &Code, expr: ExprId) -> Symbol {
-    match &code[expr] {
-        Expr::Name(name) => resolve_local(db, of, *name),
-        Expr::Attribute { value, attr } => member(db, resolve_in(db, of, code, *value), *attr),
-        Expr::Subscript { value, .. } => resolve_in(db, of, code, *value),
-        _ => Symbol::Unknown,
-    }
-}
-
-fn resolve_local(db: &dyn Db, of: FunctionRef, name: Name) -> Symbol {
-    let mut scope = Some(of);
-    while let Some(current) = scope {
-        let Some(body) = function(db, current) else { break };
-        if let Some(symbol) = local_symbol(db, current, &body, name) {
-            return symbol;
-        }
-        let parsed = crate::db::parsed(db, current.file);
-        scope = body
-            .outer
-            .and_then(|outer| parsed.module.functions.get(outer.index()))
-            .map(|outer| FunctionRef { file: current.file, path: outer.path });
-    }
-    match resolve_global(db, of.file, name) {
-        Symbol::Unknown => builtin(name),
         symbol => symbol,
     }
 }
 
-fn local_symbol(db: &dyn Db, of: FunctionRef, body: &Function, name: Name) -> Option<Symbol> {
-    if body.param(name).is_some() {
-        return Some(Symbol::Unknown);
+/// What a name means in a scope: locals, the scopes around, the module, the built-in names. A parameter or a local that
+/// is assigned is [`Symbol::Unknown`]: its meaning is a value.
+#[must_use]
+pub fn resolve_name(db: &dyn Db, scope: Scope, name: Name) -> Symbol {
+    match scope {
+        Scope::Module(file) => resolve_global(db, file, name),
+        Scope::Function(function) => local::resolve_in_function(db, function, name),
+        Scope::Class(class) => local::resolve_in_class(db, class, name),
     }
-    let mut found = None;
-    auditline_syntax::python::walk_statements(&body.code.block, &mut |stmt| {
-        let symbol = match &stmt.kind {
-            StmtKind::ImportFrom(import) => import
-                .names
-                .iter()
-                .find(|imported| imported.bound() == name)
-                .map(|imported| member(db, resolve_module(db, of.file, import.level, import.module), imported.name)),
-            StmtKind::Import(modules) => modules.iter().find_map(|module| {
-                let head = Name::new(module.path.split('.').next().unwrap_or_default());
-                match module.alias {
-                    Some(alias) if alias == name => Some(resolve_module(db, of.file, 0, Some(module.path))),
-                    None if head == name => Some(resolve_module(db, of.file, 0, Some(head))),
-                    _ => None,
-                }
-            }),
-            StmtKind::Function(_) | StmtKind::Class(_) => None,
-            StmtKind::Assign { targets, .. } => targets
-                .iter()
-                .any(|target| matches!(&body.code[*target], Expr::Name(bound) if *bound == name))
-                .then_some(Symbol::Unknown),
-            StmtKind::AnnAssign { target, .. } | StmtKind::For { target, .. } => {
-                matches!(&body.code[*target], Expr::Name(bound) if *bound == name).then_some(Symbol::Unknown)
-            }
-            StmtKind::With { items, .. } => items
-                .iter()
-                .any(|item| {
-                    item.target.is_some_and(|target| matches!(&body.code[target], Expr::Name(bound) if *bound == name))
-                })
-                .then_some(Symbol::Unknown),
-            _ => None,
-        };
-        if symbol.is_some() && (found.is_none() || found == Some(Symbol::Unknown)) {
-            found = symbol;
-        }
-    });
-    if found.is_some() {
-        return found;
-    }
-    let nested = Name::new(&format!("{}.{name}", of.path));
-    let as_function = FunctionRef { file: of.file, path: nested };
-    if function(db, as_function).is_some() {
-        return Some(Symbol::Function(as_function));
-    }
-    let as_class = ClassRef { file: of.file, path: nested };
-    crate::db::class(db, as_class).is_some().then_some(Symbol::Class(as_class))
 }
 
-/// Builtins that matter to annotations.
-fn builtin(name: Name) -> Symbol {
-    match name.as_str() {
-        "list" | "set" | "tuple" | "dict" | "type" | "frozenset" | "str" | "int" | "float" | "bool" | "bytes"
-        | "object" | "property" | "staticmethod" | "classmethod" | "Exception" | "BaseException" | "ValueError" => {
-            Symbol::External(Name::new(&format!("builtins.{name}")))
+/// What a chain of names means at the top level of a file: `a.b.C`.
+#[must_use]
+pub fn resolve_dotted(db: &dyn Db, file: SourceFile, dotted: &str) -> Symbol {
+    resolve_path(db, Scope::Module(file), dotted)
+}
+
+/// What a chain of names means in a scope: `a.b.C`.
+#[must_use]
+pub fn resolve_path(db: &dyn Db, scope: Scope, dotted: &str) -> Symbol {
+    let mut parts = dotted.split('.').map(Name::new);
+    let Some(first) = parts.next() else { return Symbol::Unknown };
+    parts.fold(resolve_name(db, scope, first), |symbol, part| member(db, symbol, part))
+}
+
+/// What a name or chain of names means at the top level of a file; [`Symbol::Unknown`] for any other expression.
+#[must_use]
+pub fn resolve_expr(db: &dyn Db, file: SourceFile, code: &Code, expr: ExprId) -> Symbol {
+    resolve(db, Scope::Module(file), code, expr)
+}
+
+/// What a name or chain of names means in a function.
+#[must_use]
+pub fn resolve_in(db: &dyn Db, function: FunctionRef, code: &Code, expr: ExprId) -> Symbol {
+    resolve(db, Scope::Function(function), code, expr)
+}
+
+/// What a name or chain of names means in a scope; [`Symbol::Unknown`] for any other expression. Type arguments are
+/// left out: `Repository[User]` is `Repository`.
+#[must_use]
+pub fn resolve(db: &dyn Db, scope: Scope, code: &Code, expr: ExprId) -> Symbol {
+    if let Expr::Subscript { value, .. } = &code[expr] {
+        return resolve(db, scope, code, *value);
+    }
+    let Some(parts) = chain(code, expr) else { return Symbol::Unknown };
+    let Some((first, rest)) = parts.split_first() else { return Symbol::Unknown };
+    rest.iter().fold(resolve_name(db, scope, *first), |symbol, part| member(db, symbol, *part))
+}
+
+/// What `symbol.name` means: an attribute or submodule of a module, a method or nested class of a class. Other
+/// attributes of classes, and those of variables, are values: [`Symbol::Unknown`].
+#[must_use]
+pub fn member(db: &dyn Db, symbol: Symbol, name: Name) -> Symbol {
+    match symbol {
+        Symbol::Module(file) => exported(db, file, name),
+        Symbol::Namespace(directory) => modules::module_below(db, directory, name.as_str()).unwrap_or(Symbol::Unknown),
+        Symbol::External(path) => Symbol::External(Name::new(&format!("{path}.{name}"))),
+        Symbol::Class(class) => class_member(db, class, name),
+        Symbol::Function(_) | Symbol::Variable(_) | Symbol::Unknown => Symbol::Unknown,
+    }
+}
+
+/// The file in which a symbol is defined; `None` for what is not in the workspace.
+#[must_use]
+pub fn definition_file(symbol: Symbol) -> Option<SourceFile> {
+    match symbol {
+        Symbol::Module(file) => Some(file),
+        Symbol::Class(class) => Some(class.file),
+        Symbol::Function(function) => Some(function.file),
+        Symbol::Variable(variable) => Some(variable.file),
+        Symbol::Namespace(_) | Symbol::External(_) | Symbol::Unknown => None,
+    }
+}
+
+/// What an attribute of a module is: a name that it binds or imports, or a submodule.
+#[salsa::tracked(returns(copy), cycle_initial = unknown, cycle_fn = settle)]
+pub fn exported(db: &dyn Db, file: SourceFile, name: Name) -> Symbol {
+    match global(db, file, name) {
+        Symbol::Unknown => submodule(db, file, name).unwrap_or(Symbol::Unknown),
+        symbol => symbol,
+    }
+}
+
+fn unknown(_: &dyn Db, _: salsa::Id, _: SourceFile, _: Name) -> Symbol {
+    Symbol::Unknown
+}
+
+/// Modules may import names from one another in a circle. A few rounds settle what can be told.
+fn settle(_: &dyn Db, cycle: &salsa::Cycle<'_>, last: &Symbol, value: Symbol, _: SourceFile, _: Name) -> Symbol {
+    if cycle.iteration() > 8 { *last } else { value }
+}
+
+fn submodule(db: &dyn Db, file: SourceFile, name: Name) -> Option<Symbol> {
+    let path = file.path(db);
+    (path.stem() == "__init__").then(|| modules::module_below(db, path.parent()?, name.as_str()))?
+}
+
+fn global(db: &dyn Db, file: SourceFile, name: Name) -> Symbol {
+    let scope = module_scope(db, file);
+    if let Some(bindings) = scope.get(name) {
+        return choose(bindings, |binding| bound(db, file, name, binding));
+    }
+    let mut outside = None;
+    let mut several = false;
+    // A later star import replaces what an earlier one brought.
+    for star in scope.stars.iter().rev() {
+        match resolve_module(db, file, star.level, star.module) {
+            Symbol::Module(other) if other != file => {
+                if module_scope(db, other).exports(name) {
+                    let symbol = exported(db, other, name);
+                    if symbol != Symbol::Unknown {
+                        return symbol;
+                    }
+                }
+            }
+            Symbol::External(module) => {
+                several = outside.replace(module).is_some();
+            }
+            _ => {}
         }
+    }
+    match outside {
+        Some(module) if !several && !name.starts_with('_') && !known::is_builtin(name.as_str()) => {
+            Symbol::External(Name::new(&format!("{module}.{name}")))
+        }
+        _ => Symbol::Unknown,
+    }
+}
+
+/// Which of several bindings counts: the last one that can be told; a definition in the workspace that stands in an
+/// alternative (`else`, `except`) rather than one that leads outside.
+fn choose(bindings: &Bindings, mut resolve: impl FnMut(Binding) -> Symbol) -> Symbol {
+    let is_definition = |symbol: &Symbol| {
+        matches!(symbol, Symbol::Class(_) | Symbol::Function(_) | Symbol::Module(_) | Symbol::Namespace(_))
+    };
+    let main = bindings.main.iter().rev().map(|binding| resolve(*binding)).find(|symbol| *symbol != Symbol::Unknown);
+    match main {
+        Some(symbol @ (Symbol::Class(_) | Symbol::Function(_) | Symbol::Module(_) | Symbol::Variable(_))) => symbol,
+        _ => {
+            let mut others: Vec<Symbol> = bindings.fallback.iter().map(|binding| resolve(*binding)).collect();
+            if let Some(definition) = others.iter().copied().find(is_definition) {
+                return definition;
+            }
+            others.retain(|symbol| *symbol != Symbol::Unknown);
+            main.or(others.first().copied()).unwrap_or(Symbol::Unknown)
+        }
+    }
+}
+
+fn bound(db: &dyn Db, file: SourceFile, name: Name, binding: Binding) -> Symbol {
+    match binding {
+        Binding::Import { bound, loaded } => imported_module(db, file, bound, loaded),
+        Binding::ImportFrom { level, module, name } => imported_name(db, file, level, module, name),
+        Binding::Function(path) => Symbol::Function(FunctionRef { file, path }),
+        Binding::Class(path) => Symbol::Class(ClassRef { file, path }),
+        Binding::Alias(path) => match resolve_alias(db, file, name, path) {
+            Symbol::Unknown => Symbol::Variable(VariableRef { file, name }),
+            symbol => symbol,
+        },
+        Binding::Variable => Symbol::Variable(VariableRef { file, name }),
+    }
+}
+
+/// `name = a.b.C`. The way through [`exported`] ends a circle of aliases.
+fn resolve_alias(db: &dyn Db, file: SourceFile, name: Name, path: Name) -> Symbol {
+    let mut parts = path.split('.').map(Name::new);
+    match parts.next() {
+        Some(first) if first != name => {
+            let start = match exported(db, file, first) {
+                Symbol::Unknown => resolve_builtin(first),
+                symbol => symbol,
+            };
+            parts.fold(start, |symbol, part| member(db, symbol, part))
+        }
+        _ => Symbol::Unknown,
+    }
+}
+
+fn resolve_builtin(name: Name) -> Symbol {
+    match name.as_str() {
+        // Constants are values.
+        "None" | "True" | "False" | "Ellipsis" | "NotImplemented" => Symbol::Unknown,
+        name if known::is_builtin(name) => Symbol::External(Name::new(&format!("builtins.{name}"))),
+        _ => Symbol::Unknown,
+    }
+}
+
+fn imported_module(db: &dyn Db, file: SourceFile, bound: Name, loaded: Name) -> Symbol {
+    match resolve_module(db, file, 0, Some(bound)) {
+        // A directory without `__init__.py` gives way to an installed package of that name: `import alembic` beside
+        // the folder of the migrations.
+        Symbol::Namespace(directory) => match resolve_module(db, file, 0, Some(loaded)) {
+            Symbol::Module(_) => Symbol::Namespace(directory),
+            _ => Symbol::External(bound),
+        },
+        symbol => symbol,
+    }
+}
+
+fn imported_name(db: &dyn Db, file: SourceFile, level: u32, module: Option<Name>, name: Name) -> Symbol {
+    match resolve_module(db, file, level, module) {
+        // `from . import sub` in the package itself.
+        Symbol::Module(own) if own == file => submodule(db, file, name).unwrap_or(Symbol::Unknown),
+        symbol @ Symbol::Namespace(_) => match (member(db, symbol, name), level, module) {
+            (Symbol::Unknown | Symbol::Namespace(_), 0, Some(module)) if !module.contains('.') => {
+                Symbol::External(Name::new(&format!("{module}.{name}")))
+            }
+            (symbol, ..) => symbol,
+        },
+        symbol => member(db, symbol, name),
+    }
+}
+
+fn class_member(db: &dyn Db, class: ClassRef, name: Name) -> Symbol {
+    let path = Name::new(&format!("{}.{name}", class.path));
+    let nested = ClassRef { file: class.file, path };
+    if crate::db::class(db, nested).is_some() {
+        return Symbol::Class(nested);
+    }
+    match crate::classes::method(db, class, name) {
+        Some(method) if !crate::classes::is_property(db, method) => Symbol::Function(method),
         _ => Symbol::Unknown,
     }
 }

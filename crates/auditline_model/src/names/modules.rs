@@ -1,145 +1,167 @@
-//! Modules: where an import leads.
+//! Which module an import means.
+
+use std::sync::Arc;
 
 use auditline_source::FilePath;
 use auditline_syntax::Name;
+use rustc_hash::FxHashMap;
 
+use super::known::is_standard;
+use super::scope::directory_of;
 use crate::db::{Db, Settings, SourceFile};
 use crate::symbols::Symbol;
 
-/// The module that an import names, seen from a file.
+/// The module that an import statement in `from` names: `from ..dotted import …` has level 2.
 ///
-/// Relative imports count their dots. Absolute ones are tried from every directory above the importing file up to the
-/// workspace folder, nearest first, from `src` below each, and from the configured source roots; the first directory in which
-/// the whole path exists wins, then the first in which its head exists. What is in none of them is outside.
+/// An import that leads nowhere in the workspace is [`Symbol::External`]; one that leads into a package of the
+/// workspace and there to nothing is [`Symbol::Unknown`].
 #[must_use]
 pub fn resolve_module(db: &dyn Db, from: SourceFile, level: u32, dotted: Option<Name>) -> Symbol {
-    let Some(directory) = from.path(db).parent() else { return Symbol::Unknown };
+    let Some(directory) = directory_of(db, from) else { return Symbol::Unknown };
     if level > 0 {
-        let mut base = directory;
-        for _ in 1..level {
-            match base.parent() {
-                Some(parent) => base = parent,
-                None => return Symbol::Unknown,
-            }
-        }
+        let Some(base) = std::iter::successors(Some(directory), |path| path.parent()).nth(level as usize - 1) else {
+            return Symbol::Unknown;
+        };
         return match dotted {
-            None => as_package(db, base),
-            Some(dotted) => follow(db, base, dotted).unwrap_or(Symbol::Unknown),
+            None => package_at(db, base).unwrap_or(Symbol::Unknown),
+            Some(dotted) => descend(db, base, dotted.as_str()).unwrap_or(Symbol::Unknown),
         };
     }
     match dotted {
-        Some(dotted) => resolve_absolute(db, directory, dotted),
+        Some(dotted) => absolute_import(db, directory, dotted),
         None => Symbol::Unknown,
     }
 }
 
-#[salsa::tracked(returns(copy))]
-fn resolve_absolute(db: &dyn Db, from: FilePathKey, dotted: Name) -> Symbol {
-    let head = dotted.split('.').next().unwrap_or_default();
-    let settings = Settings::get(db);
-    let mut candidates: Vec<FilePath> = Vec::new();
-    let root = settings
-        .roots(db)
-        .iter()
-        .copied()
-        .filter(|root| from.starts_with(*root))
-        .max_by_key(|root| root.as_str().len());
-    let mut directory = Some(from);
-    while let Some(current) = directory {
-        candidates.push(current);
-        candidates.push(current.join("src"));
-        if Some(current) == root {
-            break;
-        }
-        directory = current.parent();
-    }
-    candidates.extend(settings.source_roots(db));
-    let mut partial = None;
-    for candidate in candidates {
-        if !holds(db, candidate, head) {
-            continue;
-        }
-        match follow(db, candidate, dotted) {
-            Some(symbol) => return symbol,
-            None => partial = partial.or(Some(candidate)),
-        }
-    }
-    // The head is of the workspace and the rest is not there: it is not something outside.
-    match partial {
-        Some(candidate) if is_source_package(db, candidate, head) => Symbol::Unknown,
-        _ => Symbol::External(dotted),
-    }
-}
-
-type FilePathKey = FilePath;
-
-fn holds(db: &dyn Db, directory: FilePath, head: &str) -> bool {
-    let entries = db.files().directory(db, directory);
-    entries.contains(db, head)
-        || entries.contains(db, &format!("{head}.py"))
-        || entries.contains(db, &format!("{head}.pyi"))
-}
-
-fn is_source_package(db: &dyn Db, directory: FilePath, head: &str) -> bool {
-    db.files().directory(db, directory.join(head)).contains(db, "__init__.py")
-}
-
-/// The module at a dotted path below a directory.
-fn follow(db: &dyn Db, base: FilePath, dotted: Name) -> Option<Symbol> {
-    let mut parts = dotted.split('.').peekable();
-    let mut directory = base;
-    loop {
-        let part = parts.next()?;
-        let found = in_directory(db, directory, Name::new(part));
-        if parts.peek().is_none() {
-            return match found {
-                Symbol::Unknown => None,
-                // A bare directory of that name in which no Python stands is no package.
-                Symbol::Namespace(path) if !holds_python(db, path) => None,
-                symbol => Some(symbol),
-            };
-        }
-        match found {
-            Symbol::Module(file) if file.path(db).stem() == "__init__" => directory = file.path(db).parent()?,
-            Symbol::Namespace(path) => directory = path,
-            _ => return None,
-        }
-    }
-}
-
-fn holds_python(db: &dyn Db, directory: FilePath) -> bool {
-    db.files().directory(db, directory).entries(db).iter().any(|entry| entry.ends_with(".py") || !entry.contains('.'))
-}
-
-/// The module or package of that name directly in a directory: a package wins over a module, source over a stub.
-pub(super) fn in_directory(db: &dyn Db, directory: FilePath, name: Name) -> Symbol {
-    let entries = db.files().directory(db, directory);
-    if entries.contains(db, &name) {
-        match as_package(db, directory.join(&name)) {
-            Symbol::Namespace(_) | Symbol::Unknown => {}
-            package => return package,
+/// The module or package directly below `base`: `x/__init__.py` before `x.py` before `x.pyi` before a bare `x/`.
+pub(super) fn module_below(db: &dyn Db, base: FilePath, name: &str) -> Option<Symbol> {
+    let files = db.files();
+    let entries = files.directory(db, base);
+    if entries.contains(db, name) {
+        let directory = base.join(name);
+        for init in ["__init__.py", "__init__.pyi"] {
+            if let Some(file) = files.existing(db, directory.join(init)) {
+                return Some(Symbol::Module(file));
+            }
         }
     }
     for extension in ["py", "pyi"] {
-        let file = format!("{name}.{extension}");
-        if entries.contains(db, &file)
-            && let Some(file) = db.files().existing(db, directory.join(&file))
+        let file_name = format!("{name}.{extension}");
+        if entries.contains(db, &file_name)
+            && let Some(file) = files.existing(db, base.join(&file_name))
         {
-            return Symbol::Module(file);
+            return Some(Symbol::Module(file));
         }
     }
-    if entries.contains(db, &name) { as_package(db, directory.join(&name)) } else { Symbol::Unknown }
+    let directory = base.join(name);
+    let is_namespace = entries.contains(db, name)
+        && files
+            .directory(db, directory)
+            .entries(db)
+            .iter()
+            .any(|entry| entry.ends_with(".py") || !entry.contains('.'));
+    is_namespace.then_some(Symbol::Namespace(directory))
 }
 
-fn as_package(db: &dyn Db, directory: FilePath) -> Symbol {
-    for init in ["__init__.py", "__init__.pyi"] {
-        if let Some(file) = db.files().existing(db, directory.join(init)) {
-            return Symbol::Module(file);
+fn package_at(db: &dyn Db, directory: FilePath) -> Option<Symbol> {
+    ["__init__.py", "__init__.pyi"]
+        .iter()
+        .find_map(|init| db.files().existing(db, directory.join(init)))
+        .map(Symbol::Module)
+        .or(Some(Symbol::Namespace(directory)))
+}
+
+fn descend(db: &dyn Db, base: FilePath, dotted: &str) -> Option<Symbol> {
+    let mut directory = base;
+    let mut found = None;
+    for part in dotted.split('.') {
+        found = Some(module_below(db, directory, part)?);
+        directory = directory.join(part);
+    }
+    found
+}
+
+#[salsa::tracked(returns(copy))]
+fn absolute_import(db: &dyn Db, directory: FilePath, dotted: Name) -> Symbol {
+    let top = dotted.split('.').next().unwrap_or_default();
+    if is_standard(top) && !dotted.contains('.') {
+        return Symbol::External(dotted);
+    }
+    let mut partial = None;
+    let mut namespace = None;
+    for root in search_path(db, directory) {
+        match descend(db, root, dotted.as_str()) {
+            Some(found @ Symbol::Module(_)) => return found,
+            Some(found) => namespace = namespace.or(Some(found)),
+            None => match module_below(db, root, top) {
+                Some(Symbol::Module(_)) if !is_standard(top) => partial = partial.or(Some(Symbol::Unknown)),
+                _ => {}
+            },
         }
     }
-    if db.files().directory(db, directory).entries(db).is_empty() {
-        Symbol::Unknown
-    } else {
-        Symbol::Namespace(directory)
+    // Somewhere else in the workspace: the sources of a sibling project, if it is only one.
+    if partial.is_none() && !is_standard(top) {
+        let packages = packages(db);
+        let mut elsewhere = packages.get(&Name::new(top)).into_iter().flatten();
+        if let (Some(root), None) = (elsewhere.next(), elsewhere.next())
+            && let Some(found @ Symbol::Module(_)) = descend(db, *root, dotted.as_str())
+        {
+            return found;
+        }
     }
+    namespace.filter(|_| !is_standard(top)).or(partial).unwrap_or(Symbol::External(dotted))
+}
+
+/// The directories in which an absolute import of a file in `directory` is looked up, the first first.
+fn search_path(db: &dyn Db, directory: FilePath) -> Vec<FilePath> {
+    let settings = Settings::get(db);
+    let mut path: Vec<FilePath> = settings.source_roots(db).clone();
+    let roots = settings.roots(db);
+    let top = roots.iter().copied().filter(|root| directory.starts_with(*root)).max_by_key(|root| root.as_str().len());
+    let mut add = |candidate: FilePath| {
+        if !path.contains(&candidate) {
+            path.push(candidate);
+        }
+    };
+    for candidate in std::iter::once(directory).chain(directory.ancestors()) {
+        // Inside a package, the directory is no root: `import redis` in `app/redis/client.py` means the library.
+        if !is_package(db, candidate) {
+            add(candidate);
+            add(candidate.join("src"));
+        }
+        if Some(candidate) == top {
+            break;
+        }
+    }
+    for root in roots {
+        add(*root);
+        add(root.join("src"));
+    }
+    path
+}
+
+fn is_package(db: &dyn Db, directory: FilePath) -> bool {
+    db.files().directory(db, directory).contains(db, "__init__.py")
+}
+
+/// Where the regular packages near the workspace roots stand: by name, the directories that hold them.
+#[salsa::tracked(returns(clone))]
+fn packages(db: &dyn Db) -> Arc<FxHashMap<Name, Vec<FilePath>>> {
+    const DEPTH: usize = 4;
+    let mut found: FxHashMap<Name, Vec<FilePath>> = FxHashMap::default();
+    let mut rest: Vec<(FilePath, usize)> = Settings::get(db).roots(db).iter().map(|root| (*root, 0)).collect();
+    while let Some((directory, depth)) = rest.pop() {
+        for entry in db.files().directory(db, directory).entries(db).iter() {
+            if entry.contains('.') {
+                continue;
+            }
+            let child = directory.join(entry);
+            if is_package(db, child) {
+                found.entry(Name::new(entry)).or_default().push(directory);
+            } else if depth < DEPTH {
+                rest.push((child, depth + 1));
+            }
+        }
+    }
+    Arc::new(found)
 }

@@ -1,14 +1,11 @@
-//! Columns and relationships, as class bodies declare them.
+//! Columns: their types and what their declarations say.
 
 use auditline_syntax::Name;
-use auditline_syntax::python::ir::{Arg, ArgKind, Class, Code, Expr, ExprId};
+use auditline_syntax::python::ir::ArgKind;
 
-use crate::classes::{ClassAttribute, TypeExpr, type_expr};
+use crate::classes::{Detached, TypeExpr, class_info, external_bases, mro};
 use crate::db::{ClassRef, Db};
-use crate::names;
 use crate::symbols::Symbol;
-
-use super::{AttributeKind, Relationship, keyword_is};
 
 /// A column.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -17,368 +14,430 @@ pub struct Column {
     pub column_name: Option<Name>,
     /// What it holds.
     pub family: TypeFamily,
+    /// The greatest length of a string.
+    pub length: Option<u32>,
+    /// Whether a date and time keeps its time zone; `None` where that cannot be told.
+    pub zoned: Option<bool>,
+    /// Whether changes in place are seen: `MutableDict.as_mutable(JSON)`.
+    pub mutable: bool,
     /// Whether it may be NULL; `None` where the declaration does not say.
     pub nullable: Option<bool>,
+    /// Whether `nullable` is written out, not concluded.
+    pub nullable_written: bool,
     /// Whether it belongs to the primary key.
     pub primary_key: bool,
     /// `unique=True`.
     pub unique: bool,
     /// `index=True`.
     pub index: bool,
-    /// Whether the model has a default for it (`default`, `default_factory`, `onupdate` not included).
+    /// Whether the model has a default for it (`default`, `default_factory`; `onupdate` is another thing).
     pub has_default: bool,
+    /// Whether the model sets it on each UPDATE by itself.
+    pub has_onupdate: bool,
     /// Whether the model says that the database has a default for it.
     pub has_server_default: bool,
-    /// Whether changes in place are seen: `MutableDict.as_mutable(JSON)`.
-    pub mutable: bool,
+    /// What that default is.
+    pub server_default: Option<ServerDefault>,
+    /// `autoincrement`, where it is said.
+    pub autoincrement: Option<bool>,
     /// What it refers to: `"users.id"`.
     pub foreign_key: Option<Name>,
+    /// What the foreign key does when the other row goes: `"CASCADE"`.
+    pub on_delete: Option<Name>,
+    /// Whether it is loaded only when it is read.
+    pub is_deferred: bool,
+    /// Whether the database computes it.
+    pub is_computed: bool,
+}
+
+/// The type of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct ColumnType {
+    family: TypeFamily,
+    length: Option<u32>,
+    zoned: Option<bool>,
+    mutable: bool,
+}
+
+impl From<TypeFamily> for ColumnType {
+    fn from(family: TypeFamily) -> Self {
+        Self { family, ..Self::default() }
+    }
+}
+
+/// What the model says of a default in the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ServerDefault {
+    /// A literal text.
+    Text(Name),
+    /// An expression or identity.
+    Expression,
 }
 
 /// Families of column types.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[allow(missing_docs)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum TypeFamily {
+    /// A 32 bit integer, or a smaller one.
     Integer,
+    /// A 64 bit integer.
+    BigInteger,
+    /// A string, perhaps with a greatest length.
     String,
+    /// A string of any length.
     Text,
+    /// A truth value.
     Boolean,
+    /// A date and time.
     DateTime,
+    /// A date.
     Date,
+    /// A time.
+    Time,
+    /// A span of time.
+    Interval,
+    /// An exact number.
     Numeric,
+    /// A binary fraction.
     Float,
+    /// A document.
     Json,
+    /// An array of the database.
     Array,
+    /// A UUID.
     Uuid,
+    /// One of a list of values.
     Enum,
+    /// Bytes.
     Binary,
+    /// Another type, by its name.
+    Other(Name),
+    /// It cannot be told.
     #[default]
     Unknown,
 }
 
-/// What a name bound in a class body is to the mapping.
-pub(super) fn attribute_kind(db: &dyn Db, of: ClassRef, body: &Class, attribute: &ClassAttribute) -> AttributeKind {
-    let code = &body.code;
-    let annotation = attribute.annotation.map(|annotation| type_expr(db, of.file, None, code, annotation));
-    match attribute.value {
-        Some(value) => value_kind(db, of, code, value, annotation.as_ref()),
-        None => match &annotation {
-            Some(annotation) => annotated_kind(db, of, annotation),
-            None => AttributeKind::Plain,
-        },
-    }
-}
-
-/// What an annotation alone declares: `id: Mapped[int]`, a field of an SQLModel.
-fn annotated_kind(_db: &dyn Db, _of: ClassRef, annotation: &TypeExpr) -> AttributeKind {
-    match mapped_type(annotation) {
-        Mapping::Mapped(inner) => from_mapped(inner),
-        Mapping::ClassVar => AttributeKind::Plain,
-        Mapping::Other => AttributeKind::Column(Column {
-            family: family(annotation),
-            nullable: Some(is_optional(annotation)),
-            ..Column::default()
-        }),
-    }
-}
-
-enum Mapping<'a> {
-    Mapped(&'a TypeExpr),
-    ClassVar,
-    Other,
-}
-
-fn mapped_type(annotation: &TypeExpr) -> Mapping<'_> {
-    match annotation {
-        TypeExpr::Symbol { symbol: Symbol::External(path), args } => {
-            match path.as_str().rsplit('.').next().unwrap_or_default() {
-                "Mapped" | "DynamicMapped" | "WriteOnlyMapped" => match args.first() {
-                    Some(inner) => Mapping::Mapped(inner),
-                    None => Mapping::Other,
-                },
-                "ClassVar" => Mapping::ClassVar,
-                _ => Mapping::Other,
+impl Column {
+    /// A column of which only the annotation is known.
+    pub(super) fn annotated(db: &dyn Db, inner: &TypeExpr) -> Self {
+        let mut column =
+            Self { family: family_of_type(db, inner), nullable: Some(inner.is_optional()), ..Self::default() };
+        for item in inner.metadata() {
+            if let Some((func, _)) = item.call()
+                && func.last_name().is_some_and(|name| matches!(name.as_str(), "mapped_column" | "Column"))
+            {
+                column.read(db, item);
             }
         }
-        TypeExpr::Annotated { inner, .. } => mapped_type(inner),
-        _ => Mapping::Other,
+        column
+    }
+
+    /// Reads `Column(...)` or `mapped_column(...)`.
+    pub(super) fn declared(db: &dyn Db, call: &Detached, inner: Option<&TypeExpr>) -> Self {
+        let mut column = inner.map_or_else(Self::default, |inner| Self::annotated(db, inner));
+        column.read(db, call);
+        if !column.nullable_written {
+            column.nullable = match inner {
+                _ if column.primary_key => Some(false),
+                Some(inner) => Some(inner.is_optional()),
+                None => Some(true),
+            };
+        }
+        if call.has_spread() && !column.nullable_written {
+            column.nullable = None;
+        }
+        column
+    }
+
+    /// Reads SQLModel's `Field(...)`.
+    pub(super) fn field(db: &dyn Db, call: &Detached, inner: Option<&TypeExpr>) -> Self {
+        let mut column = inner.map_or_else(Self::default, |inner| Self::annotated(db, inner));
+        if let Some(declared) = call.keyword("sa_column").filter(|value| value.call().is_some()) {
+            let family = column.family;
+            column = Self::declared(db, declared, None);
+            if column.family == TypeFamily::Unknown {
+                column.family = family;
+            }
+        }
+        column.read(db, call);
+        if let Some(sa_type) = call.keyword("sa_type") {
+            column.set_type(db, sa_type);
+        }
+        if let Some(length) = call.keyword("max_length").and_then(length_of)
+            && column.family == TypeFamily::String
+        {
+            column.length = column.length.or(Some(length));
+        }
+        if let Some(Detached::Dict(entries)) = call.keyword("sa_column_kwargs") {
+            for (key, value) in entries {
+                if let Some(Detached::Str(name)) = key {
+                    column.keyword(db, *name, value);
+                }
+            }
+        }
+        if let Some(first) = call.positional().next() {
+            column.has_default = !is_ellipsis(first);
+        }
+        if column.primary_key && !column.nullable_written {
+            column.nullable = Some(false);
+        }
+        column
+    }
+
+    fn read(&mut self, db: &dyn Db, call: &Detached) {
+        let Some((_, args)) = call.call() else { return };
+        let is_field = call.last_name().is_some_and(|name| name == "Field");
+        let mut position = 0;
+        for arg in args {
+            match arg.kind {
+                ArgKind::Positional if is_field => {}
+                ArgKind::Positional => {
+                    match &arg.value {
+                        Detached::Str(text) if position == 0 => self.column_name = Some(*text),
+                        value => self.positional(db, value),
+                    }
+                    position += 1;
+                }
+                ArgKind::Keyword(name) => self.keyword(db, name, &arg.value),
+                ArgKind::Starred | ArgKind::DoubleStarred => {}
+            }
+        }
+    }
+
+    fn keyword(&mut self, db: &dyn Db, name: Name, value: &Detached) {
+        let is_true = value.bool() == Some(true);
+        match name.as_str() {
+            "name" => self.column_name = value.text().or(self.column_name),
+            "type_" => self.set_type(db, value),
+            "nullable" => {
+                self.nullable = value.bool();
+                self.nullable_written = true;
+            }
+            "primary_key" => self.primary_key = is_true,
+            "unique" => self.unique = is_true,
+            "index" => self.index = is_true,
+            "deferred" => self.is_deferred = is_true,
+            "autoincrement" => self.autoincrement = value.bool(),
+            "onupdate" => self.has_onupdate = true,
+            "default" | "default_factory" | "insert_default" => self.has_default = !is_ellipsis(value),
+            "server_default" if *value != Detached::None => {
+                self.has_server_default = true;
+                self.server_default = Some(server_default(value));
+            }
+            "server_onupdate" => self.has_onupdate = true,
+            "foreign_key" => self.foreign_key = value.text().or(self.foreign_key),
+            "ondelete" => self.on_delete = value.text(),
+            _ => {}
+        }
+    }
+
+    /// A positional argument: its type, a foreign key, a constraint.
+    fn positional(&mut self, db: &dyn Db, value: &Detached) {
+        match value.last_name().as_deref() {
+            Some("ForeignKey") => {
+                self.foreign_key = value.positional().next().and_then(reference);
+                self.on_delete = value.keyword("ondelete").and_then(Detached::text);
+            }
+            Some("Identity" | "Sequence") => {
+                self.has_server_default = true;
+                self.server_default = Some(ServerDefault::Expression);
+            }
+            Some("Computed") => self.is_computed = true,
+            Some("FetchedValue" | "DefaultClause") => self.has_server_default = true,
+            Some("ColumnDefault") => self.has_default = true,
+            Some("CheckConstraint") | None => {}
+            _ => self.set_type(db, value),
+        }
+    }
+
+    fn set_type(&mut self, db: &dyn Db, value: &Detached) {
+        let ty = type_of_value(db, value);
+        if ty.family != TypeFamily::Unknown {
+            self.family = ty.family;
+            self.length = ty.length;
+            self.zoned = ty.zoned;
+            self.mutable = ty.mutable;
+        }
     }
 }
 
-fn from_mapped(inner: &TypeExpr) -> AttributeKind {
-    let target = related_class(inner);
-    match target {
-        Some((class, uselist)) => {
-            AttributeKind::Relationship(Relationship { target: Some(class), uselist: Some(uselist) })
-        }
-        None => AttributeKind::Column(Column {
-            family: family(inner),
-            nullable: Some(is_optional(inner)),
-            ..Column::default()
-        }),
-    }
+fn is_ellipsis(value: &Detached) -> bool {
+    matches!(value, Detached::Path { path, .. } if path == &"Ellipsis") || *value == Detached::Ellipsis
 }
 
-/// The class of the workspace that a relationship's annotation names, and whether it is a collection.
-fn related_class(ty: &TypeExpr) -> Option<(ClassRef, bool)> {
-    match ty {
-        TypeExpr::Symbol { symbol: Symbol::Class(class), .. } => Some((*class, false)),
-        TypeExpr::Symbol { symbol: Symbol::External(path), args } => {
-            let last = path.as_str().rsplit('.').next().unwrap_or_default();
-            matches!(last, "list" | "List" | "set" | "Set" | "Sequence" | "Collection")
-                .then(|| args.first().and_then(related_class))
-                .flatten()
-                .map(|(class, _)| (class, true))
+/// `"users.id"` of `ForeignKey("users.id")`, `ForeignKey(User.id)`.
+fn reference(value: &Detached) -> Option<Name> {
+    match value {
+        Detached::Str(text) => Some(*text),
+        Detached::Path { base: (Symbol::Class(class), rest), .. } => {
+            let column = rest;
+            let table = class.path.rsplit('.').next().unwrap_or(class.path.as_str());
+            // The table's name is not known here; the class's stands for it, marked by its capital letter.
+            (!column.is_empty()).then(|| Name::new(&format!("{table}.{column}")))
         }
-        TypeExpr::Union(parts) => parts.iter().find_map(related_class),
-        TypeExpr::Annotated { inner, .. } => related_class(inner),
         _ => None,
     }
 }
 
-/// What an assigned value declares.
-pub(super) fn value_kind(
-    db: &dyn Db,
-    of: ClassRef,
-    code: &Code,
-    value: ExprId,
-    annotation: Option<&TypeExpr>,
-) -> AttributeKind {
-    let inner = annotation.map(|annotation| match mapped_type(annotation) {
-        Mapping::Mapped(inner) => inner,
-        Mapping::ClassVar | Mapping::Other => annotation,
-    });
-    if matches!(annotation.map(mapped_type), Some(Mapping::ClassVar)) {
-        return AttributeKind::Plain;
-    }
-    let Expr::Call { func, args } = &code[value] else {
-        // A field of an SQLModel with a plain default; elsewhere a constant of the class.
-        return match annotation {
-            Some(annotation) => AttributeKind::Column(Column {
-                family: family(inner.unwrap_or(annotation)),
-                nullable: Some(is_optional(annotation)),
-                has_default: true,
-                ..Column::default()
-            }),
-            None => AttributeKind::Plain,
-        };
+fn server_default(value: &Detached) -> ServerDefault {
+    let text = match value {
+        Detached::Str(text) => Some(*text),
+        Detached::Call { func, .. } if func.last_name().is_some_and(|name| name == "text") => {
+            value.positional().next().and_then(Detached::text)
+        }
+        _ => None,
     };
-    let last = called(db, of, code, *func);
-    match last.as_str() {
-        "Column" | "mapped_column" => AttributeKind::Column(column(db, of, code, args, inner)),
-        "Field" => AttributeKind::Column(field(db, of, code, args, inner)),
-        "relationship" | "Relationship" | "dynamic_loader" => {
-            AttributeKind::Relationship(relationship(db, of, code, args, inner))
-        }
-        "deferred" | "column_property" => match args.first().map(|arg| &code[arg.value]) {
-            Some(Expr::Call { .. }) if last == "deferred" => value_kind(db, of, code, args[0].value, annotation),
-            _ => AttributeKind::Derived,
-        },
-        "synonym" | "association_proxy" | "hybrid_property" | "composite" | "query_expression" | "aliased_column" => {
-            AttributeKind::Derived
-        }
-        // A helper of the project that may make anything.
-        _ => AttributeKind::Derived,
+    text.map_or(ServerDefault::Expression, ServerDefault::Text)
+}
+
+fn length_of(value: &Detached) -> Option<u32> {
+    match value {
+        Detached::Int(Some(length)) => u32::try_from(*length).ok(),
+        _ => None,
     }
 }
 
-fn called(db: &dyn Db, of: ClassRef, code: &Code, func: ExprId) -> Name {
-    match names::resolve_expr(db, of.file, code, func) {
-        Symbol::External(path) => Name::new(path.as_str().rsplit('.').next().unwrap_or_default()),
-        // `db.Column` of an extension object.
-        _ => match &code[func] {
-            Expr::Attribute { attr, .. } => *attr,
-            Expr::Name(name) => *name,
-            _ => Name::new(""),
-        },
-    }
-}
-
-fn column(db: &dyn Db, of: ClassRef, code: &Code, args: &[Arg], inner: Option<&TypeExpr>) -> Column {
-    let mut column = Column {
-        family: inner.map(family).unwrap_or_default(),
-        primary_key: keyword_is(code, args, "primary_key") == Some(true),
-        unique: keyword_is(code, args, "unique") == Some(true),
-        index: keyword_is(code, args, "index") == Some(true),
-        ..Column::default()
-    };
-    let mut position = 0;
-    for arg in args {
-        match arg.kind {
-            ArgKind::Positional => {
-                match &code[arg.value] {
-                    Expr::Str(text) if position == 0 => column.column_name = Some(Name::new(text)),
-                    _ => describe(db, of, code, arg.value, &mut column),
-                }
-                position += 1;
+/// A column type as it is written: `String(50)`, `sa.JSON`, `MutableDict.as_mutable(JSONB)`.
+pub(super) fn type_of_value(db: &dyn Db, value: &Detached) -> ColumnType {
+    if let Detached::Call { func, args } = value
+        && let Some(method) = method_of(func)
+    {
+        match method.as_str() {
+            "as_mutable" | "associate_with" => {
+                let inner = args.first().map(|arg| type_of_value(db, &arg.value)).unwrap_or_default();
+                let family = if inner.family == TypeFamily::Unknown { TypeFamily::Json } else { inner.family };
+                return ColumnType { family, mutable: true, ..inner };
             }
-            ArgKind::Keyword(name) => match name.as_str() {
-                "name" => {
-                    if let Expr::Str(text) = &code[arg.value] {
-                        column.column_name = Some(Name::new(text));
-                    }
+            // `JSON().with_variant(JSONB, "postgresql")`
+            "with_variant" | "evaluates_none" | "copy" | "adapt" => {
+                if let Detached::Attribute { value, .. } = &**func {
+                    return type_of_value(db, value);
                 }
-                "type_" => describe(db, of, code, arg.value, &mut column),
-                "default" | "default_factory" | "insert_default" => {
-                    column.has_default = !matches!(code[arg.value], Expr::None | Expr::Ellipsis);
-                }
-                "server_default" => column.has_server_default = true,
-                _ => {}
-            },
-            ArgKind::Starred | ArgKind::DoubleStarred => {}
+            }
+            _ => {}
         }
     }
-    column.nullable =
-        keyword_is(code, args, "nullable").or_else(|| inner.map(is_optional)).or(Some(!column.primary_key));
-    column
+    let target = value.call().map_or(value, |(func, _)| func);
+    match target.symbol() {
+        Symbol::Class(class) => return type_of_class(db, class, value),
+        Symbol::Variable(variable) => {
+            // `JsonType = JSON().with_variant(JSONB, "postgresql")`
+            let held = crate::classes::variable(db, variable).and_then(|info| info.value.clone());
+            return match held {
+                Some(held) if held != *value => type_of_value(db, &held),
+                _ => ColumnType::default(),
+            };
+        }
+        Symbol::Function(function) => {
+            return super::returned_expression(db, function)
+                .map(|returned| type_of_value(db, &returned))
+                .unwrap_or_default();
+        }
+        _ => {}
+    }
+    let Some(name) = target.last_name() else { return ColumnType::default() };
+    let mut ty = ColumnType::from(family_of_name(name.as_str()));
+    match ty.family {
+        TypeFamily::String => {
+            ty.length = value.positional().next().or_else(|| value.keyword("length")).and_then(length_of)
+        }
+        TypeFamily::DateTime => {
+            let written = value.keyword("timezone").or_else(|| value.positional().next());
+            ty.zoned = Some(written.and_then(Detached::bool) == Some(true));
+        }
+        TypeFamily::Unknown if matches!(target.symbol(), Symbol::External(_)) => ty.family = TypeFamily::Other(name),
+        _ => {}
+    }
+    ty
 }
 
-fn field(db: &dyn Db, of: ClassRef, code: &Code, args: &[Arg], inner: Option<&TypeExpr>) -> Column {
-    let mut column = Column {
-        family: inner.map(family).unwrap_or_default(),
-        primary_key: keyword_is(code, args, "primary_key") == Some(true),
-        unique: keyword_is(code, args, "unique") == Some(true),
-        index: keyword_is(code, args, "index") == Some(true),
-        ..Column::default()
-    };
-    for arg in args {
-        match arg.kind {
-            ArgKind::Positional => column.has_default = !matches!(code[arg.value], Expr::Ellipsis),
-            ArgKind::Keyword(name) => match name.as_str() {
-                "default" => column.has_default = !matches!(code[arg.value], Expr::Ellipsis),
-                "default_factory" => column.has_default = true,
-                "foreign_key" => {
-                    if let Expr::Str(text) = &code[arg.value] {
-                        column.foreign_key = Some(Name::new(text));
-                    }
-                }
-                "sa_column" => {
-                    if let Expr::Call { args, .. } = &code[arg.value] {
-                        let declared = self::column(db, of, code, args, inner);
-                        column = Column { has_default: column.has_default || declared.has_default, ..declared };
-                    }
-                }
-                _ => {}
-            },
-            ArgKind::Starred | ArgKind::DoubleStarred => {}
-        }
-    }
-    column.nullable = keyword_is(code, args, "nullable").or(column.nullable).or_else(|| inner.map(is_optional));
-    column
-}
-
-/// Reads a positional argument of a column: its type, a foreign key, a constraint.
-fn describe(db: &dyn Db, of: ClassRef, code: &Code, arg: ExprId, column: &mut Column) {
-    let (target, args): (ExprId, &[Arg]) = match &code[arg] {
-        Expr::Call { func, args } => (*func, args),
-        _ => (arg, &[]),
-    };
-    let name = called(db, of, code, target);
-    if name == "as_mutable" {
-        column.mutable = true;
-        if let Some(inner) = args.first() {
-            describe(db, of, code, inner.value, column);
-        }
-        return;
-    }
-    if name == "ForeignKey" {
-        if let Some(Expr::Str(text)) = args.first().map(|arg| &code[arg.value]) {
-            column.foreign_key = Some(Name::new(text));
-        }
-        return;
-    }
-    if matches!(name.as_str(), "Identity" | "Sequence" | "Computed") {
-        column.has_server_default = true;
-        return;
-    }
-    let family = family_of_name(&name);
-    if family != TypeFamily::Unknown {
-        column.family = family;
+/// The method of a call on something that is itself a call or a class: `as_mutable` of `MutableDict.as_mutable(...)`.
+fn method_of(func: &Detached) -> Option<Name> {
+    match func {
+        Detached::Attribute { attr, .. } => Some(*attr),
+        Detached::Path { path, .. } => path.rsplit_once('.').map(|(_, last)| Name::new(last)),
+        _ => None,
     }
 }
 
-fn relationship(db: &dyn Db, of: ClassRef, code: &Code, args: &[Arg], inner: Option<&TypeExpr>) -> Relationship {
-    let annotated = inner.and_then(related_class);
-    let uselist = keyword_is(code, args, "uselist").or(annotated.map(|(_, uselist)| uselist));
-    let target = annotated.map(|(class, _)| class).or_else(|| {
-        let first = args.iter().find(|arg| {
-            matches!(arg.kind, ArgKind::Positional) || matches!(arg.kind, ArgKind::Keyword(name) if name == "argument")
-        })?;
-        match &code[first.value] {
-            Expr::Str(text) => class_named(db, of, text),
-            Expr::Lambda { body, .. } => match names::resolve_expr(db, of.file, code, *body) {
-                Symbol::Class(class) => Some(class),
-                _ => None,
-            },
-            _ => match names::resolve_expr(db, of.file, code, first.value) {
-                Symbol::Class(class) => Some(class),
-                _ => None,
-            },
+/// A type of the workspace: a `TypeDecorator` by its `impl`, a subclass of a type by its base.
+fn type_of_class(db: &dyn Db, class: ClassRef, value: &Detached) -> ColumnType {
+    let implementation = Name::new("impl");
+    for ancestor in mro(db, class).iter() {
+        let Some(info) = class_info(db, *ancestor) else { continue };
+        if let Some(held) = info.attribute(implementation).and_then(|attribute| attribute.value.as_ref()) {
+            let mut ty = type_of_value(db, held);
+            if ty.family == TypeFamily::String {
+                ty.length = ty.length.or_else(|| value.positional().next().and_then(length_of));
+            }
+            if ty.family == TypeFamily::DateTime && ty.zoned == Some(false) {
+                // The decorator may well convert.
+                ty.zoned = None;
+            }
+            return ty;
         }
-    });
-    // Without an annotation, a foreign key on this side makes it a scalar; that is not followed here.
-    Relationship { target, uselist }
-}
-
-/// The class that a relationship names by a string: in the same module, else the only one of that name.
-fn class_named(db: &dyn Db, of: ClassRef, text: &str) -> Option<ClassRef> {
-    let simple = Name::new(text.rsplit('.').next().unwrap_or(text));
-    let here = ClassRef { file: of.file, path: simple };
-    if crate::db::class(db, here).is_some() {
-        return Some(here);
     }
-    if let Symbol::Class(class) = names::resolve_global(db, of.file, simple) {
-        return Some(class);
+    let bases = external_bases(db, class);
+    if bases.iter().any(|base| is_enum(base.as_str())) {
+        return TypeFamily::Enum.into();
     }
-    let mut found = names::files_mentioning(db, &simple)
+    bases
         .iter()
-        .map(|file| ClassRef { file: *file, path: simple })
-        .filter(|class| crate::db::class(db, *class).is_some())
-        .collect::<Vec<_>>();
-    if found.len() == 1 { found.pop() } else { None }
+        .map(|base| family_of_name(crate::classes::last(*base).as_str()))
+        .find(|family| *family != TypeFamily::Unknown)
+        .unwrap_or(TypeFamily::Other(crate::classes::last(class.path)))
+        .into()
 }
 
-fn is_optional(ty: &TypeExpr) -> bool {
-    match ty {
-        TypeExpr::Union(parts) => parts.iter().any(|part| matches!(part, TypeExpr::None)),
-        TypeExpr::Annotated { inner, .. } => is_optional(inner),
-        TypeExpr::Symbol { args, .. } => match mapped_type(ty) {
-            Mapping::Mapped(_) => args.first().is_some_and(is_optional),
-            _ => false,
+fn is_enum(path: &str) -> bool {
+    matches!(path.rsplit('.').next(), Some("Enum" | "IntEnum" | "StrEnum" | "Flag" | "IntFlag"))
+}
+
+/// The family that SQLAlchemy and SQLModel take for an annotation.
+pub(super) fn family_of_type(db: &dyn Db, ty: &TypeExpr) -> TypeFamily {
+    match ty.without_none() {
+        TypeExpr::Literal(_) => TypeFamily::Enum,
+        TypeExpr::Symbol { symbol: Symbol::External(path), .. } => match crate::names::canonical(*path).as_str() {
+            "builtins.dict" | "builtins.list" | "typing.Dict" | "typing.List" | "typing.Any" => TypeFamily::Json,
+            "datetime.datetime" => TypeFamily::DateTime,
+            "datetime.date" => TypeFamily::Date,
+            "datetime.time" => TypeFamily::Time,
+            "datetime.timedelta" => TypeFamily::Interval,
+            path => match family_of_name(path.rsplit('.').next().unwrap_or_default()) {
+                TypeFamily::Unknown => TypeFamily::Other(crate::classes::last(Name::new(path))),
+                family => family,
+            },
         },
-        _ => false,
-    }
-}
-
-fn family(ty: &TypeExpr) -> TypeFamily {
-    match ty {
-        TypeExpr::Symbol { symbol: Symbol::External(path), .. } => {
-            family_of_name(path.as_str().rsplit('.').next().unwrap_or_default())
+        TypeExpr::Symbol { symbol: Symbol::Class(class), .. } => {
+            if external_bases(db, *class).iter().any(|base| is_enum(base.as_str())) {
+                TypeFamily::Enum
+            } else {
+                TypeFamily::Other(crate::classes::last(class.path))
+            }
         }
-        TypeExpr::Symbol { symbol: Symbol::Class(_), .. } => TypeFamily::Enum,
-        TypeExpr::Union(parts) => {
-            parts.iter().find(|part| !matches!(part, TypeExpr::None)).map(family).unwrap_or_default()
-        }
-        TypeExpr::Annotated { inner, .. } => family(inner),
         _ => TypeFamily::Unknown,
     }
 }
 
 fn family_of_name(name: &str) -> TypeFamily {
     match name {
-        "int" | "Integer" | "BigInteger" | "SmallInteger" | "INTEGER" | "BIGINT" | "SMALLINT" => TypeFamily::Integer,
-        "str" | "String" | "VARCHAR" | "Unicode" | "CHAR" | "AutoString" => TypeFamily::String,
-        "Text" | "UnicodeText" | "TEXT" | "CITEXT" => TypeFamily::Text,
+        "int" | "Integer" | "SmallInteger" | "INTEGER" | "SMALLINT" | "INT" | "PositiveInt" => TypeFamily::Integer,
+        "BigInteger" | "BIGINT" => TypeFamily::BigInteger,
+        "str" | "String" | "VARCHAR" | "Unicode" | "CHAR" | "NVARCHAR" | "AutoString" | "EmailStr" | "AnyUrl"
+        | "HttpUrl" | "AnyHttpUrl" => TypeFamily::String,
+        "Text" | "UnicodeText" | "TEXT" | "CITEXT" | "LONGTEXT" | "MEDIUMTEXT" | "CLOB" => TypeFamily::Text,
         "bool" | "Boolean" | "BOOLEAN" => TypeFamily::Boolean,
-        "datetime" | "DateTime" | "TIMESTAMP" | "TIMESTAMPAware" => TypeFamily::DateTime,
+        "DateTime" | "DATETIME" | "TIMESTAMP" | "datetime" => TypeFamily::DateTime,
         "date" | "Date" | "DATE" => TypeFamily::Date,
+        "time" | "Time" | "TIME" => TypeFamily::Time,
+        "timedelta" | "Interval" | "INTERVAL" => TypeFamily::Interval,
         "Decimal" | "Numeric" | "NUMERIC" | "DECIMAL" => TypeFamily::Numeric,
-        "float" | "Float" | "FLOAT" | "Double" | "DOUBLE" => TypeFamily::Float,
-        "dict" | "Dict" | "JSON" | "JSONB" | "list" | "List" => TypeFamily::Json,
+        "float" | "Float" | "FLOAT" | "Double" | "DOUBLE" | "DOUBLE_PRECISION" | "REAL" => TypeFamily::Float,
+        "JSON" | "JSONB" => TypeFamily::Json,
         "ARRAY" => TypeFamily::Array,
-        "UUID" | "Uuid" | "GUID" => TypeFamily::Uuid,
+        "UUID" | "Uuid" | "UUIDType" => TypeFamily::Uuid,
         "Enum" | "ENUM" => TypeFamily::Enum,
-        "bytes" | "LargeBinary" | "BYTEA" => TypeFamily::Binary,
+        "bytes" | "LargeBinary" | "BYTEA" | "BLOB" | "LONGBLOB" | "BINARY" | "VARBINARY" => TypeFamily::Binary,
+        "PickleType" => TypeFamily::Other(Name::new("PickleType")),
         _ => TypeFamily::Unknown,
     }
 }

@@ -38,7 +38,7 @@ fn in_subclass(db: &dyn Db, file: SourceFile, class: ClassRef, name: Name) -> bo
         let other = ClassRef { file, path: body.path };
         other != class
             && classes::class_info(db, other).is_some_and(|info| {
-                info.methods.contains_key(&name) || info.attributes.iter().any(|attribute| attribute.name == name)
+                info.method(name).is_some() || info.attribute(name).is_some()
             })
             && subclasses_share(db, class, other)
     })

@@ -1,0 +1,85 @@
+//! `Table(...)` objects.
+
+use std::sync::Arc;
+
+use auditline_syntax::Name;
+
+use crate::classes::{Detached, variable};
+use crate::db::{Db, SourceFile, VariableRef};
+use crate::names::{Binding, module_scope};
+
+use super::columns::Column;
+
+/// A table made by `Table(...)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CoreTable {
+    /// The variable that holds it.
+    pub variable: VariableRef,
+    /// Its name, where it is a literal.
+    pub name: Option<Name>,
+    /// Its columns by name, in order.
+    pub columns: Vec<(Name, Column)>,
+    /// Lists of columns that are unique together.
+    pub unique: Vec<Vec<Name>>,
+    /// Whether every argument was understood.
+    pub complete: bool,
+}
+
+/// The tables that a module makes at its top level.
+#[salsa::tracked(returns(clone))]
+pub fn tables_of_module(db: &dyn Db, file: SourceFile) -> Arc<Vec<CoreTable>> {
+    let scope = module_scope(db, file);
+    let tables = scope
+        .names()
+        .into_iter()
+        .filter(|name| scope.get(*name).is_some_and(|bindings| bindings.main.contains(&Binding::Variable)))
+        .filter_map(|name| table_of_variable(db, VariableRef { file, name }))
+        .collect();
+    Arc::new(tables)
+}
+
+/// The table that a variable holds.
+#[must_use]
+pub fn table_of_variable(db: &dyn Db, reference: VariableRef) -> Option<CoreTable> {
+    let info = variable(db, reference)?;
+    table_of_value(db, reference, info.value.as_ref()?)
+}
+
+fn table_of_value(db: &dyn Db, reference: VariableRef, value: &Detached) -> Option<CoreTable> {
+    let (func, _) = value.call()?;
+    if func.last_name()? != "Table" {
+        return None;
+    }
+    let mut args = value.positional();
+    let name = value.keyword("name").or_else(|| args.next()).and_then(Detached::text);
+    let mut table =
+        CoreTable { variable: reference, name, columns: Vec::new(), unique: Vec::new(), complete: !value.has_spread() };
+    // The second argument is the metadata.
+    for arg in args.skip(1) {
+        match arg.last_name().as_deref() {
+            Some("Column") => {
+                let column = Column::declared(db, arg, None);
+                match column.column_name {
+                    Some(name) => table.columns.push((name, Column { column_name: None, ..column })),
+                    None => table.complete = false,
+                }
+            }
+            Some("UniqueConstraint") => table.unique.push(arg.positional().filter_map(Detached::text).collect()),
+            Some("PrimaryKeyConstraint") => {
+                for key in arg.positional().filter_map(Detached::text) {
+                    if let Some((_, column)) = table.columns.iter_mut().find(|(name, _)| *name == key) {
+                        column.primary_key = true;
+                    }
+                }
+            }
+            Some("Index") => {
+                if arg.keyword("unique").and_then(Detached::bool) == Some(true) {
+                    table.unique.push(arg.positional().skip(1).filter_map(Detached::text).collect());
+                }
+            }
+            Some("ForeignKeyConstraint" | "CheckConstraint" | "ExcludeConstraint") => {}
+            _ => table.complete = false,
+        }
+    }
+    Some(table)
+}
