@@ -5,6 +5,8 @@ pub mod db;
 pub mod entry;
 pub mod eval;
 pub mod files;
+#[doc(hidden)]
+pub mod fixture;
 pub mod names;
 pub mod owner;
 pub mod place;
