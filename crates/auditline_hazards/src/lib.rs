@@ -2,7 +2,7 @@
 
 pub mod catalogue;
 pub mod check;
-mod edit;
+pub mod edit;
 pub mod finding;
 pub mod page;
 pub mod races;

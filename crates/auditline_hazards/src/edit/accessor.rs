@@ -1,38 +1,51 @@
-//! Accessors that keep what they hand out.
+//! Functions that keep what they hand out.
 
-use auditline_model::{Db, FunctionRef};
 use auditline_source::TextEdit;
 use auditline_syntax::python::ir::{Expr, StmtKind};
+use auditline_syntax::python::walk_statements;
 use auditline_syntax::{Name, TextRange};
 
-use crate::finding::FileEdit;
+use super::block::Siblings;
+use super::layout::{is_last, line_start, next_line};
+use super::{Scope, range};
 
-use super::Scope;
-
-/// Makes an accessor that keeps its result in a global return a fresh one: its body becomes `return <made>`.
-pub(crate) fn return_fresh(db: &dyn Db, of: FunctionRef, global: Name) -> Option<Vec<FileEdit>> {
-    let scope = Scope::of(db, of)?;
-    let code = &scope.function.code;
+/// Makes an accessor that keeps what it made in a global return a fresh one: its body, the docstring excepted, becomes
+/// `return <made>`. `None` where it does anything else.
+#[must_use]
+pub fn return_fresh(scope: Scope<'_>, global: Name) -> Option<Vec<TextEdit>> {
+    let function = scope.function?;
+    let code = &function.code;
     let mut made = None;
     let mut only_this = true;
-    auditline_syntax::python::walk_statements(&code.block, &mut |stmt| match &stmt.kind {
+    walk_statements(&code.block, &mut |stmt| match &stmt.kind {
         StmtKind::Assign { targets, value } => {
             let binds = targets.iter().all(|target| matches!(&code[*target], Expr::Name(name) if *name == global));
-            if binds && made.is_none() {
-                made = Some(*value);
-            } else {
-                only_this = false;
-            }
+            only_this &= binds && made.is_none();
+            made = Some(*value);
         }
-        StmtKind::Global(_) | StmtKind::If(_) | StmtKind::Return(_) => {}
-        StmtKind::Expr(expr) if matches!(code[*expr], Expr::Str(_)) => {}
-        _ => only_this = false,
+        // `with lock:` around the making.
+        StmtKind::Global(_) | StmtKind::If(_) | StmtKind::Return(_) | StmtKind::With { .. } => {}
+        _ => only_this &= super::imports::is_docstring(code, stmt),
     });
     if !only_this {
         return None;
     }
-    let made = scope.slice(code.range(made?))?.to_owned();
-    let first = code.block.iter().find(|stmt| !matches!(&stmt.kind, StmtKind::Expr(_)))?;
-    let range = TextRange::new(first.range.start(), code.block.last()?.range.end());
-    scope.edits(vec![TextEdit { range: scope.absolute(range), text: format!("return {made}") }])
+    let made = scope.source(made?);
+    let block = &code.block;
+    let first = block.get(usize::from(super::imports::is_docstring(code, block.first()?)))?;
+    let run = Siblings::covering(scope, first.range, block.last()?.range)?;
+    let whole = range(run.start(scope), run.end(scope));
+    scope.document.checked(vec![TextEdit::replace(whole, format!("return {made}"))])
+}
+
+/// Removes a decorator with its line; the range is that of the expression behind the `@`.
+#[must_use]
+pub fn remove_decorator(scope: Scope<'_>, decorator: TextRange) -> Option<Vec<TextEdit>> {
+    let text = scope.document.text();
+    let (start, end) = scope.span(decorator);
+    let line = line_start(text, start);
+    if text[line..start].trim() != "@" || !is_last(text, end) {
+        return None;
+    }
+    scope.document.checked(vec![TextEdit::delete(range(line, next_line(text, end)))])
 }

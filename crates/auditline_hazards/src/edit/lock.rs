@@ -1,116 +1,276 @@
-//! Row locks.
+//! Locking the row that a statement loads.
 
-use auditline_model::{Db, FunctionRef};
-use auditline_syntax::python::ir::{Expr, ExprId, StmtKind};
-use auditline_syntax::{TextRange, TextSize};
+use auditline_source::TextEdit;
+use auditline_syntax::python::ir::{Arg, ArgKind, Expr, ExprId, Stmt, StmtKind};
+use auditline_syntax::python::{walk_expression, walk_statements};
+use auditline_syntax::{Name, TextRange};
 
-use crate::finding::FileEdit;
+use super::block::Siblings;
+use super::insert::behind;
+use super::layout::{indent, is_first, line_end, line_start, next_line};
+use super::lex::{TokenKind, lex};
+use super::{Scope, add_keyword, offset};
 
-use super::{Scope, block_of, insert, lines};
+/// How a row is locked.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RowLock<'a> {
+    /// The model of the row, as it is called in this scope: with a join only its rows are locked, and an outer join
+    /// cannot be locked otherwise.
+    pub model: Option<&'a str>,
+    /// Whether the mapper joins other tables by itself (`lazy="joined"`).
+    pub joins: bool,
+    /// Whether the session may hold the row already: then its old values must be replaced by the locked ones.
+    pub populate: bool,
+}
 
-/// Appends `.with_for_update()` to a statement expression; in a chain over several lines, on a line of its own.
-pub(crate) fn add_with_for_update(db: &dyn Db, of: FunctionRef, statement: TextRange) -> Option<Vec<FileEdit>> {
-    let scope = Scope::of(db, of)?;
-    let code = &scope.function.code;
-    let expr = code.ranges.iter().position(|range| *range == statement)?;
-    if !matches!(code.exprs.get(expr)?, Expr::Name(_) | Expr::Call { .. } | Expr::Attribute { .. }) {
+/// Appends `.with_for_update()` to the statement expression of that range: in a query's chain before the method that
+/// executes it, behind a `select`, or behind the name of a statement that was built before.
+#[must_use]
+pub fn lock_query(scope: Scope<'_>, statement: TextRange, lock: RowLock<'_>) -> Option<Vec<TextEdit>> {
+    let expr = scope.expr_at(statement)?;
+    if !matches!(scope.code[expr], Expr::Name(_) | Expr::Attribute { .. } | Expr::Call { .. } | Expr::Subscript { .. })
+    {
         return None;
     }
-    let text = scope.text();
-    let range = scope.absolute(statement);
-    let end = range.end();
-    let lock = ".with_for_update()";
-    // The next link of the chain stands on a line of its own: so does the lock.
-    let rest = text.get(usize::from(end)..)?;
-    let trimmed = rest.trim_start();
-    let gap = &rest[..rest.len() - trimmed.len()];
-    let own_line = |at: TextSize| {
-        let indent = lines::indentation(text, at);
-        format!("{}{indent}{lock}", scope.line_end())
-    };
-    if trimmed.starts_with('.') && gap.contains(['\n', '\r']) {
-        let next = end + TextSize::of(gap);
-        return scope.edits(vec![insert(end, own_line(next))]);
+    let shape = Shape::of(scope, expr);
+    if shape.unlockable || shape.locked {
+        return None;
     }
-    // The last link of the statement itself stands on a line of its own.
-    let last_line = lines::line_start(text, end);
-    if last_line > range.start() {
-        let mut line = last_line;
-        // The line of the dot that starts the last link, which may be a call over several lines.
-        loop {
-            let content = text.get(usize::from(line)..usize::from(end))?.trim_start();
+    let mut links = Vec::new();
+    if lock.populate && !shape.populates {
+        links.push(".execution_options(populate_existing=True)".to_owned());
+    }
+    links.push(if shape.joins || lock.joins {
+        format!(".with_for_update(of={})", lock.model?)
+    } else {
+        ".with_for_update()".to_owned()
+    });
+    let text = scope.document.text();
+    let eol = scope.document.line_end();
+    let (start, end) = scope.span(statement);
+    let edit = match own_lines(text, start, end) {
+        Some(Chain { indent, at, joint }) => {
+            let lines: String = links.iter().map(|link| format!("{joint}{eol}{indent}{link}")).collect();
+            TextEdit::insert(offset(at), lines)
+        }
+        None => TextEdit::insert(offset(end), links.concat()),
+    };
+    scope.document.checked(vec![edit])
+}
+
+/// Adds `with_for_update=True` to `session.get(Model, key)`; the range is that of the call.
+#[must_use]
+pub fn lock_get(scope: Scope<'_>, call: TextRange, lock: RowLock<'_>) -> Option<Vec<TextEdit>> {
+    let expr = scope.expr_at(call)?;
+    let expr = match &scope.code[expr] {
+        Expr::Await(inner) => *inner,
+        _ => expr,
+    };
+    if !matches!(scope.code[expr], Expr::Call { .. }) {
+        return None;
+    }
+    let value = if lock.joins || Shape::of(scope, expr).joins {
+        format!("{{\"of\": {}}}", lock.model?)
+    } else {
+        "True".to_owned()
+    };
+    let locked = add_keyword(scope, expr, "with_for_update", &value)?;
+    if !lock.populate {
+        return Some(locked);
+    }
+    // Both at once: the second keyword stands behind the first.
+    let mut edits = locked;
+    let last = edits.last_mut()?;
+    let separator = match last.text.rfind("with_for_update=") {
+        Some(at) => last.text[..at].to_owned(),
+        None => return None,
+    };
+    let separator = if separator.trim_start_matches([',', ' ']).is_empty() { ", ".to_owned() } else { separator };
+    let trailing = if last.text.ends_with(',') { "," } else { "" };
+    if trailing.is_empty() && separator.contains(['\n', '\r']) {
+        last.text.push(',');
+    }
+    last.text.push_str(&format!("{separator}populate_existing=True{trailing}"));
+    scope.document.checked(edits)
+}
+
+/// Loads the row that an assignment binds again with a lock: behind the assignment, and behind the check that the row
+/// exists where one follows.
+#[must_use]
+pub fn refresh_behind_check(
+    scope: Scope<'_>,
+    assignment: TextRange,
+    session: &str,
+    is_async: bool,
+) -> Option<Vec<TextEdit>> {
+    let run = Siblings::at(scope, assignment)?;
+    let StmtKind::Assign { targets, .. } = &run.block[run.first].kind else { return None };
+    let [target] = targets[..] else { return None };
+    let Expr::Name(row) = scope.code[target] else { return None };
+    let mut last = run.last;
+    while let Some(next) = run.block.get(last + 1)
+        && is_guard(scope, next, row)
+    {
+        last += 1;
+    }
+    let wait = if is_async { "await " } else { "" };
+    let refresh = format!("{wait}{session}.refresh({row}, with_for_update=True)");
+    let run = Siblings { first: last, last, ..run };
+    scope.document.checked(vec![behind(scope, run, &refresh)?])
+}
+
+/// Whether a statement leaves the function when something about the row is not as it should be: `if row is None: raise`.
+fn is_guard(scope: Scope<'_>, stmt: &Stmt, row: Name) -> bool {
+    let StmtKind::If(guard) = &stmt.kind else { return false };
+    let mut tests = Vec::new();
+    walk_expression(scope.code, guard.test, &mut |expr| match &scope.code[expr] {
+        Expr::Name(name) => tests.push(*name == row),
+        // A column decides: the lock has to be there before it is read.
+        Expr::Attribute { value, .. } if matches!(&scope.code[*value], Expr::Name(name) if *name == row) => {
+            tests.push(false);
+        }
+        _ => {}
+    });
+    let leaves = guard.body.last().is_some_and(|last| {
+        matches!(last.kind, StmtKind::Return(_) | StmtKind::Raise { .. } | StmtKind::Continue | StmtKind::Break)
+    });
+    guard.orelse.is_empty() && leaves && !tests.is_empty() && tests.iter().all(|is_row| *is_row)
+}
+
+/// Makes an `async def` a plain `def`, and does what `lock` does. The caller knows that nothing in it is awaited.
+#[must_use]
+pub fn make_plain_def(
+    scope: Scope<'_>,
+    lock: impl FnOnce(Scope<'_>) -> Option<Vec<TextEdit>>,
+) -> Option<Vec<TextEdit>> {
+    let (start, _) = scope.span(scope.function?.def_range);
+    let text = scope.document.text();
+    let rest = text[start..].strip_prefix("async")?;
+    let end = text.len() - rest.trim_start().len();
+    let mut edits = lock(scope)?;
+    edits.push(TextEdit::delete(super::range(start, end)));
+    scope.document.checked(edits)
+}
+
+/// A chain of calls that is written link by link on lines of its own.
+struct Chain<'a> {
+    indent: &'a str,
+    /// Where a new link goes.
+    at: usize,
+    /// What must stand before the line break.
+    joint: &'static str,
+}
+
+/// How the chain that ends at `end` is written; `None` where its links stand on one line.
+fn own_lines(text: &str, start: usize, end: usize) -> Option<Chain<'_>> {
+    let rest = text[end..line_end(text, end)].trim();
+    // Behind a comment, so that it stays with the link that it speaks of.
+    let behind_comment = if rest.starts_with('#') { line_end(text, end) } else { end };
+    if rest.is_empty() || rest == "\\" || rest.starts_with('#') {
+        // The next link stands on the next line that has code.
+        let mut next = next_line(text, end);
+        while next < text.len() {
+            let content = text[next..line_end(text, next)].trim();
             if content.starts_with('.') {
-                return scope.edits(vec![insert(end, own_line(line))]);
+                let joint = if rest == "\\" { " \\" } else { "" };
+                return Some(Chain { indent: indent(text, next), at: behind_comment, joint });
             }
-            if line <= range.start() {
+            if !content.is_empty() && !content.starts_with('#') {
                 break;
             }
-            let before = line.checked_sub(TextSize::new(1))?;
-            line = lines::line_start(text, before);
+            next = next_line(text, next);
         }
     }
-    scope.edits(vec![insert(end, lock)])
-}
-
-/// Loads the row that a statement binds again with a lock, behind the check that it exists.
-///
-/// `session_use` is a call on the session in the same function, which tells how it is called.
-pub(crate) fn refresh_locked_after(
-    db: &dyn Db,
-    of: FunctionRef,
-    statement: TextRange,
-    session_use: TextRange,
-    awaited: bool,
-) -> Option<Vec<FileEdit>> {
-    let scope = Scope::of(db, of)?;
-    let session = scope.receiver(session_use)?;
-    let code = &scope.function.code;
-    let (block, index) = block_of(&code.block, statement)?;
-    let StmtKind::Assign { targets, .. } = &block.get(index)?.kind else { return None };
-    let [target] = targets.as_slice() else { return None };
-    let Expr::Name(row) = &code[*target] else { return None };
-    let guarded = block.get(index + 1).is_some_and(|next| match &next.kind {
-        StmtKind::If(guard) => guard.orelse.is_empty() && mentions(code, guard.test, *row),
-        _ => false,
-    });
-    let after = block.get(if guarded { index + 1 } else { index })?;
-    let text = scope.text();
-    let indent = lines::own_indentation(text, scope.absolute(block.get(index)?.range).start())?.to_owned();
-    let end = scope.absolute(after.range).end();
-    if !lines::ends_line(text, end) {
+    // Or the last link of the expression itself stands first on its line.
+    let mut dots = lex(text, start, end);
+    dots.retain(|token| token.kind == TokenKind::Dot && token.depth == 0);
+    let last = dots.last()?.start;
+    if !is_first(text, last) {
         return None;
     }
-    let awaits = if awaited { "await " } else { "" };
-    let newline = scope.line_end();
-    scope.edits(vec![insert(
-        lines::line_end(text, end),
-        format!("{newline}{indent}{awaits}{session}.refresh({row}, with_for_update=True)"),
-    )])
+    let joined = text[..line_start(text, last)].trim_end().ends_with('\\');
+    Some(Chain { indent: indent(text, last), at: behind_comment, joint: if joined { " \\" } else { "" } })
 }
 
-fn mentions(code: &auditline_syntax::python::ir::Code, root: ExprId, name: auditline_syntax::Name) -> bool {
-    let mut found = false;
-    auditline_syntax::python::walk_expression(code, root, &mut |expr| {
-        found |= matches!(&code[expr], Expr::Name(used) if *used == name);
-    });
-    found
+/// What a statement is made of, as far as a lock cares.
+#[derive(Debug, Default)]
+struct Shape {
+    /// It joins other tables: a lock has to say which rows it means.
+    joins: bool,
+    /// Its rows are no rows of a table: `DISTINCT`, `GROUP BY`, `UNION`.
+    unlockable: bool,
+    /// It locks already.
+    locked: bool,
+    /// It sets `populate_existing` already.
+    populates: bool,
 }
 
-/// Makes an `async def` that awaits nothing a plain `def`, and locks a load in it.
-pub(crate) fn make_plain_def(
-    db: &dyn Db,
-    of: FunctionRef,
-    lock: impl Fn(&dyn Db) -> Option<Vec<FileEdit>>,
-) -> Option<Vec<FileEdit>> {
-    let scope = Scope::of(db, of)?;
-    let range = scope.absolute(scope.function.def_range);
-    let text = scope.text().get(usize::from(range.start())..)?;
-    let rest = text.strip_prefix("async")?;
-    let blanks = rest.len() - rest.trim_start().len();
-    let removed = TextRange::at(range.start(), TextSize::of(&text[..5 + blanks]));
-    let mut edits = lock(db)?;
-    let own = edits.iter_mut().find(|edit| edit.file == of.file)?;
-    own.edits.insert(0, auditline_source::TextEdit { range: removed, text: String::new() });
-    own.edits.sort_by_key(|edit| edit.range.start());
-    Some(edits)
+impl Shape {
+    /// Follows the chain of calls to its root, and a statement that was built step by step through its assignments.
+    fn of(scope: Scope<'_>, expr: ExprId) -> Self {
+        let mut shape = Self::default();
+        let mut seen = Vec::new();
+        let mut rest = vec![expr];
+        while let Some(at) = rest.pop() {
+            match &scope.code[at] {
+                Expr::Await(inner) => rest.push(*inner),
+                Expr::Attribute { value, attr } => {
+                    shape.word(attr.as_str());
+                    rest.push(*value);
+                }
+                Expr::Call { func, args } => {
+                    rest.push(*func);
+                    shape.arguments(scope, *func, args);
+                }
+                Expr::Name(name) if !seen.contains(name) => {
+                    seen.push(*name);
+                    walk_statements(&scope.code.block, &mut |stmt| {
+                        if let StmtKind::Assign { targets, value } = &stmt.kind
+                            && targets
+                                .iter()
+                                .any(|target| matches!(&scope.code[*target], Expr::Name(own) if own == name))
+                        {
+                            rest.push(*value);
+                        }
+                    });
+                }
+                _ => {}
+            }
+        }
+        shape
+    }
+
+    /// What the arguments of a link say: loader options that join, `isouter=True`, `populate_existing=True`.
+    fn arguments(&mut self, scope: Scope<'_>, func: ExprId, args: &[Arg]) {
+        for arg in args {
+            if let ArgKind::Keyword(name) = arg.kind {
+                self.word(name.as_str());
+            }
+        }
+        if matches!(&scope.code[func], Expr::Attribute { attr, .. } if *attr == "options") || is_get(scope, func) {
+            for arg in args {
+                walk_expression(scope.code, arg.value, &mut |inner| match &scope.code[inner] {
+                    Expr::Name(name) => self.word(name.as_str()),
+                    Expr::Attribute { attr, .. } => self.word(attr.as_str()),
+                    _ => {}
+                });
+            }
+        }
+    }
+
+    fn word(&mut self, word: &str) {
+        match word {
+            "join" | "outerjoin" | "join_from" | "outerjoin_from" | "isouter" | "joinedload" | "contains_eager"
+            | "select_from" => self.joins = true,
+            "distinct" | "group_by" | "having" | "union" | "union_all" | "intersect" | "except_" | "intersect_all"
+            | "except_all" | "from_statement" => self.unlockable = true,
+            "with_for_update" => self.locked = true,
+            "populate_existing" => self.populates = true,
+            _ => {}
+        }
+    }
+}
+
+fn is_get(scope: Scope<'_>, func: ExprId) -> bool {
+    matches!(&scope.code[func], Expr::Attribute { attr, .. } if *attr == "get")
 }

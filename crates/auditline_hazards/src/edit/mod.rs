@@ -1,130 +1,190 @@
-//! Edits: how fixes change a text so that comments, indentation, line ends and strings stay as they are.
+//! Edits: how a fix changes Python text.
 //!
-//! Every function answers `None` where no complete edit exists; the fix is then not offered.
+//! A fix is complete or it is not offered: each function here answers `None` where it cannot do the whole job, and
+//! every answer has been parsed once more ([`Document::checked`]). Bytes that need not change do not: comments,
+//! blank lines, tabs, `\r\n` and the inside of multi-line strings stay as they are.
+//!
+//! Ranges that go in are relative to the code they speak of, as the lowered tree has them; edits that come out are
+//! absolute and sorted.
 
 mod accessor;
-mod calls;
-mod dependency;
-mod lines;
+mod apply;
+mod arguments;
+mod arithmetic;
+mod block;
+mod generator;
+mod handler;
+mod imports;
+mod insert;
+mod layout;
+mod lex;
 mod lock;
 mod wrap;
 
 use std::sync::Arc;
 
-use auditline_model::place::function_start;
-use auditline_model::{Db, FunctionRef, SourceFile, function};
-use auditline_source::{SourceText, TextEdit};
-use auditline_syntax::python::ir::{Block, Function, Stmt};
-use auditline_syntax::{TextRange, TextSize};
+use auditline_model::{Db, ParsedModule, SourceFile, parsed};
+use auditline_source::{SourceText, TextEdit, apply_edits};
+use auditline_syntax::python::Call;
+use auditline_syntax::python::ir::{Code, ExprId, Function};
+use auditline_syntax::{Name, TextRange, TextSize};
 
-use crate::finding::FileEdit;
+pub use accessor::{remove_decorator, return_fresh};
+pub(crate) use apply::in_function;
+pub use arguments::{add_keyword, remove_argument, remove_keyword, rename_keyword};
+pub use arithmetic::atomic_sql_expression;
+pub use generator::{return_to_yield, yield_to_try_finally};
+pub use handler::insert_rollback_in_handler;
+pub use imports::{Import, add_import};
+pub use insert::{insert_after, insert_before};
+pub use lock::{RowLock, lock_get, lock_query, make_plain_def, refresh_behind_check};
+pub use wrap::wrap_in_try;
 
-pub(crate) use accessor::return_fresh;
-pub(crate) use calls::{add_keyword, atomic_sql_expression, remove_argument, replace};
-pub(crate) use dependency::{return_to_yield_in_try_finally, yield_in_try_finally};
-pub(crate) use lock::{add_with_for_update, make_plain_def, refresh_locked_after};
-pub(crate) use wrap::{add_rollback_to_handler, wrap_in_try};
-
-/// A function with its text: ranges relative to the function become edits of the file.
-pub(crate) struct Scope {
-    file: SourceFile,
-    start: TextSize,
-    pub(crate) source: Arc<SourceText>,
-    pub(crate) function: Arc<Function>,
+/// A Python file as edits see it: its text and its lowered module.
+#[derive(Debug, Clone)]
+pub struct Document {
+    text: Arc<SourceText>,
+    parsed: Arc<ParsedModule>,
 }
 
-impl Scope {
-    pub(crate) fn of(db: &dyn Db, of: FunctionRef) -> Option<Self> {
-        let source = Arc::clone(of.file.content(db).text()?);
-        Some(Self { file: of.file, start: function_start(db, of)?, source, function: function(db, of)? })
+impl Document {
+    /// The document of a file; `None` where it holds nothing.
+    #[must_use]
+    pub fn of(db: &dyn Db, file: SourceFile) -> Option<Self> {
+        let text = Arc::clone(file.content(db).text()?);
+        Some(Self { text, parsed: parsed(db, file) })
     }
 
-    pub(crate) fn text(&self) -> &str {
-        self.source.text()
+    /// A document of that text.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let tree = auditline_syntax::python::parse(text, None);
+        let module = auditline_syntax::python::lower(text, &tree);
+        Self { text: Arc::new(SourceText::from(text)), parsed: Arc::new(ParsedModule::new(module)) }
     }
 
-    pub(crate) fn absolute(&self, range: TextRange) -> TextRange {
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.text.text()
+    }
+
+    /// The code at module level.
+    #[must_use]
+    pub fn module(&self) -> Scope<'_> {
+        Scope { document: self, code: &self.parsed.module.code, start: TextSize::new(0), function: None }
+    }
+
+    /// The code of the function of that path.
+    #[must_use]
+    pub fn function(&self, path: Name) -> Option<Scope<'_>> {
+        let module = &self.parsed.module;
+        let index = self.parsed.function_index(path)?;
+        let function = module.functions.get(index)?;
+        let start = *module.function_starts.get(index)?;
+        Some(Scope { document: self, code: &function.code, start, function: Some(function) })
+    }
+
+    /// The code of the body of the class of that path.
+    #[must_use]
+    pub fn class(&self, path: Name) -> Option<Scope<'_>> {
+        let module = &self.parsed.module;
+        let index = self.parsed.class_index(path)?;
+        let class = module.classes.get(index)?;
+        let start = *module.class_starts.get(index)?;
+        Some(Scope { document: self, code: &class.code, start, function: None })
+    }
+
+    /// The edits, sorted, if they can be applied and the result has no syntax error that the text did not have.
+    /// Edits that were made apart from one another may be put together and go through here once more.
+    #[must_use]
+    pub fn checked(&self, mut edits: Vec<TextEdit>) -> Option<Vec<TextEdit>> {
+        edits.sort_by_key(|edit| (edit.range.start(), edit.range.end()));
+        edits.dedup();
+        let new = apply_edits(self.text(), &edits).ok()?;
+        if new == self.text() {
+            return None;
+        }
+        let tree = auditline_syntax::python::parse(&new, None);
+        let errors = if tree.has_errors() { auditline_syntax::python::lower(&new, &tree).errors.len() } else { 0 };
+        (errors <= self.parsed.module.errors.len()).then_some(edits)
+    }
+}
+
+/// Code in a document: a function, a class body or the module level.
+#[derive(Debug, Clone, Copy)]
+pub struct Scope<'a> {
+    /// The document.
+    pub document: &'a Document,
+    /// The code.
+    pub code: &'a Code,
+    /// Where the ranges of the code count from.
+    pub start: TextSize,
+    /// The function, where it is one.
+    pub function: Option<&'a Function>,
+}
+
+impl<'a> Scope<'a> {
+    /// The absolute range of a range of this code.
+    #[must_use]
+    pub fn absolute(&self, range: TextRange) -> TextRange {
         range + self.start
     }
 
-    /// The text of a range relative to the function.
-    pub(crate) fn slice(&self, range: TextRange) -> Option<&str> {
-        self.text().get(std::ops::Range::<usize>::from(self.absolute(range)))
+    /// The text of a range of this code.
+    #[must_use]
+    pub fn text(&self, range: TextRange) -> &'a str {
+        self.document.text.slice(self.absolute(range))
     }
 
-    pub(crate) fn edits(&self, mut edits: Vec<TextEdit>) -> Option<Vec<FileEdit>> {
-        edits.sort_by_key(|edit| (edit.range.start(), edit.range.end()));
-        Some(vec![FileEdit { file: self.file, edits }])
+    /// The text of an expression.
+    #[must_use]
+    pub fn source(&self, expr: ExprId) -> &'a str {
+        self.text(self.code.range(expr))
     }
 
-    /// The line end that the file uses.
-    pub(crate) fn line_end(&self) -> &'static str {
-        self.source.line_end()
+    /// The outermost expression with exactly that range.
+    #[must_use]
+    pub fn expr_at(&self, range: TextRange) -> Option<ExprId> {
+        // Parts are pushed before what they are part of.
+        let at = self.code.ranges.iter().rposition(|own| *own == range)?;
+        Some(ExprId(u32::try_from(at).ok()?))
     }
 
-    /// One step of indentation, as this function indents its body.
-    pub(crate) fn indent_unit(&self) -> String {
-        let def = self.absolute(self.function.def_range);
-        let outer = lines::indentation(self.text(), def.start());
-        let inner = self
-            .function
-            .code
-            .block
-            .first()
-            .and_then(|stmt| lines::own_indentation(self.text(), self.absolute(stmt.range).start()));
-        match (outer, inner) {
-            (outer, Some(inner)) if inner.len() > outer.len() && inner.starts_with(outer) => {
-                inner[outer.len()..].to_owned()
-            }
-            _ => "    ".to_owned(),
-        }
+    /// The call at that range, awaited or not.
+    #[must_use]
+    pub fn call_at(&self, range: TextRange) -> Option<ExprId> {
+        Some(Call::awaited(self.code, self.expr_at(range)?)?.id)
     }
 
-    /// What a method is called on: `self.db` of `self.db.commit()`.
-    pub(crate) fn receiver(&self, call: TextRange) -> Option<String> {
-        let text = self.slice(call)?;
-        let open = text.rfind('(')?;
-        let dot = text[..open].rfind('.')?;
-        let receiver = text[..dot].trim();
-        (!receiver.is_empty() && !receiver.contains(['\n', '\r'])).then(|| receiver.to_owned())
+    /// What a method is called on: `self.db` of `self.db.commit()`, awaited or not.
+    #[must_use]
+    pub fn receiver(&self, call: TextRange) -> Option<&'a str> {
+        let call = Call::of(self.code, self.call_at(call)?)?;
+        let (object, _) = call.method(self.code)?;
+        let text = self.source(object);
+        (!text.contains(['\n', '\r'])).then_some(text)
+    }
+
+    /// Replaces a range of this code.
+    #[must_use]
+    pub fn replace(&self, range: TextRange, text: &str) -> Option<Vec<TextEdit>> {
+        self.document.checked(vec![TextEdit::replace(self.absolute(range), text)])
+    }
+
+    /// The absolute byte offsets of a range of this code.
+    pub(crate) fn span(&self, range: TextRange) -> (usize, usize) {
+        let range = self.absolute(range);
+        (range.start().into(), range.end().into())
     }
 }
 
-/// The innermost block that holds both ranges, and the indices of the statements that hold them.
-pub(crate) fn common_block(block: &Block, first: TextRange, last: TextRange) -> Option<(&Block, usize, usize)> {
-    let holder = |range: TextRange| block.iter().position(|stmt| stmt.range.contains_range(range));
-    let (one, two) = (holder(first)?, holder(last)?);
-    if one == two {
-        let mut inner = None;
-        auditline_syntax::python::blocks(&block[one], |nested| {
-            if inner.is_none() {
-                inner = common_block(nested, first, last);
-            }
-        });
-        if inner.is_some() {
-            return inner;
-        }
-    }
-    Some((block, one, two))
+/// A range of a text from byte offsets.
+pub(crate) fn range(start: usize, end: usize) -> TextRange {
+    TextRange::new(offset(start), offset(end.max(start)))
 }
 
-/// The innermost block that holds a statement of that range, and its index.
-pub(crate) fn block_of(block: &Block, statement: TextRange) -> Option<(&Block, usize)> {
-    common_block(block, statement, statement).map(|(block, index, _)| (block, index))
-}
-
-/// The innermost statement that satisfies `wanted`, seen from the outside in.
-pub(crate) fn find_statement<'a>(block: &'a Block, wanted: &mut impl FnMut(&Stmt) -> bool) -> Option<&'a Stmt> {
-    let mut found = None;
-    auditline_syntax::python::walk_statements(block, &mut |stmt| {
-        if wanted(stmt) {
-            found = Some(stmt);
-        }
-    });
-    found
-}
-
-/// An edit that inserts.
-pub(crate) fn insert(at: TextSize, text: impl Into<String>) -> TextEdit {
-    TextEdit { range: TextRange::empty(at), text: text.into() }
+/// An offset from a byte offset; texts are shorter than 4 GB.
+pub(crate) fn offset(at: usize) -> TextSize {
+    TextSize::new(u32::try_from(at).unwrap_or(u32::MAX))
 }

@@ -1,69 +1,73 @@
-//! `try` around statements, and the rollback in a handler.
+//! Wrapping statements in `try` with a rollback.
 
-use auditline_model::{Db, FunctionRef};
+use auditline_source::TextEdit;
 use auditline_syntax::TextRange;
-use auditline_syntax::python::ir::StmtKind;
 
-use crate::finding::FileEdit;
+use super::block::{Layout, Siblings};
+use super::layout::{free_lines, indent, line_start};
+use super::{Scope, offset, range};
 
-use super::{Scope, common_block, find_statement, insert, lines};
-
-/// Wraps the statements from one that holds `first` to one that holds `last` in `try`, with a handler that rolls back
-/// the session of `call` and raises.
-pub(crate) fn wrap_in_try(
-    db: &dyn Db,
-    of: FunctionRef,
+/// Wraps what stands from `first` to `last` in `try:` / `except Exception:` / rollback / `raise`. The ranges may lie in
+/// different blocks: the smallest run of siblings that covers both is wrapped.
+#[must_use]
+pub fn wrap_in_try(
+    scope: Scope<'_>,
     first: TextRange,
     last: TextRange,
-    call: TextRange,
-    awaited: bool,
-) -> Option<Vec<FileEdit>> {
-    let scope = Scope::of(db, of)?;
-    let session = scope.receiver(call)?;
-    let (block, from, to) = common_block(&scope.function.code.block, first, last)?;
-    let start = scope.absolute(block.get(from)?.range).start();
-    let end = scope.absolute(block.get(to)?.range).end();
-    let text = scope.text();
-    let indent = lines::own_indentation(text, start)?.to_owned();
-    if !lines::ends_line(text, end) {
-        return None;
-    }
-    let unit = scope.indent_unit();
-    let newline = scope.line_end();
-    let mut edits = Vec::new();
-    for (index, line) in lines::indentable_lines(text, TextRange::new(start, end)).into_iter().enumerate() {
-        let head = if index == 0 { format!("{indent}try:{newline}{unit}") } else { unit.clone() };
-        edits.push(insert(line, head));
-    }
-    let awaits = if awaited { "await " } else { "" };
-    let handler = format!(
-        "{newline}{indent}except Exception:{newline}{indent}{unit}{awaits}{session}.rollback(){newline}{indent}{unit}raise"
-    );
-    edits.push(insert(lines::line_end(text, end), handler));
-    scope.edits(edits)
+    session: &str,
+    is_async: bool,
+) -> Option<Vec<TextEdit>> {
+    let run = Siblings::covering(scope, first, last)?.whole_lines(scope);
+    let end = scope.document.line_end();
+    let wait = if is_async { "await " } else { "" };
+    wrap(scope, run, |indent, unit| {
+        format!("{end}{indent}except Exception:{end}{indent}{unit}{wait}{session}.rollback(){end}{indent}{unit}raise")
+    })
 }
 
-/// Puts the rollback first in a handler.
-pub(crate) fn add_rollback_to_handler(
-    db: &dyn Db,
-    of: FunctionRef,
-    handler: TextRange,
-    call: TextRange,
-    awaited: bool,
-) -> Option<Vec<FileEdit>> {
-    let scope = Scope::of(db, of)?;
-    let session = scope.receiver(call)?;
-    let function = scope.function.clone();
-    let statement = find_statement(&function.code.block, &mut |stmt| match &stmt.kind {
-        StmtKind::Try(inner) => inner.handlers.iter().any(|other| other.range == handler),
-        _ => false,
-    })?;
-    let StmtKind::Try(statement) = &statement.kind else { return None };
-    let body = &statement.handlers.iter().find(|other| other.range == handler)?.body;
-    let first = scope.absolute(body.first()?.range).start();
-    let indent = lines::own_indentation(scope.text(), first)?.to_owned();
-    let awaits = if awaited { "await " } else { "" };
-    let at = lines::line_start(scope.text(), first);
-    let newline = scope.line_end();
-    scope.edits(vec![insert(at, format!("{indent}{awaits}{session}.rollback(){newline}"))])
+/// Puts a run of whole lines under `try:`, and behind it what `clauses` makes of the indentation and its step; it
+/// starts with a line end and ends without one.
+pub(crate) fn wrap(
+    scope: Scope<'_>,
+    run: Siblings<'_>,
+    clauses: impl Fn(&str, &str) -> String,
+) -> Option<Vec<TextEdit>> {
+    let text = scope.document.text();
+    let eol = scope.document.line_end();
+    let start = run.start(scope);
+    let stop = run.last_line_end(scope)?;
+    let mut edits = Vec::new();
+    match run.layout(scope)? {
+        Layout::Lines { indent, unit } => {
+            edits.push(TextEdit::insert(offset(line_start(text, start)), format!("{indent}try:{eol}")));
+            edits.extend(deeper(text, line_start(text, start), start, stop, indent, unit));
+            edits.push(TextEdit::insert(offset(stop), clauses(indent, unit)));
+        }
+        Layout::Suite { colon, header, unit } => {
+            let inner = format!("{header}{unit}");
+            edits.push(TextEdit::replace(range(colon, start), format!("{eol}{inner}try:{eol}{inner}{unit}")));
+            let twice = format!("{unit}{unit}");
+            edits.extend(deeper(text, start, start, stop, header, &twice).into_iter().skip(1));
+            edits.push(TextEdit::insert(offset(stop), clauses(&inner, unit)));
+        }
+    }
+    scope.document.checked(edits)
+}
+
+/// Indents the lines from `line` to `stop` by one step more; the first statement starts at `start`.
+pub(crate) fn deeper(text: &str, line: usize, start: usize, stop: usize, outer: &str, unit: &str) -> Vec<TextEdit> {
+    let lines = std::iter::once(line).chain(free_lines(text, start, stop));
+    lines
+        .filter_map(|line| {
+            let content = text[line..stop].split(['\n', '\r']).next().unwrap_or_default();
+            let own = indent(text, line);
+            let rest = content.trim();
+            // Blank lines stay blank; a comment further out than the block is not part of it.
+            if rest.is_empty() || rest.starts_with('#') && !own.starts_with(outer) {
+                return None;
+            }
+            let common = own.bytes().zip(outer.bytes()).take_while(|(a, b)| a == b).count();
+            Some(TextEdit::insert(offset(line + common), unit))
+        })
+        .collect()
 }

@@ -146,8 +146,8 @@ fn story(model: &str, column: Name, dependence: Dependence) -> Story {
         Dependence::OwnValue(_) => vec![
             (0, format!("reads `{model}.{column}` = *v*")),
             (1, format!("reads `{model}.{column}` = *v*")),
-            (0, format!("writes a value made from *v*, commits")),
-            (1, format!("writes a value made from the same *v*, commits")),
+            (0, "writes a value made from *v*, commits".to_owned()),
+            (1, "writes a value made from the same *v*, commits".to_owned()),
         ],
         Dependence::State(_) => vec![
             (0, format!("checks `{model}.{column}`: passes")),

@@ -102,7 +102,7 @@ fn keywords(db: &dyn Db, of: FunctionRef, code: &Code, call: ExprId, func: ExprI
         if use_ == Use::Constructor {
             let range = arg.range;
             fixes.push(Fix::new(format!("Remove the keyword `{name}`"), Safety::Unsafe, move |db| {
-                edit::remove_argument(db, of, range)
+                edit::in_function(db, of, |scope| edit::remove_argument(scope, range))
             }));
         }
         findings.push(finding(of, class, arg.range, message, fixes));
@@ -304,7 +304,7 @@ fn attribute_range(code: &Code, expr: ExprId, attr: Name) -> TextRange {
 fn rename(of: FunctionRef, model: &OrmModel, wrong: Name, range: TextRange) -> Vec<Fix> {
     match similar::closest(model, wrong) {
         Some(close) => vec![Fix::new(format!("Rename to `{close}`"), Safety::Unsafe, move |db| {
-            edit::replace(db, of, range, &close)
+            edit::in_function(db, of, |scope| scope.replace(range, &close))
         })],
         None => Vec::new(),
     }

@@ -8,5 +8,7 @@ use crate::finding::{Fix, Safety};
 
 /// For an accessor that keeps its session in a global.
 pub(super) fn fresh_session(of: FunctionRef, global: Name) -> Vec<Fix> {
-    vec![Fix::new("Return a fresh session for each call", Safety::Unsafe, move |db| edit::return_fresh(db, of, global))]
+    vec![Fix::new("Return a fresh session for each call", Safety::Unsafe, move |db| {
+        edit::in_function(db, of, |scope| edit::return_fresh(scope, global))
+    })]
 }

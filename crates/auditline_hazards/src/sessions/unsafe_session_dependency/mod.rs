@@ -1,7 +1,7 @@
 //! AUD305: a dependency that hands out a session and does not close it.
 
 use auditline_model::eval::value::{SessionOrigin, Value};
-use auditline_model::owner::{OnFailure, provider, users_of_dependency};
+use auditline_model::owner::{OnFailure, callers, provider, users_of_dependency};
 use auditline_model::unit::{EventKind, unit_of};
 use auditline_model::{Db, FunctionRef, classes, entry, function};
 
@@ -47,10 +47,9 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             }
             OnFailure::RollsBack { .. } | OnFailure::Closes | OnFailure::Unknown => return,
         };
-        let statement = event.statement;
         let awaited = body.is_async && session.is_async == Some(true);
         let fix = Fix::new("Close the session in a `finally`", Safety::Safe, move |db| {
-            edit::yield_in_try_finally(db, of, statement, awaited)
+            edit::in_function(db, of, |scope| edit::yield_to_try_finally(scope, awaited))
         });
         (Place::InFunction(of, event.range), message, vec![fix])
     } else {
@@ -58,10 +57,13 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         let SessionOrigin::Opened(_) = session.origin else { return };
         let opens = unit.events.iter().find(|event| matches!(&event.kind, EventKind::Return(Value::Session(_))));
         let Some(event) = opens else { return };
-        let statement = event.statement;
         let awaited = body.is_async && session.is_async == Some(true);
         let fix = Fix::new("Yield the session, and close it in a `finally`", Safety::Safe, move |db| {
-            edit::return_to_yield_in_try_finally(db, of, statement, awaited)
+            // Whoever calls it as a function would get a generator.
+            if !callers(db, of).is_empty() {
+                return None;
+            }
+            edit::in_function(db, of, |scope| edit::return_to_yield(scope, awaited))
         });
         (
             Place::InFunction(of, event.range),

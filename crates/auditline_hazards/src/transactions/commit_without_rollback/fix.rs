@@ -27,13 +27,15 @@ pub(super) fn fixes(of: FunctionRef, unit: &Unit, ordinal: u32, session: &Sessio
     let call = commit.range;
     if let Some(handler) = handler {
         return vec![Fix::new("Roll back in the handler", Safety::Safe, move |db| {
-            edit::add_rollback_to_handler(db, of, handler, call, awaited)
+            edit::in_function(db, of, |scope| {
+                edit::insert_rollback_in_handler(scope, handler, scope.receiver(call)?, awaited)
+            })
         })];
     }
     let first = first_pending(unit, ordinal, session);
     let last = last_related(unit, ordinal, session);
     vec![Fix::new("Wrap in try/except with a rollback", Safety::Safe, move |db| {
-        edit::wrap_in_try(db, of, first, last, call, awaited)
+        edit::in_function(db, of, |scope| edit::wrap_in_try(scope, first, last, scope.receiver(call)?, awaited))
     })]
 }
 

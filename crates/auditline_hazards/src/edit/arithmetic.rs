@@ -1,0 +1,103 @@
+//! Arithmetic on a column, moved into SQL.
+
+use auditline_source::TextEdit;
+use auditline_syntax::TextRange;
+use auditline_syntax::python::ir::{BinaryOp, Expr, ExprId, StmtKind};
+use auditline_syntax::python::walk_expression;
+
+use super::block::Siblings;
+use super::{Scope, offset, range};
+
+/// Turns `row.x += n` and `row.x = row.x + n` into `row.x = Model.x + n`. `model` is how the class is called in this
+/// scope. Only addition, subtraction and multiplication: they mean the same on both sides.
+#[must_use]
+pub fn atomic_sql_expression(scope: Scope<'_>, statement: TextRange, model: &str) -> Option<Vec<TextEdit>> {
+    let siblings = Siblings::at(scope, statement)?;
+    let stmt = &siblings.block[siblings.first];
+    match &stmt.kind {
+        StmtKind::AugAssign { target, op, value } => augmented(scope, stmt.range, *target, *op, *value, model),
+        StmtKind::Assign { targets, value } => match targets[..] {
+            [target] => assigned(scope, target, *value, model),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn augmented(
+    scope: Scope<'_>,
+    statement: TextRange,
+    target: ExprId,
+    op: BinaryOp,
+    value: ExprId,
+    model: &str,
+) -> Option<Vec<TextEdit>> {
+    let sign = sign(op)?;
+    let Expr::Attribute { attr, .. } = &scope.code[target] else { return None };
+    let text = scope.document.text();
+    let (_, target_end) = scope.span(scope.code.range(target));
+    let (_, end) = scope.span(statement);
+    let (_, value_end) = scope.span(scope.code.range(value));
+    let right = text.get(target_end..end)?;
+    let written = right.trim_start().strip_prefix(sign)?.strip_prefix('=')?.trim_start();
+    let start = end - written.len();
+    if text[target_end..start].contains(['#', '\\']) {
+        return None;
+    }
+    let mut edits = vec![TextEdit::replace(range(target_end, start), format!(" = {model}.{attr} {sign} "))];
+    // Parentheses around the whole value end behind it.
+    if value_end == end && !is_primary(&scope.code[value]) {
+        edits[0].text.push('(');
+        edits.push(TextEdit::insert(offset(end), ")"));
+    }
+    scope.document.checked(edits)
+}
+
+fn assigned(scope: Scope<'_>, target: ExprId, value: ExprId, model: &str) -> Option<Vec<TextEdit>> {
+    let code = scope.code;
+    let Expr::Attribute { attr, .. } = &code[target] else { return None };
+    let own = scope.source(target);
+    let is_own = |expr: ExprId| matches!(code[expr], Expr::Attribute { .. }) && scope.source(expr) == own;
+    // Only operands of sums and products: inside a call, the column would be an argument of Python code.
+    let mut edits = Vec::new();
+    let mut rest = vec![value];
+    while let Some(expr) = rest.pop() {
+        match &code[expr] {
+            Expr::Binary { op, left, right } if sign(*op).is_some() => rest.extend([*left, *right]),
+            _ if is_own(expr) => {
+                edits.push(TextEdit::replace(scope.absolute(code.range(expr)), format!("{model}.{attr}")));
+            }
+            _ => {
+                let mut hidden = false;
+                walk_expression(code, expr, &mut |inner| hidden |= is_own(inner));
+                if hidden {
+                    return None;
+                }
+            }
+        }
+    }
+    if edits.is_empty() || is_own(value) { None } else { scope.document.checked(edits) }
+}
+
+fn sign(op: BinaryOp) -> Option<&'static str> {
+    match op {
+        BinaryOp::Add => Some("+"),
+        BinaryOp::Sub => Some("-"),
+        BinaryOp::Mul => Some("*"),
+        _ => None,
+    }
+}
+
+/// Whether an expression needs no parentheses as an operand.
+fn is_primary(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::Name(_)
+            | Expr::Attribute { .. }
+            | Expr::Call { .. }
+            | Expr::Subscript { .. }
+            | Expr::Int(_)
+            | Expr::Float
+            | Expr::Await(_)
+    )
+}
