@@ -9,7 +9,8 @@ mod shell;
 mod test;
 mod tree;
 
-use anyhow::Result;
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 /// The chores of the project.
@@ -36,13 +37,20 @@ enum Chore {
     Inner(bench::Inner),
 }
 
-fn main() -> Result<()> {
-    match Cli::parse().chore {
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().chore {
         Chore::Test(options) => test::run(&options),
         Chore::Check => check::run(),
         Chore::Docs(options) => docs::run(&options),
         Chore::Bench(options) => bench::run(&options),
         Chore::Dist => dist::run(),
         Chore::Inner(inner) => bench::run_inner(&inner),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -59,7 +59,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 fn generated(root: &Path) -> Result<BTreeMap<PathBuf, String>> {
     let mut files = BTreeMap::new();
     for hazard in CATALOGUE {
-        files.insert(Path::new(PAGES).join(format!("{}.md", hazard.code)), pages::page(hazard));
+        files.insert(Path::new(PAGES).join(format!("{}.md", hazard.code)), pages::page(hazard)?);
     }
     files.insert(Path::new(PAGES).join("README.md"), pages::index(CATALOGUE));
     files.insert("docs/auditline.schema.json".into(), schema::schema(CATALOGUE)?);

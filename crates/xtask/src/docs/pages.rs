@@ -1,25 +1,14 @@
-//! The published page of a hazard.
+//! The published pages of hazards.
 
-use auditline_hazards::Hazard;
+use anyhow::{Context, Result};
+use auditline_hazards::{Hazard, page};
 
 use super::table;
 
-/// The page of a hazard, below a line that says what it is at a glance.
-///
-/// The page in the source is also the test of the hazard. What only the test needs (the names of expected fixes in the
-/// heads of fenced blocks) stays: it is harmless, and says which quick fix leads to which block.
-pub(crate) fn page(hazard: &Hazard) -> String {
-    let source = hazard.page.trim();
-    let (title, body) = match source.split_once('\n') {
-        Some((first, body)) if first.starts_with("# ") => (first.to_owned(), body.trim_start()),
-        _ => (format!("# {} {}", hazard.code, hazard.name), source),
-    };
-    let family = hazard.family.as_str();
-    let severity = hazard.severity.as_str();
-    format!(
-        "{title}\n\n*{family} · {severity} · silence one place with `# auditline: ignore[{code}] reason`*\n\n{body}\n",
-        code = hazard.code
-    )
+/// The page of a hazard as it is published.
+pub(crate) fn page(hazard: &Hazard) -> Result<String> {
+    let page = page::parse(hazard.page).with_context(|| format!("the page of {}", hazard.code))?;
+    Ok(page.render_docs(hazard))
 }
 
 /// The list of all pages.
