@@ -37,9 +37,8 @@ fn in_subclass(db: &dyn Db, file: SourceFile, class: ClassRef, name: Name) -> bo
     parsed(db, file).module.classes.iter().any(|body| {
         let other = ClassRef { file, path: body.path };
         other != class
-            && classes::class_info(db, other).is_some_and(|info| {
-                info.method(name).is_some() || info.attribute(name).is_some()
-            })
+            && classes::class_info(db, other)
+                .is_some_and(|info| info.method(name).is_some() || info.attribute(name).is_some())
             && subclasses_share(db, class, other)
     })
 }
