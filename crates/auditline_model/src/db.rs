@@ -158,6 +158,17 @@ fn function_query(db: &dyn Db, function: FunctionRef, _key: ()) -> Option<Arc<Fu
     parsed.function_index(function.path).map(|index| Arc::clone(&parsed.module.functions[index]))
 }
 
+/// The function of that name without its body: decorators, parameters, return annotation. This is what a caller may look
+/// at, so that an edit of the body is nothing to it but what the effect says.
+pub fn head(db: &dyn Db, function: FunctionRef) -> Option<Arc<Function>> {
+    head_query(db, function, ())
+}
+
+#[salsa::tracked(returns(clone))]
+fn head_query(db: &dyn Db, of: FunctionRef, _key: ()) -> Option<Arc<Function>> {
+    function(db, of).map(|whole| Arc::new(whole.head()))
+}
+
 /// The class of that name; `None` once it is gone. Moving it does not change the answer.
 pub fn class(db: &dyn Db, class: ClassRef) -> Option<Arc<Class>> {
     class_query(db, class, ())

@@ -16,5 +16,5 @@ pub mod unit;
 
 pub use db::{
     ClassRef, Db, FileContent, FunctionRef, ParsedModule, RootDatabase, Settings, SourceFile, VariableRef, class,
-    function, parsed,
+    function, head, parsed,
 };

@@ -2,7 +2,7 @@
 
 use auditline_syntax::python::ir::{Expr, Function};
 
-use crate::db::{Db, FunctionRef, function};
+use crate::db::{Db, FunctionRef, head};
 use crate::eval::libraries::{Known, known};
 use crate::names;
 use crate::symbols::Symbol;
@@ -10,7 +10,7 @@ use crate::symbols::Symbol;
 /// What each decorator of a function is, arguments left out.
 #[must_use]
 pub fn decorator_symbols(db: &dyn Db, of: FunctionRef) -> Vec<Symbol> {
-    let Some(body) = function(db, of) else { return Vec::new() };
+    let Some(body) = head(db, of) else { return Vec::new() };
     body.decorators
         .iter()
         .map(|decorator| match &body.code[*decorator] {
@@ -42,7 +42,7 @@ pub fn is_cached(db: &dyn Db, of: FunctionRef) -> bool {
 /// Whether reading the attribute calls the method: `property`, `cached_property`, `hybrid_property`.
 #[must_use]
 pub fn is_property(db: &dyn Db, of: FunctionRef) -> bool {
-    let Some(body) = function(db, of) else { return false };
+    let Some(body) = head(db, of) else { return false };
     body.decorators.iter().any(|decorator| {
         let last = match &body.code[*decorator] {
             Expr::Name(name) => *name,

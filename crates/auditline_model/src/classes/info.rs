@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 
 use super::detached::{Detached, detach};
 use super::types::{TypeExpr, type_in};
-use crate::db::{ClassRef, Db, FunctionRef, SourceFile, VariableRef, function, parsed};
+use crate::db::{ClassRef, Db, FunctionRef, SourceFile, VariableRef, head, parsed};
 use crate::names::Scope;
 use crate::symbols::Symbol;
 
@@ -359,7 +359,7 @@ fn settle(
 /// The class in whose body a function stands.
 #[must_use]
 pub fn class_of_method(db: &dyn Db, method: FunctionRef) -> Option<ClassRef> {
-    function(db, method)?.class?;
+    head(db, method)?.class?;
     // A method's path is its class's path and its name; `#2` marks a second definition of the same path.
     let (path, _) = method.path.rsplit_once('.')?;
     Some(ClassRef { file: method.file, path: Name::new(path) })
@@ -369,6 +369,6 @@ pub fn class_of_method(db: &dyn Db, method: FunctionRef) -> Option<ClassRef> {
 #[must_use]
 pub fn own_method_info(db: &dyn Db, method: FunctionRef) -> Option<MethodInfo> {
     let class = class_of_method(db, method)?;
-    let name = function(db, method)?.name;
+    let name = head(db, method)?.name;
     class_info(db, class)?.method(name).filter(|info| info.path == method.path).cloned()
 }

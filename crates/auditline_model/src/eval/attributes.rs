@@ -139,7 +139,6 @@ fn assigns(body: &auditline_syntax::python::ir::Function, name: Name) -> bool {
 #[must_use]
 pub fn attribute_method(db: &dyn Db, class: ClassRef, name: Name) -> Option<FunctionRef> {
     let methods = assigning_methods(db, class, name);
-    let init =
-        methods.iter().find(|method| crate::db::function(db, **method).is_some_and(|body| body.name == "__init__"));
+    let init = methods.iter().find(|method| crate::db::head(db, **method).is_some_and(|body| body.name == "__init__"));
     init.or_else(|| methods.first()).copied()
 }

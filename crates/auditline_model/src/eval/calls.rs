@@ -6,7 +6,7 @@ use auditline_syntax::python::ir::{Arg, ArgKind, Code, Expr, ExprId};
 use auditline_syntax::{Name, TextRange};
 
 use crate::classes;
-use crate::db::{ClassRef, FunctionRef, function};
+use crate::db::{ClassRef, FunctionRef, head};
 use crate::names;
 use crate::symbols::Symbol;
 use crate::unit::{EventKind, LoadForm, When, effect};
@@ -505,7 +505,7 @@ impl Evaluator<'_> {
         arguments: &Arguments,
         range: TextRange,
     ) -> Bound {
-        let Some(body) = function(self.db, callee) else { return Bound::unknown() };
+        let Some(body) = head(self.db, callee) else { return Bound::unknown() };
         let receiver = receiver.or_else(|| super::own_class(self.db, callee));
         let filled = self.fill(&body, object, arguments);
         self.event(EventKind::Call { callee, receiver, arguments: arguments.values(), object: object.clone() }, range);

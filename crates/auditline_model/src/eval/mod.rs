@@ -20,7 +20,7 @@ use auditline_syntax::python::ir::{Code, ExprId, Function, ParamKind, StmtKind};
 use auditline_syntax::{Name, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::db::{ClassRef, Db, FunctionRef, VariableRef, class, function};
+use crate::db::{ClassRef, Db, FunctionRef, VariableRef, class, function, head};
 use crate::names;
 use crate::symbols::Symbol;
 use crate::tables::orm_model;
@@ -50,8 +50,7 @@ pub fn own_class(db: &dyn Db, of: FunctionRef) -> Option<ClassRef> {
 /// A query of its own, so that a unit does not depend on the whole file.
 #[salsa::tracked(returns(copy))]
 fn own_class_query(db: &dyn Db, of: FunctionRef, _key: ()) -> Option<ClassRef> {
-    let function = function(db, of)?;
-    let index = function.class?;
+    let index = head(db, of)?.class?;
     let parsed = crate::db::parsed(db, of.file);
     parsed.module.classes.get(index.index()).map(|class| ClassRef { file: of.file, path: class.path })
 }

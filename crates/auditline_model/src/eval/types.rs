@@ -5,7 +5,7 @@ use std::sync::Arc;
 use auditline_syntax::python::ir::{ArgKind, Expr};
 
 use crate::classes::{self, TypeExpr};
-use crate::db::{Db, FunctionRef, VariableRef, function};
+use crate::db::{Db, FunctionRef, VariableRef, head};
 use crate::names;
 use crate::symbols::Symbol;
 use crate::tables::orm_model;
@@ -179,7 +179,7 @@ pub enum Depended {
 /// The dependency that fills a parameter: `x: T = Depends(f)`, `x: Annotated[T, Depends(f)]`, or an alias of the latter.
 #[must_use]
 pub fn dependency_of_param(db: &dyn Db, of: FunctionRef, index: usize) -> Option<Depended> {
-    let body = function(db, of)?;
+    let body = head(db, of)?;
     let param = body.params.get(index)?;
     if let Some(default) = param.default
         && let Expr::Call { func, args } = &body.code[default]
@@ -273,7 +273,7 @@ fn handed(db: &dyn Db, value: Value, callee: Symbol, by: FunctionRef) -> Value {
         Value::Many(inner) => Value::Many(Box::new(handed(db, *inner, callee, by))),
         _ => {
             // The return annotation says what the body does not.
-            let Some(body) = function(db, by) else { return Value::Unknown };
+            let Some(body) = head(db, by) else { return Value::Unknown };
             match body.returns {
                 Some(annotation) => {
                     let ty = classes::type_expr(db, by.file, Some(by), &body.code, annotation);

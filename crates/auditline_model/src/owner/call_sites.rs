@@ -5,7 +5,7 @@ use std::sync::Arc;
 use auditline_syntax::python::ir::{Expr, Function};
 
 use crate::classes;
-use crate::db::{ClassRef, Db, FunctionRef, SourceFile, function, parsed};
+use crate::db::{ClassRef, Db, FunctionRef, SourceFile, head, parsed};
 use crate::eval::value::{ArgName, Value};
 use crate::names::files_mentioning;
 use crate::unit::{EventKind, unit_of};
@@ -100,7 +100,7 @@ fn calls(function: &Function, name: &str) -> bool {
 pub fn argument_of(db: &dyn Db, callee: FunctionRef, event: &EventKind, index: u32) -> Option<Value> {
     match event {
         EventKind::Call { arguments, object, .. } => {
-            let body = function(db, callee)?;
+            let body = head(db, callee)?;
             let bound = body.class.is_some() && !classes::is_static(&body) && !matches!(object, Value::Unknown);
             if bound && index == 0 {
                 return Some(object.clone());
@@ -120,7 +120,7 @@ pub(super) fn argument_in(
     bound: bool,
     index: u32,
 ) -> Option<Value> {
-    let body = function(db, callee)?;
+    let body = head(db, callee)?;
     let param = body.params.get(index as usize)?;
     let by_keyword = arguments
         .iter()

@@ -7,7 +7,7 @@ mod sharing;
 use auditline_syntax::Name;
 
 use crate::classes;
-use crate::db::{ClassRef, Db, FunctionRef, VariableRef, function};
+use crate::db::{ClassRef, Db, FunctionRef, VariableRef, head};
 use crate::eval::value::{ArgName, InstanceOrigin, SessionOrigin, SessionValue, Value};
 use crate::eval::{attribute, own_class};
 use crate::place::Place;
@@ -315,7 +315,7 @@ fn attribute_owner(db: &dyn Db, class: ClassRef, name: Name, depth: u32) -> Owne
         }
         SessionOrigin::Param(index) => {
             let Some(method) = crate::eval::attribute_method(db, class, name) else { return Ownership::Unknown };
-            if function(db, method).is_none_or(|body| body.name != "__init__") {
+            if head(db, method).is_none_or(|body| body.name != "__init__") {
                 return Ownership::Unknown;
             }
             let mut result: Option<Ownership> = None;

@@ -139,6 +139,30 @@ impl Function {
     pub fn param(&self, name: Name) -> Option<(usize, &Param)> {
         self.params.iter().enumerate().find(|(_, param)| param.name == name)
     }
+
+    /// The function as it would be with an empty body: what stands before the body keeps its expressions and their ids.
+    #[must_use]
+    pub fn head(&self) -> Self {
+        let of_params = self.params.iter().flat_map(|param| [param.annotation, param.default]).flatten();
+        let roots = self.decorators.iter().copied().chain(of_params).chain(self.returns);
+        let mut end = 0;
+        for root in roots {
+            super::walk_expression(&self.code, root, &mut |id| end = end.max(id.index() + 1));
+        }
+        let code = Code {
+            exprs: self.code.exprs[..end].to_vec(),
+            ranges: self.code.ranges[..end].to_vec(),
+            block: Block::new(),
+        };
+        Self {
+            params: self.params.clone(),
+            decorators: self.decorators.clone(),
+            has_errors: false,
+            range: TextRange::up_to(self.def_range.end()),
+            code,
+            ..*self
+        }
+    }
 }
 
 /// A parameter of a function or lambda.
