@@ -120,6 +120,12 @@ fn simple_statements() {
         ("from __future__ import annotations", "from __future__ import annotations"),
         ("type X = 'int'", "type X = int"),
         ("type X[T: int, *U, **V] = list[T]", "type X = list[T]"),
+        ("type(a).b = c", "type(a).b = c"),
+        ("type(a).b.c = d", "type(a).b.c = d"),
+        ("type(a.b).c = d", "type(a.b).c = d"),
+        ("with (a(),): b", "with a():\n    b"),
+        ("with a if b else c as d: e", "with (a if b else c) as d:\n    e"),
+        ("with a or b as c, d: e", "with (a or b) as c, d:\n    e"),
         ("pass; break; continue", "pass\nbreak\ncontinue"),
     ]);
 }
@@ -138,6 +144,8 @@ fn annotations() {
         ("a: Annotated['b', Depends('c'), 'd']", "a: Annotated[(b, Depends(\"c\"), \"d\")]"),
         ("a: Callable[['b'], 'c']", "a: Callable[([b], c)]"),
         ("a: 'b' | None", "a: (b | None)"),
+        ("a: list[b] | c | 'd' | None", "a: (((list[b] | c) | d) | None)"),
+        ("a: b | c[d] | (e | f)", "a: ((b | c[d]) | (e | f))"),
         ("a: x('b')", "a: x(\"b\")"),
         ("a: 'not a type'", "a: \"not a type\""),
         ("a: ' b '", "a: b"),

@@ -1,6 +1,9 @@
 //! Compound statements.
 
+use text_size::TextRange;
+
 use super::super::ir::{Block, Expr, ExprId, Handler, If, Stmt, StmtKind, Try, WithItem};
+use super::super::walk::children;
 use super::Lowerer;
 use super::kind::Kind;
 use crate::Name;
@@ -23,13 +26,19 @@ impl Lowerer<'_> {
         self.last_end.max(header)
     }
 
+    /// Counts the token under the cursor, of a clause that may have no statement, to the statement at hand.
+    pub(super) fn reach(&mut self) {
+        self.last_end = self.last_end.max(self.end());
+    }
+
     /// Lowers a clause that is only a block: `else:`, `finally:`.
     fn clause_block(&mut self) -> Block {
         let mut block = Block::new();
         self.children(|this, kind| match kind {
             Kind::Block => block = this.block(),
+            Kind::Comment => {}
             Kind::Error => this.frame.has_errors = true,
-            _ => {}
+            _ => this.reach(),
         });
         block
     }
@@ -50,10 +59,7 @@ impl Lowerer<'_> {
                 }
                 branches.push(this.elif());
             }
-            Kind::ElseClause => {
-                header = this.start() + "else".len() as u32;
-                orelse = this.clause_block();
-            }
+            Kind::ElseClause => orelse = this.clause_block(),
             Kind::Comment => {}
             Kind::Error => this.frame.has_errors = true,
             _ => {
@@ -114,7 +120,8 @@ impl Lowerer<'_> {
             }
         });
         let test = test.unwrap_or_else(|| self.absent(header));
-        Branch { start, test, body, end: self.stop(header) }
+        self.last_end = self.stop(header);
+        Branch { start, test, body, end: self.last_end }
     }
 
     pub(super) fn while_statement(&mut self) {
@@ -198,22 +205,50 @@ impl Lowerer<'_> {
     /// An item as the grammar sees it may be several: it takes `(a as b, c as d)` for a tuple where it can.
     fn with_item(&mut self, kind: Kind, items: &mut Vec<WithItem>) {
         match kind {
-            Kind::AsPattern => {
-                let (context, target) = self.as_pattern();
-                items.push(WithItem { context, target });
-            }
-            Kind::ParenthesizedExpression | Kind::Tuple if self.holds_as() => {
+            Kind::Tuple => self.children(|this, kind| this.with_item(kind, items)),
+            Kind::ParenthesizedExpression if self.holds_as() => {
                 self.children(|this, kind| this.with_item(kind, items));
             }
             _ if kind.is_expression() => {
+                self.target = None;
                 let context = self.expr(kind);
-                items.push(WithItem { context, target: None });
+                let target = self.target.take();
+                if let Some(target) = target {
+                    self.end_before_target(context, target);
+                }
+                items.push(WithItem { context, target });
             }
             _ => {}
         }
     }
 
-    /// Whether a child, or the only child of a child, is written with `as`.
+    /// `a if b else c as d`: the grammar takes `c as d` for an operand, so that all around it ends too late.
+    fn end_before_target(&mut self, context: ExprId, target: ExprId) {
+        let limit = self.range_of(target).start();
+        let mut last = context;
+        loop {
+            let range = self.range_of(last);
+            if range.end() <= limit {
+                break;
+            }
+            let mut inner = None;
+            children(&self.scratch.exprs[self.frame.exprs + last.index()], |child| inner = Some(child));
+            let Some(inner) = inner else { break };
+            last = inner;
+        }
+        let end = self.range_of(last).end();
+        let mut at = context;
+        while at != last {
+            let index = self.frame.exprs + at.index();
+            let start = self.scratch.ranges[index].start();
+            self.scratch.ranges[index] = TextRange::new(start, end.max(start));
+            let mut inner = last;
+            children(&self.scratch.exprs[index], |child| inner = child);
+            at = inner;
+        }
+    }
+
+    /// Whether a child is written with `as`.
     fn holds_as(&mut self) -> bool {
         let mut found = false;
         self.children(|_, kind| found |= kind == Kind::AsPattern);

@@ -76,6 +76,11 @@ impl Lowerer<'_> {
             Kind::GeneratorExpression => self.comprehension(ComprehensionKind::Generator, end),
             Kind::ListSplat | Kind::ListSplatPattern | Kind::SplatType => Expr::Starred(self.only(end)),
             Kind::Slice | Kind::ConstrainedType => Expr::Slice(self.list()),
+            Kind::AsPattern => {
+                let (value, target) = self.as_pattern();
+                self.target = target.or(self.target);
+                return Lowered::Same(value);
+            }
             Kind::AsPatternTarget => return Lowered::Same(self.only(start)),
             Kind::Type | Kind::GenericType => return Lowered::Same(self.type_node(kind)),
             Kind::DottedName => self.dotted_name(),

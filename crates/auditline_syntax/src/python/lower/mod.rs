@@ -137,6 +137,8 @@ struct Lowerer<'t> {
     class_starts: Vec<TextSize>,
     /// How many definitions there are of each path.
     paths: FxHashMap<Name, u32>,
+    /// What stands behind an `as` inside the expression at hand.
+    target: Option<ExprId>,
     /// Statements that the grammar reads and Python refuses, absolute.
     refused: Vec<TextRange>,
     previous: Option<Previous<'t>>,
@@ -172,6 +174,7 @@ impl<'t> Lowerer<'t> {
             classes: Vec::new(),
             class_starts: Vec::new(),
             paths: FxHashMap::default(),
+            target: None,
             refused: Vec::new(),
             previous: None,
             mended: None,

@@ -58,6 +58,7 @@ impl Lowerer<'_> {
             }
             Kind::Block => body = this.block(),
             Kind::Error => this.frame.has_errors = true,
+            Kind::Colon => this.reach(),
             _ => {}
         });
         let parts = self.cut_ids(mark);
@@ -170,7 +171,7 @@ impl Lowerer<'_> {
     }
 
     /// `a | b | c`, nested to the left; too many of them stay side by side.
-    fn alternatives(&mut self, parts: Vec<ExprId>) -> Expr {
+    pub(super) fn alternatives(&mut self, parts: Vec<ExprId>) -> Expr {
         if parts.len() as u32 > MAX_EXPRESSION_DEPTH / 2 {
             return Expr::Opaque(parts);
         }

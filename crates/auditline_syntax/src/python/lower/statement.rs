@@ -2,10 +2,10 @@
 
 use text_size::TextRange;
 
-use super::super::ir::{Block, Expr, ExprId, Stmt, StmtKind};
+use super::super::ir::{Arg, ArgKind, Block, Expr, ExprId, Stmt, StmtKind};
 use super::kind::Kind;
 use super::operator::binary_operator;
-use super::{Lowerer, MAX_BLOCK_DEPTH};
+use super::{Lowerer, MAX_BLOCK_DEPTH, MAX_EXPRESSION_DEPTH};
 use crate::Name;
 
 impl Lowerer<'_> {
@@ -247,13 +247,65 @@ impl Lowerer<'_> {
 
     fn type_alias(&mut self, end: u32) -> StmtKind {
         let mut name = None;
+        let mut target = None;
         let mut value = None;
+        let keyword = self.start();
         self.children(|this, kind| match kind {
-            Kind::Type if name.is_none() => name = Some(this.leading_name()),
+            Kind::Type if name.is_none() && target.is_none() => {
+                if this.slice().starts_with('(') {
+                    target = Some(this.call_of_type(kind, keyword));
+                } else {
+                    name = Some(this.leading_name());
+                }
+            }
+            Kind::Type if target.is_some() => value = Some(this.only(end)),
             _ if kind.is_expression() => value = Some(this.type_expr(kind)),
             _ => {}
         });
         let value = value.unwrap_or_else(|| self.absent(end));
-        StmtKind::TypeAlias { name: name.unwrap_or_else(|| Name::new("")), value }
+        match target {
+            Some(target) => StmtKind::Assign { targets: vec![target], value },
+            None => StmtKind::TypeAlias { name: name.unwrap_or_else(|| Name::new("")), value },
+        }
+    }
+
+    /// `type(x).y = z`: the grammar takes it for an alias of the strange name `(x).y`.
+    fn call_of_type(&mut self, kind: Kind, keyword: u32) -> ExprId {
+        let stop = self.end();
+        let range = self.relative(keyword, stop);
+        if self.depth >= MAX_EXPRESSION_DEPTH {
+            return self.push(Expr::Opaque(Vec::new()), range);
+        }
+        self.depth += 1;
+        let mut inner = None;
+        let id = match kind {
+            Kind::Type | Kind::MemberType | Kind::Attribute => {
+                let mut attr = None;
+                self.children(|this, kind| match kind {
+                    Kind::Identifier if inner.is_some() => attr = Some(this.name()),
+                    _ if inner.is_none() && kind.is_expression() => inner = Some(this.call_of_type(kind, keyword)),
+                    _ => {}
+                });
+                let value = inner.unwrap_or_else(|| self.absent(stop));
+                match attr {
+                    Some(attr) => self.push(Expr::Attribute { value, attr }, range),
+                    None => value,
+                }
+            }
+            _ => {
+                let word = self.relative(keyword, keyword + "type".len() as u32);
+                let func = self.push(Expr::Name(Name::new("type")), word);
+                let mut args = Vec::new();
+                self.children(|this, kind| {
+                    if kind.is_expression() {
+                        let range = this.range();
+                        args.push(Arg { kind: ArgKind::Positional, value: this.expr(kind), range });
+                    }
+                });
+                self.push(Expr::Call { func, args }, range)
+            }
+        };
+        self.depth -= 1;
+        id
     }
 }

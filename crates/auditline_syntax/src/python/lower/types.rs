@@ -69,17 +69,47 @@ impl Lowerer<'_> {
         found
     }
 
+    /// `a | b | c`: the grammar nests it to the right where it reads types, Python to the left.
     fn type_union(&mut self) -> ExprId {
         let range = self.range();
-        let mut sides = [None, None];
+        let mark = self.scratch.ids.len();
+        self.union_operands();
+        let parts = self.cut_ids(mark);
+        if let [only] = parts[..] {
+            self.frame.has_errors = true;
+            return only;
+        }
+        let expr = self.alternatives(parts);
+        self.push(expr, range)
+    }
+
+    fn union_operands(&mut self) {
+        if self.depth >= MAX_EXPRESSION_DEPTH {
+            return;
+        }
+        self.depth += 1;
         self.children(|this, kind| {
-            if kind.is_expression() {
-                let side = usize::from(sides[0].is_some());
-                sides[side] = Some(this.type_expr(kind));
+            let is_union = match kind {
+                Kind::UnionType => true,
+                Kind::BinaryOperator => this.is_union(),
+                Kind::Type => this.wraps_union(),
+                _ => false,
+            };
+            if is_union {
+                this.union_operands();
+            } else {
+                this.type_item(kind);
             }
         });
-        let expr = self.binary_of(Some(super::super::ir::BinaryOp::BitOr), sides[0], sides[1]);
-        self.push(expr, range)
+        self.depth -= 1;
+    }
+
+    fn wraps_union(&mut self) -> bool {
+        let mut found = false;
+        self.children(|this, kind| {
+            found |= kind == Kind::UnionType || (kind == Kind::BinaryOperator && this.is_union());
+        });
+        found
     }
 
     /// `Name[…]`, written as the grammar's generic type or as a subscript.
