@@ -27,8 +27,6 @@ pub(crate) enum Error {
     Page { code: &'static str, message: String },
     #[error("wrong configuration\n{0}")]
     Config(String),
-    #[error("this version has no language server yet")]
-    NoServer,
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         Command::Explain { hazard } => explain::explain(hazard, &terminal),
         Command::Hazards { output_format } => explain::hazards(*output_format, &terminal),
         Command::Version => terminal.print(|out| writeln!(out, "auditline {}", env!("CARGO_PKG_VERSION"))),
-        Command::Server { stdio: _ } => Err(error::Error::NoServer),
+        Command::Server { stdio: _ } => Ok(auditline_server::run_stdio()),
     };
     let code = outcome.unwrap_or_else(|error| {
         // A reader that goes away, as `head` does, is not a failure to tell anybody of.

@@ -122,7 +122,7 @@ fn strip(line: &str) -> String {
         }
     }
     out.push_str(rest);
-    out.replace("**", "").replace('`', "")
+    out.replace(['*', '`'], "")
 }
 
 #[cfg(test)]

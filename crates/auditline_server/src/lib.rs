@@ -12,7 +12,6 @@ mod orphan;
 mod progress;
 mod watcher;
 
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -26,16 +25,23 @@ use crate::ingress::{Ending, Ingress};
 /// slow requests keep others out.
 const CONCURRENCY: usize = 256;
 
+/// `exit` came after `shutdown`.
+const ORDERLY: u8 = 0;
+/// `exit` came without `shutdown`, or the client is gone.
+const DISORDERLY: u8 = 1;
+/// The server could not start.
+const COULD_NOT: u8 = 2;
+
 /// Serves an editor on standard input and output until it says `exit` or is gone.
 ///
 /// The exit code is 0 after `shutdown` and `exit`, and 1 otherwise (LSP 3.17, "Exit Notification").
 #[must_use]
-pub fn run_stdio() -> ExitCode {
+pub fn run_stdio() -> u8 {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             tracing::error!("the server cannot start: {error}");
-            return ExitCode::from(2);
+            return COULD_NOT;
         }
     };
     let code = runtime.block_on(serve(tokio::io::stdin(), tokio::io::stdout()));
@@ -45,12 +51,12 @@ pub fn run_stdio() -> ExitCode {
 }
 
 /// Serves a client on a pair of streams until it says `exit` or is gone.
-pub async fn serve(input: impl AsyncRead + Unpin, output: impl AsyncWrite + Unpin + Send + 'static) -> ExitCode {
+pub async fn serve(input: impl AsyncRead + Unpin, output: impl AsyncWrite + Unpin + Send + 'static) -> u8 {
     let engine = match Engine::start() {
         Ok(engine) => engine,
         Err(error) => {
             tracing::error!("the server cannot start: {error}");
-            return ExitCode::from(2);
+            return COULD_NOT;
         }
     };
     let (service, socket) = LspService::new(|client| Backend::new(client, engine));
@@ -65,5 +71,5 @@ pub async fn serve(input: impl AsyncRead + Unpin, output: impl AsyncWrite + Unpi
             tokio::time::sleep(std::time::Duration::from_millis(200)).await;
         } => {}
     }
-    if ending.is_orderly() { ExitCode::SUCCESS } else { ExitCode::from(1) }
+    if ending.is_orderly() { ORDERLY } else { DISORDERLY }
 }
