@@ -22,14 +22,9 @@ impl Failures {
     }
 }
 
+/// The pages that can be read; the others are for [`the_catalogue_is_in_order_and_its_pages_are_whole`] to tell.
 fn pages() -> Vec<(&'static Hazard, Page)> {
-    CATALOGUE
-        .iter()
-        .map(|hazard| match parse(hazard.page) {
-            Ok(page) => (*hazard, page),
-            Err(error) => panic!("the page of {}: {error}", hazard.code),
-        })
-        .collect()
+    CATALOGUE.iter().filter_map(|hazard| Some((*hazard, parse(hazard.page).ok()?))).collect()
 }
 
 #[test]
@@ -37,6 +32,11 @@ fn the_catalogue_is_in_order_and_its_pages_are_whole() {
     let mut failures = Vec::new();
     let mut last = "";
     let mut names = std::collections::HashSet::new();
+    for hazard in CATALOGUE {
+        if let Err(error) = parse(hazard.page) {
+            failures.push(format!("the page of {}: {error}", hazard.code));
+        }
+    }
     for (hazard, page) in pages() {
         let mut wrong = |what: String| failures.push(format!("{}: {what}", hazard.code));
         if hazard.code <= last {
