@@ -49,7 +49,9 @@ fn main() -> ExitCode {
 
 /// Logs what `AUDITLINE_LOG` asks for, such as `debug` or `auditline_project=trace`.
 fn log_to_stderr() {
-    if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env("AUDITLINE_LOG") {
+    let Ok(wanted) = std::env::var("AUDITLINE_LOG") else { return };
+    // The query engine tells of every query; that drowns the rest unless it is asked for by name.
+    if let Ok(filter) = tracing_subscriber::EnvFilter::try_new(format!("salsa=off,{wanted}")) {
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     }
 }

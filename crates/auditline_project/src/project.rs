@@ -114,6 +114,7 @@ impl Project {
         skipped.extend(unread);
         skipped.sort_unstable();
         let paths = options.paths.clone();
+        tracing::debug!(files = files_read, elapsed = ?started.elapsed(), "read");
         Ok(Self { workspace, db, pool, paths, skipped, files_read, reading: started.elapsed() })
     }
 
@@ -176,6 +177,7 @@ impl Project {
             }
             self.db.trigger_lru_eviction();
         }
+        tracing::debug!(files = total, elapsed = ?started.elapsed(), "checked");
         let is_in_scope =
             |skipped: &Skipped| self.paths.is_empty() || self.paths.iter().any(|base| skipped.is_below(base.as_str()));
         (report.skipped, report.skipped_elsewhere) = self.skipped.iter().cloned().partition(is_in_scope);

@@ -1,4 +1,5 @@
 //! The program from outside.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bad_input;
 mod catalogue;

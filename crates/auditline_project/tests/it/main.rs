@@ -1,4 +1,5 @@
 //! The crate from outside.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod configuration;
 mod discovery;
