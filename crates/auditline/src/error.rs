@@ -34,9 +34,3 @@ pub(crate) enum Error {
     #[error("the output cannot be written: {0}")]
     Output(#[source] io::Error),
 }
-
-impl Error {
-    pub(crate) fn is_broken_pipe(&self) -> bool {
-        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
-    }
-}

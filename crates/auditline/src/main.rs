@@ -37,10 +37,7 @@ fn main() -> ExitCode {
         Command::Server { stdio: _ } => Ok(auditline_server::run_stdio()),
     };
     let code = outcome.unwrap_or_else(|error| {
-        // A reader that goes away, as `head` does, is not a failure to tell anybody of.
-        if !error.is_broken_pipe() {
-            terminal.error(&error.to_string());
-        }
+        terminal.error(&error.to_string());
         COULD_NOT
     });
     // Ends without freeing the model piece by piece.

@@ -32,8 +32,11 @@ impl Terminal {
     /// Prints to standard output through a buffer.
     pub(crate) fn print(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<u8, Error> {
         let mut out = BufWriter::new(io::stdout().lock());
-        write(&mut out).and_then(|()| out.flush()).map_err(Error::Output)?;
-        Ok(NOTHING_FOUND)
+        match write(&mut out).and_then(|()| out.flush()) {
+            // A reader that goes away, as `head` does, has seen what it wanted.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(error)),
+            _ => Ok(NOTHING_FOUND),
+        }
     }
 
     pub(crate) fn error(&self, message: &str) {

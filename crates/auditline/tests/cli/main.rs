@@ -9,3 +9,4 @@ mod output;
 mod sandbox;
 mod schema;
 mod selecting;
+mod server;
