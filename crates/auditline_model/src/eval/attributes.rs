@@ -64,6 +64,7 @@ pub fn attribute(db: &dyn Db, class: ClassRef, name: Name) -> Value {
                 continue;
             }
             let value = match value {
+                Value::Instance(instance) => Value::Instance(in_terms_of_self(&unit, class, instance)),
                 // What a constructor is handed without an annotation is known where the object is constructed.
                 Value::Param(_) => continue,
                 value => value.clone(),
@@ -78,6 +79,31 @@ pub fn attribute(db: &dyn Db, class: ClassRef, name: Name) -> Value {
         return value;
     }
     classes::class_level_value(db, class, name)
+}
+
+/// An object that a method keeps in an attribute, seen from the other methods: a session parameter that it was constructed
+/// with is the attribute in which the method keeps that session too.
+fn in_terms_of_self(unit: &unit::Unit, class: ClassRef, instance: &Arc<InstanceValue>) -> Arc<InstanceValue> {
+    let arguments = instance
+        .arguments
+        .iter()
+        .map(|(name, value)| {
+            let Value::Session(session) = value else { return (*name, value.clone()) };
+            if !matches!(session.origin, SessionOrigin::Param(_)) {
+                return (*name, value.clone());
+            }
+            let kept = unit
+                .self_attributes
+                .iter()
+                .find(|(_, held)| matches!(held, Value::Session(held) if held.origin == session.origin));
+            let origin = match kept {
+                Some((attribute, _)) => SessionOrigin::SelfAttribute(class, *attribute),
+                None => SessionOrigin::Unknown,
+            };
+            (*name, Value::Session(Arc::new(SessionValue { origin, id: 0, ..(**session).clone() })))
+        })
+        .collect();
+    Arc::new(InstanceValue { arguments, ..(**instance).clone() })
 }
 
 fn unknown_attribute(_db: &dyn Db, _id: salsa::Id, _class: ClassRef, _name: Name) -> Value {

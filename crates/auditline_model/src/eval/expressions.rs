@@ -288,19 +288,7 @@ impl Evaluator<'_> {
                 }
             }
             Value::Session(session) => {
-                let origin = match &object.value {
-                    Value::SelfObject => super::value::SessionOrigin::SelfAttribute(class, attr),
-                    Value::Instance(_) => {
-                        super::value::SessionOrigin::ObjectAttribute(Box::new(object.value.clone()), attr)
-                    }
-                    _ => super::value::SessionOrigin::Unknown,
-                };
-                let origin = match &session.origin {
-                    kept @ (super::value::SessionOrigin::Registry(_) | super::value::SessionOrigin::Global(_)) => {
-                        kept.clone()
-                    }
-                    _ => origin,
-                };
+                let origin = self.attribute_origin(&object.value, class, attr, &session);
                 Value::Session(Arc::new(super::value::SessionValue { origin, id: 0, ..(*session).clone() }))
             }
             other => other,

@@ -102,7 +102,9 @@ fn value_of_symbol(db: &dyn Db, symbol: Symbol, args: &[TypeExpr], holder: Holde
                             Some(TypeExpr::Symbol { symbol, .. }) => Value::Symbol(*symbol),
                             _ => Value::Unknown,
                         },
-                        _ if path.contains(".") && !path.starts_with("typing.") => Value::Made(path),
+                        _ if path.contains('.') && !path.starts_with("typing.") && !path.starts_with("builtins.") => {
+                            Value::Made(path)
+                        }
                         _ => plain(holder),
                     }
                 }

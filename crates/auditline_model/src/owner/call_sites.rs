@@ -113,7 +113,7 @@ pub fn argument_of(db: &dyn Db, callee: FunctionRef, event: &EventKind, index: u
 }
 
 /// The value for a parameter among evaluated arguments; `bound` tells that the first parameter is filled by the object.
-pub(super) fn argument_in(
+pub(crate) fn argument_in(
     db: &dyn Db,
     callee: FunctionRef,
     arguments: &[(ArgName, Value)],
