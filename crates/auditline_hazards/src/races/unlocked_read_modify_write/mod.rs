@@ -10,6 +10,7 @@ use auditline_syntax::Name;
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity, Story, symbol};
 
+use super::isolation;
 use super::rows::{self, Dependence, Durable};
 
 mod fix;
@@ -62,6 +63,9 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         return;
     }
     for change in changes {
+        if isolation::is_strict(db, of, change.row.session.as_deref()) {
+            continue;
+        }
         findings.push(finding(db, of, &unit, &change));
     }
 }

@@ -10,6 +10,7 @@ use auditline_syntax::Name;
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity, Story, symbol};
 
+use super::isolation;
 use super::rows::{self, Dependence};
 
 /// AUD204.
@@ -59,6 +60,9 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
     }
     let Some(handler) = entry::webhook(db, of) else { return };
     for change in changed {
+        if isolation::is_strict(db, of, change.row.session.as_deref()) {
+            continue;
+        }
         let Some(event) = unit.events.get(change.write as usize) else { continue };
         let model = rows::row_name(db, &change.row);
         let listed = change.columns.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>().join(", ");
