@@ -1,6 +1,6 @@
 //! `server`: what the command line adds to the server is that it starts it, and hands on how it ended.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
 use crate::sandbox::Sandbox;
