@@ -25,15 +25,16 @@ impl Bar {
         if !self.is_watched || (self.bar.get().is_none() && self.started.elapsed() < PATIENCE) {
             return;
         }
-        let bar = self.bar.get_or_init(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            let style = ProgressStyle::with_template("{msg} [{bar:30}] {pos}/{len}");
-            bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "))
-        });
         let (word, done, total) = match progress {
             Progress::Read { done, total } => ("Reading ", done, total),
             Progress::Checked { done, total } => ("Checking", done, total),
         };
+        let bar = self.bar.get_or_init(|| {
+            let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());
+            let style = ProgressStyle::with_template("{msg} [{bar:30}] {pos}/{len}");
+            bar.with_message(word)
+                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "))
+        });
         if bar.length() != Some(total as u64) || bar.position() > done as u64 {
             bar.set_message(word);
             bar.set_length(total as u64);

@@ -200,6 +200,7 @@ impl Writer {
         let sources: Vec<FilePath> =
             workspaces.iter().flat_map(|workspace| workspace.config.source_roots.iter().copied()).collect();
         self.db.set_roots(&roots, &sources);
+        self.db.set_include_tests(workspaces.iter().any(|workspace| workspace.config.include_tests));
         self.workspaces = Arc::new(workspaces);
     }
 

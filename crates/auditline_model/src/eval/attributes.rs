@@ -64,6 +64,7 @@ pub fn attribute(db: &dyn Db, class: ClassRef, name: Name) -> Value {
                 continue;
             }
             let value = match value {
+                Value::Instance(instance) => Value::Instance(in_terms_of_self(&unit, class, instance)),
                 // What a constructor is handed without an annotation is known where the object is constructed.
                 Value::Param(_) => continue,
                 value => value.clone(),
@@ -80,6 +81,31 @@ pub fn attribute(db: &dyn Db, class: ClassRef, name: Name) -> Value {
     classes::class_level_value(db, class, name)
 }
 
+/// An object that a method keeps in an attribute, seen from the other methods: a session parameter that it was constructed
+/// with is the attribute in which the method keeps that session too.
+fn in_terms_of_self(unit: &unit::Unit, class: ClassRef, instance: &Arc<InstanceValue>) -> Arc<InstanceValue> {
+    let arguments = instance
+        .arguments
+        .iter()
+        .map(|(name, value)| {
+            let Value::Session(session) = value else { return (*name, value.clone()) };
+            if !matches!(session.origin, SessionOrigin::Param(_)) {
+                return (*name, value.clone());
+            }
+            let kept = unit
+                .self_attributes
+                .iter()
+                .find(|(_, held)| matches!(held, Value::Session(held) if held.origin == session.origin));
+            let origin = match kept {
+                Some((attribute, _)) => SessionOrigin::SelfAttribute(class, *attribute),
+                None => SessionOrigin::Unknown,
+            };
+            (*name, Value::Session(Arc::new(SessionValue { origin, id: 0, ..(**session).clone() })))
+        })
+        .collect();
+    Arc::new(InstanceValue { arguments, ..(**instance).clone() })
+}
+
 fn unknown_attribute(_db: &dyn Db, _id: salsa::Id, _class: ClassRef, _name: Name) -> Value {
     Value::Unknown
 }
@@ -93,32 +119,6 @@ fn settle_attribute(
     _name: Name,
 ) -> Value {
     if cycle.iteration() > 8 { last.clone() } else { value }
-}
-
-/// The session that an object was constructed with, where its attribute holds a parameter of its constructor: one and
-/// the same session, whether it is used through the object or by whoever made the object.
-pub(crate) fn handed_in(db: &dyn Db, object: &InstanceValue, name: Name) -> Option<Arc<SessionValue>> {
-    if object.arguments.is_empty() {
-        return None;
-    }
-    let method = attribute_method(db, object.class, name)?;
-    if crate::db::head(db, method).is_none_or(|body| body.name != "__init__") {
-        return None;
-    }
-    let unit = unit::unit(db, method, Some(object.class));
-    let index =
-        unit.self_attributes.iter().find(|(assigned, _)| *assigned == name).and_then(|(_, value)| match value {
-            Value::Param(index) => Some(*index),
-            Value::Session(session) => match session.origin {
-                SessionOrigin::Param(index) => Some(index),
-                _ => None,
-            },
-            _ => None,
-        })?;
-    match crate::owner::call_sites::argument_in(db, method, &object.arguments, true, index)? {
-        Value::Session(session) => Some(session),
-        _ => None,
-    }
 }
 
 /// The methods of a class and its bases that assign `self.name`.

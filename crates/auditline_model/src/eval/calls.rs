@@ -365,7 +365,7 @@ impl Evaluator<'_> {
         if let Some(known) = libraries::known(&canonical) {
             return self.call_known(code, known, canonical, arguments, args, (id, range));
         }
-        if canonical.as_str() == "sqlalchemy.flag_modified" {
+        if canonical.starts_with("sqlalchemy.") && canonical.ends_with(".flag_modified") {
             self.flag_modified(code, arguments, args, range);
             return Bound::of(Value::None);
         }

@@ -278,11 +278,6 @@ impl Evaluator<'_> {
             }
             return Value::Method(Box::new(object.value.clone()), attr);
         }
-        if let Value::Instance(instance) = &object.value
-            && let Some(session) = super::attributes::handed_in(self.db, instance, attr)
-        {
-            return Value::Session(session);
-        }
         let held = super::attribute(self.db, class, attr);
         match held {
             Value::Unknown => {
@@ -293,19 +288,7 @@ impl Evaluator<'_> {
                 }
             }
             Value::Session(session) => {
-                let origin = match &object.value {
-                    Value::SelfObject => super::value::SessionOrigin::SelfAttribute(class, attr),
-                    Value::Instance(_) => {
-                        super::value::SessionOrigin::ObjectAttribute(Box::new(object.value.clone()), attr)
-                    }
-                    _ => super::value::SessionOrigin::Unknown,
-                };
-                let origin = match &session.origin {
-                    kept @ (super::value::SessionOrigin::Registry(_) | super::value::SessionOrigin::Global(_)) => {
-                        kept.clone()
-                    }
-                    _ => origin,
-                };
+                let origin = self.attribute_origin(&object.value, class, attr, &session);
                 Value::Session(Arc::new(super::value::SessionValue { origin, id: 0, ..(*session).clone() }))
             }
             other => other,

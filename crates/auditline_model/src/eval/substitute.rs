@@ -123,7 +123,9 @@ impl Evaluator<'_> {
         }
     }
 
-    fn attribute_origin(
+    /// The origin of the session that an object holds in an attribute: what it was constructed with, where that is known, so
+    /// that a repository's session and its service's are seen to be one.
+    pub(super) fn attribute_origin(
         &self,
         object: &Value,
         class: crate::db::ClassRef,
@@ -133,6 +135,14 @@ impl Evaluator<'_> {
         match (&session.origin, object) {
             (kept @ (SessionOrigin::Registry(_) | SessionOrigin::Global(_)), _) => kept.clone(),
             (_, Value::SelfObject) => SessionOrigin::SelfAttribute(class, name),
+            (SessionOrigin::Param(index), Value::Instance(instance)) => {
+                let given = super::attribute_method(self.db, class, name)
+                    .and_then(|method| crate::owner::argument_in(self.db, method, &instance.arguments, true, *index));
+                match given {
+                    Some(Value::Session(given)) => given.origin.clone(),
+                    _ => SessionOrigin::ObjectAttribute(Box::new(object.clone()), name),
+                }
+            }
             (_, object) => SessionOrigin::ObjectAttribute(Box::new(object.clone()), name),
         }
     }
@@ -148,9 +158,6 @@ impl Evaluator<'_> {
         match &session.origin {
             SessionOrigin::Param(index) => self.as_session(&argument(filled, *index)),
             SessionOrigin::SelfAttribute(class, name) => match object {
-                Value::Instance(instance) if super::attributes::handed_in(self.db, instance, *name).is_some() => {
-                    super::attributes::handed_in(self.db, instance, *name)
-                }
                 Value::SelfObject | Value::Instance(_) => {
                     let origin = self.attribute_origin(object, *class, *name, session);
                     Some(Arc::new(SessionValue { origin, ..(**session).clone() }))

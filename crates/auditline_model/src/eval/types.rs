@@ -102,9 +102,9 @@ fn value_of_symbol(db: &dyn Db, symbol: Symbol, args: &[TypeExpr], holder: Holde
                             Some(TypeExpr::Symbol { symbol, .. }) => Value::Symbol(*symbol),
                             _ => Value::Unknown,
                         },
-                        // A number or text says nothing: the parameter itself may be a flag.
-                        _ if path.starts_with("builtins.") => plain(holder),
-                        _ if path.contains(".") && !path.starts_with("typing.") => Value::Made(path),
+                        _ if path.contains('.') && !path.starts_with("typing.") && !path.starts_with("builtins.") => {
+                            Value::Made(path)
+                        }
                         _ => plain(holder),
                     }
                 }

@@ -1,6 +1,6 @@
 //! Owners of sessions: who ends a transaction when a statement fails.
 
-pub(crate) mod call_sites;
+mod call_sites;
 mod providers;
 mod sharing;
 
@@ -14,6 +14,7 @@ use crate::place::Place;
 use crate::symbols::Symbol;
 use crate::unit::{EventKind, SessionAction, unit_of};
 
+pub(crate) use call_sites::argument_in;
 pub use call_sites::{CallSite, argument_of, callers, constructions, users_of_dependency};
 pub use providers::{OnFailure, Provider, provider};
 pub use sharing::{SharedObject, is_application_state, shared_object};
@@ -161,7 +162,6 @@ fn opened(db: &dyn Db, of: FunctionRef, session: &SessionValue) -> Ownership {
     let escapes = unit.events.iter().any(|event| match &event.kind {
         EventKind::Return(value) | EventKind::Yield(value) => holds(value, session),
         EventKind::Store { value, .. } => holds(value, session),
-        EventKind::Construct { arguments, .. } => arguments.iter().any(|(_, value)| holds(value, session)),
         _ => false,
     });
     if escapes {
@@ -369,7 +369,7 @@ fn constructed_attribute(
     match &session.origin {
         SessionOrigin::Param(index) => {
             let Some(method) = crate::eval::attribute_method(db, class, name) else { return Ownership::Unknown };
-            match call_sites::argument_in(db, method, arguments, true, *index) {
+            match argument_in(db, method, arguments, true, *index) {
                 Some(Value::Session(session)) => owner_within(db, of, &session, depth),
                 _ => Ownership::Unknown,
             }

@@ -202,3 +202,51 @@ fn without_effect(applied: &[Candidate], before: &Report, after: &Report) -> FxH
         .map(|(key, _)| key.clone())
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use auditline_hazards::{Family, Severity};
+    use auditline_source::TextRange;
+
+    use super::*;
+    use crate::resolved::{LineColumn, ResolvedRange};
+
+    fn finding(symbol: &str) -> ResolvedFinding {
+        let at = LineColumn { line: 1, column: 1 };
+        ResolvedFinding {
+            code: "AUD201",
+            name: "unlocked-read-modify-write",
+            family: Family::Races,
+            severity: Severity::Warning,
+            message: "m".to_owned(),
+            path: FilePath::from_str("/a.py").unwrap(),
+            range: ResolvedRange { offsets: TextRange::default(), start: at, end: at },
+            symbol: symbol.to_owned(),
+            evidence: Vec::new(),
+            fixes: Vec::new(),
+            story: None,
+            fingerprint: String::new(),
+        }
+    }
+
+    fn report(symbols: &[&str]) -> Report {
+        Report { findings: symbols.iter().map(|symbol| finding(symbol)).collect(), ..Report::default() }
+    }
+
+    #[test]
+    fn a_fix_that_leaves_its_finding_is_told_from_one_that_cures() {
+        let applied: Vec<Candidate> =
+            ["f", "f", "g"].into_iter().map(|symbol| Candidate::without_edits(Key::of(&finding(symbol)))).collect();
+        let before = report(&["f", "f", "f", "g", "h"]);
+        let useless = |after: &[&str]| {
+            let mut symbols: Vec<String> =
+                without_effect(&applied, &before, &report(after)).into_iter().map(|key| key.symbol).collect();
+            symbols.sort();
+            symbols
+        };
+        assert!(useless(&["f", "h"]).is_empty());
+        assert!(useless(&["f", "h", "new"]).is_empty());
+        assert_eq!(useless(&["f", "f", "h"]), ["f"]);
+        assert_eq!(useless(&["f", "g", "h"]), ["g"]);
+    }
+}

@@ -21,6 +21,13 @@ pub(super) struct Candidate {
     edits: Vec<(FilePath, Vec<TextEdit>)>,
 }
 
+#[cfg(test)]
+impl Candidate {
+    pub(super) fn without_edits(key: Key) -> Self {
+        Self { key, title: String::new(), edits: Vec::new() }
+    }
+}
+
 /// The best allowed fix of each finding, without those that touch one that was chosen before; those have their turn
 /// in a later pass.
 pub(super) fn choose(
@@ -111,4 +118,81 @@ fn syntax_errors(text: &str, path: FilePath) -> usize {
 
 fn known_errors(project: &Project, path: FilePath) -> usize {
     project.db().file(path).map_or(0, |file| parsed(project.db(), file).module.errors.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use auditline_source::TextSize;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::project::Options;
+    use crate::workspace::Workspace;
+
+    fn project(files: &[(&str, &str)]) -> (tempfile::TempDir, Project) {
+        let directory = tempfile::TempDir::new().unwrap();
+        for (name, text) in files {
+            std::fs::write(directory.path().join(name), text).unwrap();
+        }
+        let root = FilePath::new(&directory.path().canonicalize().unwrap()).unwrap();
+        let workspace = Workspace::new(root, Config::default(), &[], &[]);
+        (directory, Project::open(workspace, &Options::default(), &|_| {}).unwrap())
+    }
+
+    /// A candidate that writes texts at offsets of files.
+    fn candidate(project: &Project, title: &str, edits: &[(&str, u32, u32, &str)]) -> Candidate {
+        let root = project.workspace().root;
+        let key = Key { code: "AUD201", path: root, symbol: String::new(), message: title.to_owned() };
+        let edits = edits.iter().map(|(name, start, end, text)| {
+            let range = TextRange::new(TextSize::new(*start), TextSize::new(*end));
+            (root.join(name), vec![TextEdit::replace(range, *text)])
+        });
+        Candidate { key, title: title.to_owned(), edits: edits.collect() }
+    }
+
+    fn outcome(
+        project: &Project,
+        candidates: Vec<Candidate>,
+    ) -> (Vec<String>, Vec<(String, FixRejection)>, Vec<String>) {
+        let (accepted, rejected, texts) = combine(project, candidates);
+        (
+            accepted.into_iter().map(|candidate| candidate.title).collect(),
+            rejected.into_iter().map(|(candidate, reason)| (candidate.title, reason)).collect(),
+            texts.values().map(|text| text.text().to_owned()).collect(),
+        )
+    }
+
+    #[test]
+    fn a_fix_that_breaks_the_code_is_found_among_others() {
+        let (_directory, project) = project(&[("a.py", "a = 1\nb = 2\nc = 3\n")]);
+        let candidates = vec![
+            candidate(&project, "one", &[("a.py", 4, 5, "10")]),
+            candidate(&project, "bad", &[("a.py", 10, 11, "((")]),
+            candidate(&project, "far", &[("a.py", 90, 91, "x")]),
+            candidate(&project, "two", &[("a.py", 16, 17, "30")]),
+        ];
+        let (accepted, rejected, texts) = outcome(&project, candidates);
+        assert_eq!(accepted, ["one", "two"]);
+        let expected = [("bad", FixRejection::DoesNotParse), ("far", FixRejection::DoesNotFit)];
+        assert_eq!(rejected, expected.map(|(title, reason)| (title.to_owned(), reason)));
+        assert_eq!(texts, ["a = 10\nb = 2\nc = 30\n"]);
+    }
+
+    #[test]
+    fn a_fix_over_several_files_is_applied_in_all_or_in_none() {
+        let (_directory, project) = project(&[("a.py", "a = 1\n"), ("b.py", "b = 1\n")]);
+        let broken = candidate(&project, "bad", &[("a.py", 4, 5, "2"), ("b.py", 4, 5, ")")]);
+        let (accepted, rejected, texts) = outcome(&project, vec![broken]);
+        assert!(accepted.is_empty() && texts.is_empty());
+        assert_eq!(rejected, [("bad".to_owned(), FixRejection::DoesNotParse)]);
+        let sound = candidate(&project, "good", &[("a.py", 4, 5, "2"), ("b.py", 4, 5, "3")]);
+        assert_eq!(outcome(&project, vec![sound]).2, ["a = 2\n", "b = 3\n"]);
+    }
+
+    #[test]
+    fn errors_that_were_there_before_do_not_count() {
+        let (_directory, project) = project(&[("a.py", "def broken(:\n    pass\n\n\na = 1\n")]);
+        let fix = candidate(&project, "good", &[("a.py", 28, 29, "2")]);
+        assert_eq!(outcome(&project, vec![fix]).0, ["good"]);
+    }
 }

@@ -191,7 +191,6 @@ fn class_attribute(
         || asks_first(db, of, attr)
         || auditline_model::class(db, ClassRef { file: class.file, path: nested }).is_some()
         || declared_elsewhere::is_declared(db, class, attr)
-        || classes::external_bases(db, class).iter().any(|base| !is_plain_base(*base))
     {
         return;
     }
@@ -199,24 +198,6 @@ fn class_attribute(
     let range = attribute_range(code, expr, attr);
     let message = format!("`{class_name}` has no attribute `{attr}`: reading it raises `AttributeError`");
     findings.push(finding(of, class, range, message, rename(of, &model, attr, range)));
-}
-
-/// Bases that bring no attributes a program would use by name on a mapped class.
-fn is_plain_base(base: Name) -> bool {
-    let canonical = names::canonical(base);
-    let text = canonical.as_str().strip_suffix("()").unwrap_or(canonical.as_str());
-    matches!(
-        text,
-        "sqlalchemy.DeclarativeBase"
-            | "sqlalchemy.DeclarativeBaseNoMeta"
-            | "sqlalchemy.declarative_base"
-            | "sqlalchemy.AsyncAttrs"
-            | "sqlmodel.SQLModel"
-            | "builtins.object"
-            | "typing.Generic"
-            | "abc.ABC"
-            | "flask_sqlalchemy.SQLAlchemy.Model"
-    )
 }
 
 /// Attributes of rows whose model is known.
@@ -242,7 +223,6 @@ fn row_attributes(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             || matches!(column.as_str(), "metadata" | "registry")
             || model.kind != ModelKind::Declarative
             || declared_elsewhere::is_declared(db, class, column)
-            || classes::external_bases(db, class).iter().any(|base| !is_plain_base(*base))
         {
             continue;
         }
