@@ -158,10 +158,16 @@ impl Evaluator<'_> {
         match &session.origin {
             SessionOrigin::Param(index) => self.as_session(&argument(filled, *index)),
             SessionOrigin::SelfAttribute(class, name) => match object {
-                Value::SelfObject | Value::Instance(_) => {
+                Value::SelfObject => {
                     let origin = self.attribute_origin(object, *class, *name, session);
                     Some(Arc::new(SessionValue { origin, ..(**session).clone() }))
                 }
+                Value::Instance(_) => match self.member_value(object, *name) {
+                    Value::Session(held) => {
+                        Some(Arc::new(SessionValue { origin: held.origin.clone(), ..(**session).clone() }))
+                    }
+                    _ => None,
+                },
                 _ => None,
             },
             SessionOrigin::ObjectAttribute(inner, name) => {

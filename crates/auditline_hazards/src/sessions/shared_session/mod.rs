@@ -53,7 +53,11 @@ fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
         if let Value::Session(session) = eval::variable(db, of)
             && is_bare(&session)
         {
-            let evidence = users(db, *name, file);
+            let mut evidence = vec![Evidence {
+                place: Place::Variable(of),
+                message: "it is opened once, when the module is imported".to_owned(),
+            }];
+            evidence.extend(users(db, *name, file));
             findings.push(finding(
                 Place::File(file, stmt.range),
                 String::new(),
