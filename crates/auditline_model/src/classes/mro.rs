@@ -128,12 +128,12 @@ fn is_harmless(path: &str) -> bool {
                 | "pydantic.generics.GenericModel"
                 | "pydantic_settings.BaseSettings"
                 | "sqlmodel.SQLModel"
-                | "sqlalchemy.orm.DeclarativeBase"
-                | "sqlalchemy.orm.DeclarativeBaseNoMeta"
-                | "sqlalchemy.orm.MappedAsDataclass"
-                | "sqlalchemy.orm.AbstractConcreteBase"
-                | "sqlalchemy.orm.ConcreteBase"
-                | "sqlalchemy.ext.asyncio.AsyncAttrs"
+                | "sqlalchemy.DeclarativeBase"
+                | "sqlalchemy.DeclarativeBaseNoMeta"
+                | "sqlalchemy.MappedAsDataclass"
+                | "sqlalchemy.AbstractConcreteBase"
+                | "sqlalchemy.ConcreteBase"
+                | "sqlalchemy.AsyncAttrs"
         )
 }
 

@@ -2,112 +2,59 @@
 
 use auditline_syntax::Name;
 
-/// The one path by which rules know a thing that libraries offer under several: `sqlalchemy.orm.session.Session` and
-/// `sqlmodel.Session` are both known, each by the path of its documentation. Other names are returned as they are.
+/// The one path by which rules know a thing that libraries offer under several.
+///
+/// Of SQLAlchemy and SQLModel the package and the last part are kept: the middle of `sqlalchemy.orm.session.Session` carries
+/// no meaning. What SQLModel only passes on is SQLAlchemy's; what it has of its own (`sqlmodel.Session`, `sqlmodel.select`)
+/// stays apart. FastAPI passes much of Starlette on; `typing_extensions` and `collections.abc` are `typing`. A method or
+/// attribute of a class stays with it, and other names are returned as they are.
 #[must_use]
 pub fn canonical(name: Name) -> Name {
-    match aliased(name.as_str()) {
-        Some(known) => Name::new(&known),
-        None => name,
+    let path = name.as_str();
+    let Some((module, last)) = path.rsplit_once('.') else { return name };
+    let of_class = module.rsplit('.').next().and_then(|part| part.chars().next()).is_some_and(char::is_uppercase);
+    if of_class {
+        return name;
     }
+    let root = module.split('.').next().unwrap_or(module);
+    let known = match root {
+        "sqlalchemy" if module.split('.').any(|part| matches!(part, "func" | "event")) => return name,
+        "sqlalchemy" => "sqlalchemy",
+        "sqlmodel" => match last {
+            "Session" | "AsyncSession" | "SQLModel" | "Field" | "Relationship" | "select" => "sqlmodel",
+            _ => "sqlalchemy",
+        },
+        _ => match MODULES.binary_search_by(|(alias, _)| (*alias).cmp(module)) {
+            Ok(at) => MODULES[at].1,
+            Err(_) => return name,
+        },
+    };
+    // `sqlmodel.sql` is a module, not something that is passed on.
+    if known == module || last.is_empty() { name } else { Name::new(&format!("{known}.{last}")) }
 }
 
-fn aliased(path: &str) -> Option<String> {
-    // Modules in which a library defines what it documents elsewhere.
-    const MODULES: &[(&str, &str)] = &[
-        ("sqlalchemy.ext.asyncio.session", "sqlalchemy.ext.asyncio"),
-        ("sqlalchemy.ext.asyncio.engine", "sqlalchemy.ext.asyncio"),
-        ("sqlalchemy.ext.asyncio.scoping", "sqlalchemy.ext.asyncio"),
-        ("sqlalchemy.ext.declarative.api", "sqlalchemy.orm"),
-        ("sqlalchemy.ext.declarative", "sqlalchemy.orm"),
-        ("sqlalchemy.orm.session", "sqlalchemy.orm"),
-        ("sqlalchemy.orm.scoping", "sqlalchemy.orm"),
-        ("sqlalchemy.orm.query", "sqlalchemy.orm"),
-        ("sqlalchemy.orm.decl_api", "sqlalchemy.orm"),
-        ("sqlalchemy.orm.base", "sqlalchemy.orm"),
-        ("sqlalchemy.orm.attributes", "sqlalchemy.orm"),
-        ("sqlalchemy.orm.relationships", "sqlalchemy.orm"),
-        ("sqlalchemy.orm.exc", "sqlalchemy.exc"),
-        ("sqlalchemy.engine.base", "sqlalchemy.engine"),
-        ("sqlalchemy.engine.create", "sqlalchemy"),
-        ("sqlalchemy.future", "sqlalchemy"),
-        ("sqlalchemy.sql.expression", "sqlalchemy"),
-        ("sqlalchemy.sql.functions", "sqlalchemy"),
-        ("sqlalchemy.sql.schema", "sqlalchemy"),
-        ("sqlalchemy.sql.sqltypes", "sqlalchemy"),
-        ("sqlalchemy.sql.selectable", "sqlalchemy"),
-        ("sqlalchemy.sql.elements", "sqlalchemy"),
-        ("sqlalchemy.sql.dml", "sqlalchemy"),
-        ("sqlalchemy.sql", "sqlalchemy"),
-        ("sqlalchemy.schema", "sqlalchemy"),
-        ("sqlalchemy.types", "sqlalchemy"),
-        ("sqlalchemy.dialects.postgresql.base", "sqlalchemy.dialects.postgresql"),
-        ("sqlalchemy.dialects.postgresql.dml", "sqlalchemy.dialects.postgresql"),
-        ("sqlalchemy.dialects.postgresql.json", "sqlalchemy.dialects.postgresql"),
-        ("sqlalchemy.dialects.postgresql.array", "sqlalchemy.dialects.postgresql"),
-        ("sqlmodel.orm.session", "sqlmodel"),
-        ("sqlmodel.sql.expression", "sqlmodel"),
-        ("sqlmodel.main", "sqlmodel"),
-        ("sqlmodel.ext.asyncio.session", "sqlmodel.ext.asyncio.session"),
-        ("fastapi.param_functions", "fastapi"),
-        ("fastapi.params", "fastapi"),
-        ("fastapi.applications", "fastapi"),
-        ("fastapi.routing", "fastapi"),
-        ("fastapi.exceptions", "fastapi"),
-        ("fastapi.background", "fastapi"),
-        ("fastapi.requests", "fastapi"),
-        ("starlette.background", "fastapi"),
-        ("starlette.requests", "fastapi"),
-        ("starlette.responses", "fastapi.responses"),
-        ("starlette.exceptions", "fastapi"),
-        ("starlette.middleware.cors", "fastapi.middleware.cors"),
-        ("starlette.concurrency", "fastapi.concurrency"),
-        ("flask_sqlalchemy.extension", "flask_sqlalchemy"),
-        ("pydantic.main", "pydantic"),
-        ("pydantic.fields", "pydantic"),
-        ("pydantic.v1", "pydantic"),
-        ("pydantic_settings.main", "pydantic_settings"),
-        ("typing_extensions", "typing"),
-        ("collections.abc", "typing"),
-    ];
-    // Names that stand in a module with others of a different meaning.
-    const NAMES: &[(&str, &str)] = &[
-        ("sqlalchemy.orm.Mapped", "sqlalchemy.orm.Mapped"),
-        ("sqlalchemy.Engine", "sqlalchemy.engine.Engine"),
-        ("sqlalchemy.Connection", "sqlalchemy.engine.Connection"),
-        ("sqlalchemy.Result", "sqlalchemy.engine.Result"),
-        ("sqlalchemy.future.Engine", "sqlalchemy.engine.Engine"),
-        ("sqlalchemy.ext.declarative.declarative_base", "sqlalchemy.orm.declarative_base"),
-        ("sqlmodel.create_engine", "sqlalchemy.create_engine"),
-        ("sqlalchemy.future.create_engine", "sqlalchemy.create_engine"),
-        ("sqlalchemy.sql.func", "sqlalchemy.func"),
-        ("sqlalchemy.sql.expression.func", "sqlalchemy.func"),
-        ("pydantic.BaseSettings", "pydantic_settings.BaseSettings"),
-        ("contextlib.AbstractContextManager", "typing.ContextManager"),
-        ("contextlib.AbstractAsyncContextManager", "typing.AsyncContextManager"),
-        ("fastapi.concurrency.run_in_threadpool", "fastapi.concurrency.run_in_threadpool"),
-        ("starlette.status", "fastapi.status"),
-        ("starlette.Request", "fastapi.Request"),
-        ("starlette.middleware.base.BaseHTTPMiddleware", "starlette.middleware.base.BaseHTTPMiddleware"),
-    ];
-    // SQLModel passes most of SQLAlchemy's names on; these are its own.
-    const SQLMODEL_OWN: &[&str] = &["Session", "SQLModel", "Field", "Relationship", "select"];
-
-    if let Some((_, known)) = NAMES.iter().find(|(alias, _)| *alias == path) {
-        return (*known != path).then(|| (*known).to_owned());
-    }
-    let (module, last) = path.rsplit_once('.')?;
-    if module == "sqlmodel" {
-        return (!SQLMODEL_OWN.contains(&last)).then(|| format!("sqlalchemy.{last}"));
-    }
-    let (_, known) = MODULES.iter().find(|(alias, _)| *alias == module)?;
-    let moved = format!("{known}.{last}");
-    match NAMES.iter().find(|(alias, _)| *alias == moved) {
-        Some((_, known)) => Some((*known).to_owned()),
-        None if *known == "sqlmodel" && !SQLMODEL_OWN.contains(&last) => Some(format!("sqlalchemy.{last}")),
-        None => (moved != path).then_some(moved),
-    }
-}
+/// Modules in which a library defines what it documents elsewhere, and modules that pass another's names on; sorted.
+const MODULES: &[(&str, &str)] = &[
+    ("collections.abc", "typing"),
+    ("fastapi.applications", "fastapi"),
+    ("fastapi.background", "fastapi"),
+    ("fastapi.exceptions", "fastapi"),
+    ("fastapi.param_functions", "fastapi"),
+    ("fastapi.params", "fastapi"),
+    ("fastapi.requests", "fastapi"),
+    ("fastapi.routing", "fastapi"),
+    ("flask_sqlalchemy.extension", "flask_sqlalchemy"),
+    ("pydantic.fields", "pydantic"),
+    ("pydantic.main", "pydantic"),
+    ("pydantic.v1", "pydantic"),
+    ("pydantic_settings.main", "pydantic_settings"),
+    ("starlette.background", "fastapi"),
+    ("starlette.concurrency", "fastapi.concurrency"),
+    ("starlette.exceptions", "fastapi"),
+    ("starlette.requests", "fastapi"),
+    ("starlette.responses", "fastapi.responses"),
+    ("typing_extensions", "typing"),
+];
 
 /// Whether `name` is a name that Python always knows.
 pub(super) fn is_builtin(name: &str) -> bool {
@@ -454,25 +401,33 @@ mod tests {
 
     #[test]
     fn re_exports_have_one_name() {
-        assert_eq!(name("sqlalchemy.orm.session.Session"), "sqlalchemy.orm.Session");
-        assert_eq!(name("sqlalchemy.orm.Session"), "sqlalchemy.orm.Session");
+        assert_eq!(name("sqlalchemy.orm.session.Session"), "sqlalchemy.Session");
+        assert_eq!(name("sqlalchemy.orm.Session"), "sqlalchemy.Session");
         assert_eq!(name("sqlmodel.Session"), "sqlmodel.Session");
         assert_eq!(name("sqlmodel.orm.session.Session"), "sqlmodel.Session");
         assert_eq!(name("sqlmodel.col"), "sqlalchemy.col");
-        assert_eq!(name("sqlmodel.select"), "sqlmodel.select");
         assert_eq!(name("sqlmodel.sql.expression.select"), "sqlmodel.select");
         assert_eq!(name("sqlalchemy.future.select"), "sqlalchemy.select");
         assert_eq!(name("sqlalchemy.sql.expression.select"), "sqlalchemy.select");
-        assert_eq!(name("sqlalchemy.ext.asyncio.session.AsyncSession"), "sqlalchemy.ext.asyncio.AsyncSession");
-        assert_eq!(name("sqlmodel.ext.asyncio.session.AsyncSession"), "sqlmodel.ext.asyncio.session.AsyncSession");
+        assert_eq!(name("sqlalchemy.ext.asyncio.session.AsyncSession"), "sqlalchemy.AsyncSession");
+        assert_eq!(name("sqlmodel.ext.asyncio.session.AsyncSession"), "sqlmodel.AsyncSession");
+        assert_eq!(name("sqlalchemy.orm.attributes.flag_modified"), "sqlalchemy.flag_modified");
         assert_eq!(name("fastapi.param_functions.Depends"), "fastapi.Depends");
-        assert_eq!(name("sqlalchemy.engine.base.Engine"), "sqlalchemy.engine.Engine");
-        assert_eq!(name("sqlalchemy.Engine"), "sqlalchemy.engine.Engine");
+        assert_eq!(name("typing_extensions.Annotated"), "typing.Annotated");
         assert_eq!(name("requests.get"), "requests.get");
+        assert_eq!(name("requests"), "requests");
+    }
+
+    #[test]
+    fn members_of_classes_stay_with_them() {
+        assert_eq!(name("sqlalchemy.orm.Query.get"), "sqlalchemy.orm.Query.get");
+        assert_eq!(name("sqlalchemy.func.count"), "sqlalchemy.func.count");
+        assert_eq!(name("sqlalchemy.event.listens_for"), "sqlalchemy.event.listens_for");
     }
 
     #[test]
     fn tables_are_sorted() {
+        assert!(MODULES.is_sorted());
         for word in ["Exception", "int", "zip", "open", "None"] {
             assert!(is_builtin(word), "{word}");
         }

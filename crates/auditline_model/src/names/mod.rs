@@ -271,7 +271,17 @@ fn imported_name(db: &dyn Db, file: SourceFile, level: u32, module: Option<Name>
             }
             (symbol, ..) => symbol,
         },
-        symbol => member(db, symbol, name),
+        symbol => match (member(db, symbol, name), module) {
+            // Another directory may hold a package of that name with this module in it: tests that mirror the packages
+            // they test.
+            (Symbol::Unknown, Some(module)) if level == 0 => {
+                match resolve_module(db, file, 0, Some(Name::new(&format!("{module}.{name}")))) {
+                    found @ Symbol::Module(_) => found,
+                    _ => Symbol::Unknown,
+                }
+            }
+            (symbol, _) => symbol,
+        },
     }
 }
 

@@ -28,7 +28,13 @@ pub fn resolve_module(db: &dyn Db, from: SourceFile, level: u32, dotted: Option<
         };
     }
     match dotted {
-        Some(dotted) => absolute_import(db, directory, dotted),
+        // `import stripe` in `stripe.py` does not mean itself.
+        Some(dotted) => match absolute_import(db, directory, dotted) {
+            Symbol::Module(found) if found == from && from.path(db).stem() == dotted.as_str() => {
+                Symbol::External(dotted)
+            }
+            symbol => symbol,
+        },
         None => Symbol::Unknown,
     }
 }
@@ -99,6 +105,18 @@ fn absolute_import(db: &dyn Db, directory: FilePath, dotted: Name) -> Symbol {
             },
         }
     }
+    // A program may start inside a package: the whole path of several parts exists there.
+    if partial.is_none() && dotted.contains('.') && !is_standard(top) {
+        let roots = Settings::get(db).roots(db);
+        let workspace = workspace_of(roots, directory);
+        let inside = directories_above(directory, workspace).filter(|candidate| is_package(db, *candidate));
+        if let Some(found) = inside
+            .filter_map(|candidate| descend(db, candidate, dotted.as_str()))
+            .find(|found| matches!(found, Symbol::Module(_)))
+        {
+            return found;
+        }
+    }
     // Somewhere else in the workspace: the sources of a sibling project, if it is only one.
     if partial.is_none() && !is_standard(top) {
         let packages = packages(db);
@@ -117,20 +135,17 @@ fn search_path(db: &dyn Db, directory: FilePath) -> Vec<FilePath> {
     let settings = Settings::get(db);
     let mut path: Vec<FilePath> = settings.source_roots(db).clone();
     let roots = settings.roots(db);
-    let top = roots.iter().copied().filter(|root| directory.starts_with(*root)).max_by_key(|root| root.as_str().len());
+    let top = workspace_of(roots, directory);
     let mut add = |candidate: FilePath| {
         if !path.contains(&candidate) {
             path.push(candidate);
         }
     };
-    for candidate in std::iter::once(directory).chain(directory.ancestors()) {
+    for candidate in directories_above(directory, top) {
         // Inside a package, the directory is no root: `import redis` in `app/redis/client.py` means the library.
-        if !is_package(db, candidate) {
+        if !is_package(db, candidate) || is_project(db, candidate) {
             add(candidate);
             add(candidate.join("src"));
-        }
-        if Some(candidate) == top {
-            break;
         }
     }
     for root in roots {
@@ -138,6 +153,27 @@ fn search_path(db: &dyn Db, directory: FilePath) -> Vec<FilePath> {
         add(root.join("src"));
     }
     path
+}
+
+/// The workspace folder in which a directory stands.
+fn workspace_of(roots: &[FilePath], directory: FilePath) -> Option<FilePath> {
+    roots.iter().copied().filter(|root| directory.starts_with(*root)).max_by_key(|root| root.as_str().len())
+}
+
+/// A directory and those above it, up to the workspace folder.
+fn directories_above(directory: FilePath, top: Option<FilePath>) -> impl Iterator<Item = FilePath> {
+    let depth = top
+        .and_then(|top| directory.relative_to(top))
+        .map_or(0, |rest| rest.split('/').filter(|part| !part.is_empty()).count());
+    std::iter::once(directory).chain(directory.ancestors()).take(depth + 1)
+}
+
+/// Whether a program starts in a directory, so that imports start there too, even if it has an `__init__.py`.
+fn is_project(db: &dyn Db, directory: FilePath) -> bool {
+    let entries = db.files().directory(db, directory);
+    ["pyproject.toml", "setup.py", "requirements.txt", "alembic.ini", "Dockerfile", "manage.py"]
+        .iter()
+        .any(|marker| entries.contains(db, marker))
 }
 
 fn is_package(db: &dyn Db, directory: FilePath) -> bool {

@@ -159,7 +159,7 @@ pub(super) fn value_kind(
             AttributeKind::Relationship(relationship(db, owner, value, inner))
         }
         Some("deferred" | "column_property" | "query_expression") => match first {
-            Some(inside @ Detached::Call { .. }) => match value_kind(db, owner, inside, inner, is_mapped) {
+            Some(inside @ Detached::Call { .. }) => match value_kind(db, owner, inside, inner, false) {
                 AttributeKind::Column(column) => AttributeKind::Column(Column {
                     is_deferred: column.is_deferred || func.last_name().is_some_and(|name| name == "deferred"),
                     ..column

@@ -14,7 +14,7 @@ use crate::symbols::Symbol;
 use super::attributes::{Attribute, AttributeKind, Derived, Relationship, Style, attribute_kind, method_kind};
 use super::columns::Column;
 use super::core::table_of_variable;
-use super::related::backrefs_onto;
+use super::related::{backrefs_onto, returned_name, snake_case};
 use super::returned::returned_expression;
 use super::root::{RootKind, root, root_of_base};
 
@@ -171,7 +171,7 @@ fn orm_model_at(db: &dyn Db, file: SourceFile, path: Name) -> Option<Arc<OrmMode
     let order = mro(db, of);
     for ancestor in order.iter() {
         if let Some(info) = class_info(db, *ancestor) {
-            collect(db, *ancestor, &info, style, &mut model);
+            collect(db, of, *ancestor, &info, style, &mut model);
         }
     }
     for backref in backrefs_onto(db, of).iter() {
@@ -250,25 +250,8 @@ fn name_table(
     model.is_abstract = !(names_itself || has_table || parent);
 }
 
-/// How Flask-SQLAlchemy names the table of a class: `HTTPServer` is `http_server`.
-fn snake_case(name: &str) -> Name {
-    let chars: Vec<char> = name.chars().collect();
-    let mut out = String::new();
-    for (at, char) in chars.iter().enumerate() {
-        if char.is_uppercase() && at > 0 {
-            let before = chars[at - 1];
-            let next_is_lower = chars.get(at + 1).is_some_and(|next| next.is_lowercase());
-            if !before.is_uppercase() && before != '_' || next_is_lower && before != '_' {
-                out.push('_');
-            }
-        }
-        out.extend(char.to_lowercase());
-    }
-    Name::new(&out)
-}
-
 /// Adds what one class of the hierarchy declares.
-fn collect(db: &dyn Db, ancestor: ClassRef, info: &ClassInfo, style: Style, model: &mut OrmModel) {
+fn collect(db: &dyn Db, of: ClassRef, ancestor: ClassRef, info: &ClassInfo, style: Style, model: &mut OrmModel) {
     if info.has_errors {
         model.gap(Gap::Broken);
     }
@@ -286,6 +269,9 @@ fn collect(db: &dyn Db, ancestor: ClassRef, info: &ClassInfo, style: Style, mode
             "__tablename__" | "__mapper_args__" | "__table_args__" => {
                 let reference = FunctionRef { file: ancestor.file, path: method.path };
                 match returned_expression(db, reference) {
+                    Some(value) if method.name == "__tablename__" => {
+                        model.table = model.table.or_else(|| returned_name(&value, of));
+                    }
                     Some(value) => special(db, ancestor, method.name, &value, model),
                     // `return {**super(), "version_id_col": cls.version}` and the like.
                     None => model.has_version_counter |= speaks_of_version(db, reference),
@@ -360,7 +346,12 @@ fn speaks_of_version(db: &dyn Db, of: FunctionRef) -> bool {
 fn has_open_statements(db: &dyn Db, of: ClassRef) -> bool {
     let Some(body) = class(db, of) else { return true };
     body.code.block.iter().any(|stmt| match &stmt.kind {
-        StmtKind::Expr(expr) => matches!(body.code[*expr], Expr::Call { .. }),
+        // A constraint that is not assigned does nothing.
+        StmtKind::Expr(expr) => match auditline_syntax::python::Call::of(&body.code, *expr) {
+            Some(call) => !auditline_syntax::python::dotted(&body.code, call.func)
+                .is_some_and(|path| path.ends_with("Constraint") || last(path) == "Index" || last(path) == "print"),
+            None => false,
+        },
         StmtKind::Broken | StmtKind::ImportFrom(_) => true,
         StmtKind::Assign { targets, .. } => {
             targets.iter().any(|target| matches!(body.code[*target], Expr::Subscript { .. }))
@@ -453,11 +444,11 @@ fn is_harmless_base(path: &str) -> bool {
         || matches!(
             path,
             "abc.ABC"
-                | "sqlalchemy.orm.MappedAsDataclass"
-                | "sqlalchemy.orm.AbstractConcreteBase"
-                | "sqlalchemy.orm.ConcreteBase"
-                | "sqlalchemy.orm.DeferredReflection"
-                | "sqlalchemy.ext.asyncio.AsyncAttrs"
+                | "sqlalchemy.MappedAsDataclass"
+                | "sqlalchemy.AbstractConcreteBase"
+                | "sqlalchemy.ConcreteBase"
+                | "sqlalchemy.DeferredReflection"
+                | "sqlalchemy.AsyncAttrs"
                 | "flask_login.UserMixin"
                 | "flask_login.mixins.UserMixin"
                 | "pydantic.BaseModel"

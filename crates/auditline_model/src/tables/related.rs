@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use auditline_syntax::Name;
+use auditline_syntax::python::ir::ArgKind;
 use rustc_hash::FxHashSet;
 
-use crate::classes::{Detached, class_info, last, mro};
-use crate::db::{ClassRef, Db, SourceFile, class, parsed};
+use crate::classes::{Detached, MethodInfo, class_info, last, mro};
+use crate::db::{ClassRef, Db, FunctionRef, SourceFile, class, parsed};
 use crate::names::{files_mentioning, resolve_dotted};
 use crate::symbols::Symbol;
 
@@ -25,6 +26,12 @@ pub fn class_named(db: &dyn Db, from: SourceFile, name: Name) -> Vec<ClassRef> {
         }
     }
     let mut found: Vec<ClassRef> = mapped_classes_named(db, simple, ()).to_vec();
+    // Migrations and tests have models of their own, which no other file means.
+    for is_apart in [crate::entry::is_migration, crate::entry::is_test] {
+        if found.len() > 1 && !is_apart(db, from) {
+            found.retain(|class| !is_apart(db, class.file));
+        }
+    }
     if found.len() > 1 {
         // Several services in one repository: the nearest in the directories.
         let own = from.path(db);
@@ -74,6 +81,8 @@ pub struct Backref {
     pub attribute: Name,
     /// Whether the added attribute is a collection; `None` where that cannot be told.
     pub uselist: Option<bool>,
+    /// Whether a table stands between the two.
+    pub many_to_many: bool,
 }
 
 /// The attributes that `backref=` in other classes adds to a class or its bases.
@@ -96,13 +105,26 @@ fn backrefs_at(db: &dyn Db, file: SourceFile, path: Name) -> Arc<Vec<Backref>> {
                     Symbol::Class(class) => class == target,
                     _ => last(*named) == last(target.path) && only(class_named(db, *other, *named)) == Some(*target),
                 };
-                if is_target && !found.contains(backref) {
-                    found.push(*backref);
+                if is_target && !found.iter().any(|known: &Backref| known.name == backref.name) {
+                    let uselist = backref.uselist.or_else(|| seen_from_target(db, backref, *target));
+                    found.push(Backref { uselist, ..*backref });
                 }
             }
         }
     }
     Arc::new(found)
+}
+
+/// Whether the side that a backref adds is a collection: it is the other side of the relationship.
+fn seen_from_target(db: &dyn Db, backref: &Backref, target: ClassRef) -> Option<bool> {
+    if backref.many_to_many {
+        return Some(true);
+    }
+    match (points(db, backref.by, target), points(db, target, backref.by)) {
+        (true, false) => Some(true),
+        (false, true) => Some(false),
+        _ => None,
+    }
 }
 
 /// The relationships of a file that add an attribute to their target: how the target is named, and what it means.
@@ -134,20 +156,40 @@ fn backrefs_in(db: &dyn Db, file: SourceFile) -> Arc<Vec<(Name, Symbol, Backref)
                 Detached::Path { path, symbol, .. } => (*path, *symbol),
                 _ => continue,
             };
-            found.push((named, symbol, Backref { name, by: class, attribute, uselist }));
+            let many_to_many = value.keyword("secondary").is_some();
+            found.push((named, symbol, Backref { name, by: class, attribute, uselist, many_to_many }));
         }
     }
     Arc::new(found)
 }
 
-/// The name of a class's table where its body, or that of a base, says it as a literal.
+/// The name of a class's table where its body, or that of a base, says it: as a literal, or as a form of the class's name.
 #[must_use]
 pub fn table_name(db: &dyn Db, class: ClassRef) -> Option<Name> {
     let attribute = Name::new("__tablename__");
     mro(db, class).iter().find_map(|ancestor| {
         let info = class_info(db, *ancestor)?;
-        info.attribute(attribute)?.value.as_ref()?.text()
+        if let Some(own) = info.attribute(attribute) {
+            return own.value.as_ref()?.text();
+        }
+        let method = info.method(attribute)?;
+        let returned = returned_expression(db, FunctionRef { file: ancestor.file, path: method.path })?;
+        returned_name(&returned, class)
     })
+}
+
+/// The table that a `__tablename__` method names for a class: a literal, `cls.__name__.lower()`.
+pub(super) fn returned_name(returned: &Detached, class: ClassRef) -> Option<Name> {
+    let own = last(class.path);
+    match returned {
+        Detached::Str(text) => Some(*text),
+        Detached::Path { path, .. } if path.ends_with(".__name__") => Some(own),
+        Detached::Call { func, args } if args.is_empty() => match &**func {
+            Detached::Path { path, .. } if path.ends_with(".__name__.lower") => Some(Name::new(&own.to_lowercase())),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// Whether a relationship without an annotation is a collection, by the foreign keys of the two classes: a key on this
@@ -156,41 +198,107 @@ pub(super) fn concluded_uselist(db: &dyn Db, owner: ClassRef, target: ClassRef, 
     if value.keyword("secondary").is_some() {
         return Some(true);
     }
+    if let Some(keys) = value.keyword("foreign_keys")
+        && let Some(side) = side_of_keys(db, owner, target, keys)
+    {
+        return Some(side);
+    }
     if owner == target {
         return Some(value.keyword("remote_side").is_none());
     }
-    let points = |from: ClassRef, to: ClassRef| {
-        let table = table_name(db, to);
-        let class = last(to.path);
-        mro(db, from).iter().filter_map(|ancestor| class_info(db, *ancestor)).any(|info| {
-            info.attributes.iter().filter_map(|own| own.value.as_ref()).any(|value| mentions_key(value, table, class))
-        })
-    };
-    match (points(owner, target), points(target, owner)) {
+    match (points(db, owner, target), points(db, target, owner)) {
         (true, false) => Some(false),
         (false, true) => Some(true),
         _ => None,
     }
 }
 
-/// Whether a column's declaration has a foreign key to a table (or to a column of the class itself).
-fn mentions_key(value: &Detached, table: Option<Name>, class: Name) -> bool {
+/// Whether the keys that `foreign_keys=` names stand in the other class: `"Order.user_id"`, `[user_id]`.
+fn side_of_keys(db: &dyn Db, owner: ClassRef, target: ClassRef, keys: &Detached) -> Option<bool> {
+    let text = match keys {
+        Detached::Sequence(items) => return side_of_keys(db, owner, target, items.first()?),
+        Detached::Path { path, .. } => *path,
+        other => other.text()?,
+    };
+    let first = text.trim_matches(['[', ']', ' ']).split(',').next()?.trim();
+    match first.rsplit_once('.') {
+        Some((class, _)) => {
+            let class = class.rsplit('.').next()?;
+            if owner == target {
+                None
+            } else if class == last(owner.path).as_str() {
+                Some(false)
+            } else {
+                (class == last(target.path).as_str()).then_some(true)
+            }
+        }
+        None => {
+            let name = Name::new(first);
+            let is_own = mro(db, owner)
+                .iter()
+                .filter_map(|ancestor| class_info(db, *ancestor))
+                .any(|info| info.attribute(name).is_some());
+            (is_own && owner != target).then_some(false)
+        }
+    }
+}
+
+/// Whether a class has a foreign key to the table of another.
+fn points(db: &dyn Db, from: ClassRef, to: ClassRef) -> bool {
+    let class = last(to.path);
+    // A name that is computed is mostly the class's in another form.
+    let tables = match table_name(db, to) {
+        Some(table) => vec![table],
+        None => vec![snake_case(class.as_str()), Name::new(&class.to_lowercase())],
+    };
+    let leads = |value: &Detached| mentions_key(value, &tables, class);
+    mro(db, from).iter().any(|ancestor| {
+        let Some(info) = class_info(db, *ancestor) else { return false };
+        info.attributes.iter().filter_map(|own| own.value.as_ref()).any(leads)
+            || info.methods.iter().filter(|own| is_declared(own)).any(|own| {
+                returned_expression(db, FunctionRef { file: ancestor.file, path: own.path })
+                    .is_some_and(|value| leads(&value))
+            })
+    })
+}
+
+fn is_declared(method: &MethodInfo) -> bool {
+    method.decorators.iter().any(|decorator| decorator.last_name().is_some_and(|name| name == "declared_attr"))
+}
+
+/// Whether a column's declaration has a foreign key to one of the tables, or to a column of the class itself.
+fn mentions_key(value: &Detached, tables: &[Name], class: Name) -> bool {
     let Some((func, args)) = value.call() else { return false };
     let is_key = func.last_name().is_some_and(|name| name == "ForeignKey");
+    // `schema.table.column` or `table.column`
     let leads = |text: &str| {
-        // `schema.table.column` or `table.column`
-        table.is_some_and(|table| {
-            text.rsplit_once('.')
-                .is_some_and(|(path, _)| path == table.as_str() || path.ends_with(&format!(".{table}")))
+        text.rsplit_once('.').is_some_and(|(path, _)| {
+            let table = path.rsplit('.').next().unwrap_or(path);
+            tables.iter().any(|known| *known == *table || *known == *path)
         })
     };
-    args.iter().any(|arg| match (&arg.value, &arg.kind) {
+    args.iter().any(|arg| match (&arg.value, arg.kind) {
         (Detached::Str(text), _) if is_key => leads(text),
-        (Detached::Path { path, .. }, _) if is_key => path.split('.').any(|part| part == class.as_str()),
-        (Detached::Str(text), auditline_syntax::python::ir::ArgKind::Keyword(name)) if *name == "foreign_key" => {
-            leads(text)
-        }
-        (inner @ Detached::Call { .. }, _) => mentions_key(inner, table, class),
+        (Detached::Path { path, .. }, _) if is_key => path.split('.').any(|part| class == *part),
+        (Detached::Str(text), ArgKind::Keyword(name)) if name == "foreign_key" => leads(text),
+        (inner @ Detached::Call { .. }, _) => mentions_key(inner, tables, class),
         _ => false,
     })
+}
+
+/// How Flask-SQLAlchemy names the table of a class: `HTTPServer` is `http_server`.
+pub(super) fn snake_case(name: &str) -> Name {
+    let chars: Vec<char> = name.chars().collect();
+    let mut out = String::new();
+    for (at, char) in chars.iter().enumerate() {
+        if char.is_uppercase() && at > 0 {
+            let before = chars[at - 1];
+            let next_is_lower = chars.get(at + 1).is_some_and(|next| next.is_lowercase());
+            if before != '_' && (!before.is_uppercase() || next_is_lower) {
+                out.push('_');
+            }
+        }
+        out.extend(char.to_lowercase());
+    }
+    Name::new(&out)
 }

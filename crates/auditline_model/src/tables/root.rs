@@ -100,7 +100,7 @@ pub(super) fn root_of_base(db: &dyn Db, base: &Base) -> Option<Root> {
     match &base.target {
         BaseTarget::Class(_) | BaseTarget::Unknown => None,
         BaseTarget::External(path) => match path.as_str() {
-            "sqlalchemy.orm.DeclarativeBase" | "sqlalchemy.orm.DeclarativeBaseNoMeta" => {
+            "sqlalchemy.DeclarativeBase" | "sqlalchemy.DeclarativeBaseNoMeta" => {
                 Some(Root { is_start: true, ..declarative(RootKind::Declarative) })
             }
             "sqlmodel.SQLModel" => Some(declarative(RootKind::SqlModel)),
