@@ -78,13 +78,15 @@ impl Files {
     }
 
     /// The file at that path for a query: `None` where there is none, also for one that was removed.
+    ///
+    /// Only the directory is looked at, which lists what exists: an edit of the file does not change the answer.
     #[must_use]
     pub fn existing(&self, db: &dyn Db, path: FilePath) -> Option<SourceFile> {
         let directory = self.directory(db, path.parent()?);
         if !directory.contains(db, path.file_name()) {
             return None;
         }
-        self.get(path).filter(|file| file.content(db).text().is_some())
+        self.get(path)
     }
 
     /// The directory at that path for a query; empty where nothing is known of it.

@@ -143,6 +143,10 @@ pub(super) fn dependence(db: &dyn Db, unit: &Unit, write: u32) -> Option<Depende
         return None;
     }
     let declared = row.model.and_then(|class| tables::orm_model(db, class));
+    if declared.as_ref().is_some_and(|model| model.relationship(*column).is_some()) {
+        // `order.items += more`: of a collection the ORM writes what was added and removed, not the whole.
+        return None;
+    }
     let declared = declared.as_ref().and_then(|model| model.column(*column));
     if *in_place {
         // The ORM sees a change in place only where the column's type watches for it.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use auditline_syntax::Name;
-use auditline_syntax::python::ir::{Class, Expr, ExprId, StmtKind};
-use auditline_syntax::python::walk_statements;
+use auditline_syntax::python::ir::{Class, Code, Expr, ExprId, StmtKind};
+use auditline_syntax::python::{Call, dotted, walk_statements};
 use rustc_hash::FxHashMap;
 
 use super::detached::{Detached, detach};
@@ -34,6 +34,9 @@ pub struct ClassInfo {
     pub nested: Vec<Name>,
     /// Whether something in the body could not be parsed.
     pub has_errors: bool,
+    /// Whether the body has statements that may bind names in a way that is not read: calls for their effect, imports,
+    /// writes to `locals()`.
+    pub is_open: bool,
     attribute_index: FxHashMap<Name, u32>,
     method_index: FxHashMap<Name, u32>,
 }
@@ -144,6 +147,7 @@ fn class_info_at(db: &dyn Db, file: SourceFile, path: Name) -> Option<Arc<ClassI
         keywords: class.keywords.iter().map(|(name, value)| (*name, detach(db, scope, code, *value))).collect(),
         decorators: class.decorators.iter().map(|decorator| detach(db, scope, code, *decorator)).collect(),
         has_errors: class.has_errors,
+        is_open: is_open(code),
         ..ClassInfo::default()
     };
     walk_statements(&code.block, &mut |stmt| match &stmt.kind {
@@ -195,6 +199,22 @@ fn class_info_at(db: &dyn Db, file: SourceFile, path: Name) -> Option<Arc<ClassI
     });
     info.type_params = type_params(class, &info.bases);
     Some(Arc::new(info))
+}
+
+fn is_open(code: &Code) -> bool {
+    code.block.iter().any(|stmt| match &stmt.kind {
+        // A constraint that is not assigned does nothing.
+        StmtKind::Expr(expr) => Call::of(code, *expr).is_some_and(|call| {
+            !dotted(code, call.func).is_some_and(|path| {
+                path.ends_with("Constraint") || matches!(super::last(path).as_str(), "Index" | "print")
+            })
+        }),
+        StmtKind::Broken | StmtKind::ImportFrom(_) => true,
+        StmtKind::Assign { targets, .. } => {
+            targets.iter().any(|target| matches!(code[*target], Expr::Subscript { .. }))
+        }
+        _ => false,
+    })
 }
 
 impl ClassInfo {

@@ -55,7 +55,7 @@ impl Scope {
 #[must_use]
 pub fn resolve_global(db: &dyn Db, file: SourceFile, name: Name) -> Symbol {
     match global(db, file, name) {
-        Symbol::Unknown if !module_scope(db, file).get(name).is_some() && known::is_builtin(name.as_str()) => {
+        Symbol::Unknown if module_scope(db, file).get(name).is_none() && known::is_builtin(name.as_str()) => {
             Symbol::External(Name::new(&format!("builtins.{name}")))
         }
         symbol => symbol,
@@ -169,12 +169,10 @@ fn global(db: &dyn Db, file: SourceFile, name: Name) -> Symbol {
     // A later star import replaces what an earlier one brought.
     for star in scope.stars.iter().rev() {
         match resolve_module(db, file, star.level, star.module) {
-            Symbol::Module(other) if other != file => {
-                if module_scope(db, other).exports(name) {
-                    let symbol = exported(db, other, name);
-                    if symbol != Symbol::Unknown {
-                        return symbol;
-                    }
+            Symbol::Module(other) if other != file && module_scope(db, other).exports(name) => {
+                let symbol = exported(db, other, name);
+                if symbol != Symbol::Unknown {
+                    return symbol;
                 }
             }
             Symbol::External(module) => {

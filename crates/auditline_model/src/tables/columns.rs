@@ -261,7 +261,7 @@ impl Column {
 }
 
 fn is_ellipsis(value: &Detached) -> bool {
-    matches!(value, Detached::Path { path, .. } if path == &"Ellipsis") || *value == Detached::Ellipsis
+    *value == Detached::Ellipsis
 }
 
 /// `"users.id"` of `ForeignKey("users.id")`, `ForeignKey(User.id)`.

@@ -7,7 +7,7 @@ use auditline_syntax::python::ir::{Expr, StmtKind};
 use rustc_hash::FxHashMap;
 
 use crate::classes::{BaseTarget, ClassInfo, Detached, class_info, last, mro};
-use crate::db::{ClassRef, Db, FunctionRef, SourceFile, class, function, parsed};
+use crate::db::{ClassRef, Db, FunctionRef, SourceFile, function, parsed};
 use crate::names::files_mentioning;
 use crate::symbols::Symbol;
 
@@ -306,7 +306,7 @@ fn collect(db: &dyn Db, of: ClassRef, ancestor: ClassRef, info: &ClassInfo, styl
             _ => model.gap(Gap::UnknownBase),
         }
     }
-    if has_open_statements(db, ancestor) {
+    if info.is_open {
         model.gap(Gap::Statements);
     }
 }
@@ -338,25 +338,6 @@ fn decorate(decorator: &Detached, model: &mut OrmModel) {
 fn speaks_of_version(db: &dyn Db, of: FunctionRef) -> bool {
     function(db, of).is_some_and(|body| {
         body.code.exprs.iter().any(|expr| matches!(expr, Expr::Str(text) if &**text == "version_id_col"))
-    })
-}
-
-/// Statements in a class body that may bind names in a way that is not read: calls for their effect, writes to
-/// `locals()`.
-fn has_open_statements(db: &dyn Db, of: ClassRef) -> bool {
-    let Some(body) = class(db, of) else { return true };
-    body.code.block.iter().any(|stmt| match &stmt.kind {
-        // A constraint that is not assigned does nothing.
-        StmtKind::Expr(expr) => match auditline_syntax::python::Call::of(&body.code, *expr) {
-            Some(call) => !auditline_syntax::python::dotted(&body.code, call.func)
-                .is_some_and(|path| path.ends_with("Constraint") || last(path) == "Index" || last(path) == "print"),
-            None => false,
-        },
-        StmtKind::Broken | StmtKind::ImportFrom(_) => true,
-        StmtKind::Assign { targets, .. } => {
-            targets.iter().any(|target| matches!(body.code[*target], Expr::Subscript { .. }))
-        }
-        _ => false,
     })
 }
 

@@ -12,7 +12,7 @@ use crate::names::{files_mentioning, resolve_dotted};
 use crate::symbols::Symbol;
 
 use super::attributes::only;
-use super::returned::returned_expression;
+use super::returned::{expand, returned_expression};
 use super::root::is_mapped;
 
 /// The mapped classes that a string names, as in `relationship("Order")`: what the name means in the file itself, or
@@ -251,7 +251,10 @@ fn points(db: &dyn Db, from: ClassRef, to: ClassRef) -> bool {
         Some(table) => vec![table],
         None => vec![snake_case(class.as_str()), Name::new(&class.to_lowercase())],
     };
-    let leads = |value: &Detached| mentions_key(value, &tables, class);
+    let leads = |value: &Detached| {
+        mentions_key(value, &tables, class)
+            || expand(db, value).is_some_and(|expanded| mentions_key(&expanded, &tables, class))
+    };
     mro(db, from).iter().any(|ancestor| {
         let Some(info) = class_info(db, *ancestor) else { return false };
         info.attributes.iter().filter_map(|own| own.value.as_ref()).any(leads)
