@@ -1,4 +1,5 @@
 //! Classes, annotations and module-level variables.
+#![allow(clippy::unwrap_used)] // Helpers of tests stand outside of test functions.
 
 use auditline_model::classes::{
     BaseTarget, Detached, TypeExpr, class_info, external_bases, has_unknown_base, method, mro, resolve_type_params,

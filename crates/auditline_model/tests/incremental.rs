@@ -1,4 +1,5 @@
 //! What is asked again after an edit, and what is not.
+#![allow(clippy::unwrap_used)] // Helpers of tests stand outside of test functions.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,4 +1,5 @@
 //! Names across files.
+#![allow(clippy::unwrap_used)] // Helpers of tests stand outside of test functions.
 
 use auditline_model::fixture::{file, fixture, function};
 use auditline_model::names::{Scope, resolve_dotted, resolve_global, resolve_in, resolve_module, resolve_name};

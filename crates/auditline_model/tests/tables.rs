@@ -1,4 +1,5 @@
 //! Mapped classes.
+#![allow(clippy::unwrap_used)] // Helpers of tests stand outside of test functions.
 
 use std::sync::Arc;
 
