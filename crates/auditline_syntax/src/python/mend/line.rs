@@ -6,6 +6,9 @@ use super::word::{is_header, is_keyword, is_match, split, starts_statement, want
 /// More holes than this are no typing any more.
 const MAX_INSERTIONS: usize = 200;
 
+/// More open brackets than this are no typing either.
+const MAX_DEPTH: usize = 200;
+
 /// How often a string that swallowed definitions is closed.
 const MAX_STRINGS: usize = 4;
 
@@ -89,11 +92,18 @@ impl<'t> Reader<'t> {
         while let Some((start, indent)) = self.next_line(at) {
             self.before(start);
             at = self.line(start, indent);
-            if self.insertions.len() > MAX_INSERTIONS || self.lost_string.is_some() || self.budget == 0 {
+            if self.insertions.len() >= MAX_INSERTIONS || self.lost_string.is_some() || self.budget == 0 {
                 return;
             }
         }
         self.orphan();
+    }
+
+    /// Puts something in, unless too much has been put in already.
+    pub(super) fn insert(&mut self, at: usize, text: String) {
+        if self.insertions.len() < MAX_INSERTIONS {
+            self.insertions.push(Insertion { at: at as u32, text });
+        }
     }
 
     /// The first line from `at` on that is neither blank nor a comment: where its text starts, and its indentation.
@@ -141,7 +151,7 @@ impl<'t> Reader<'t> {
             let from = self.text[..start].rfind('\n').map_or(0, |at| at + 1);
             let indent = self.text[from..start].trim_start_matches('\u{feff}');
             let text = format!("\n{indent}def _(): pass");
-            self.insertions.push(Insertion { at: end as u32, text });
+            self.insert(end, text);
         }
     }
 
@@ -258,7 +268,7 @@ impl<'t> Reader<'t> {
                     if line.stack.is_empty() {
                         return self.cut(line, at);
                     }
-                    self.insertions.push(Insertion { at: line.end as u32, text: ",".to_owned() });
+                    self.insert(line.end, ",".to_owned());
                 }
                 line.last = Last::Word { start: at, end };
             }
@@ -303,7 +313,7 @@ impl<'t> Reader<'t> {
         }
         line.stack.pop();
         if !text.is_empty() {
-            self.insertions.push(Insertion { at: line.end.min(at) as u32, text });
+            self.insert(line.end.min(at), text);
         }
         true
     }
@@ -315,13 +325,13 @@ impl<'t> Reader<'t> {
             self.finish(whole);
             line.is_cut = true;
         }
-        self.insertions.push(Insertion { at: line.end as u32, text: "#".to_owned() });
+        self.insert(line.end, "#".to_owned());
         self.line_end(at)
     }
 
     /// Puts in what a line lacks.
     fn finish(&mut self, mut line: Line) {
-        if line.is_cut {
+        if line.is_cut || line.stack.len() > MAX_DEPTH {
             return;
         }
         let rest = self.rest(line.start);
@@ -365,7 +375,7 @@ impl<'t> Reader<'t> {
             self.decorator = Some((line.end, line.start));
         }
         if !text.is_empty() {
-            self.insertions.push(Insertion { at: line.end as u32, text });
+            self.insert(line.end, text);
         }
     }
 

@@ -1,6 +1,5 @@
 //! Strings in a text that is being typed.
 
-use super::Insertion;
 use super::line::Reader;
 use super::word::starts_definition;
 
@@ -33,7 +32,7 @@ impl Reader<'_> {
                 stop -= 1;
             }
             let stop = stop.max(at + 3);
-            self.insertions.push(Insertion { at: stop as u32, text: String::from_utf8_lossy(&triple).into_owned() });
+            self.insert(stop, String::from_utf8_lossy(&triple).into_owned());
             return Some(stop);
         }
         if is_closed {
@@ -81,7 +80,7 @@ impl Reader<'_> {
             text.push(char::from(quote));
         }
         if !text.is_empty() {
-            self.insertions.push(Insertion { at: end as u32, text });
+            self.insert(end, text);
         }
         end + usize::from(is_closed)
     }
