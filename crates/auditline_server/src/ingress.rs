@@ -121,10 +121,8 @@ impl Service<Request> for Ingress {
                 self.ending.exit.notify_one();
                 return self.inner.call(request);
             }
-            "shutdown" if request.id().is_some() => {
-                if !self.ending.is_orderly() && self.shared.is_initialized() {
-                    self.ending.shut_down.store(true, Ordering::SeqCst);
-                }
+            "shutdown" if request.id().is_some() && self.shared.is_initialized() => {
+                self.ending.shut_down.store(true, Ordering::SeqCst);
             }
             _ => {}
         }

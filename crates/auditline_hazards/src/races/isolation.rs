@@ -86,10 +86,8 @@ fn is_strict_factory(db: &dyn Db, variable: VariableRef, _key: ()) -> bool {
             let Expr::Call { args, .. } = &code[*value] else { continue };
             for arg in args {
                 match arg.kind {
-                    ArgKind::Keyword(name) if name == "isolation_level" => {
-                        if is_level(code, arg.value) {
-                            return true;
-                        }
+                    ArgKind::Keyword(name) if name == "isolation_level" && is_level(code, arg.value) => {
+                        return true;
                     }
                     // What it is bound to.
                     ArgKind::Positional | ArgKind::Keyword(_) => {
