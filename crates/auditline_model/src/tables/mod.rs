@@ -4,6 +4,7 @@ mod attributes;
 mod columns;
 mod core;
 mod model;
+mod patches;
 mod related;
 mod returned;
 mod root;

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use auditline_syntax::Name;
-use auditline_syntax::python::ir::{Expr, StmtKind};
+use auditline_syntax::python::ir::Expr;
 use rustc_hash::FxHashMap;
 
 use crate::classes::{BaseTarget, ClassInfo, Detached, class_info, last, mro};
-use crate::db::{ClassRef, Db, FunctionRef, SourceFile, function, parsed};
-use crate::names::files_mentioning;
+use crate::db::{ClassRef, Db, FunctionRef, SourceFile, function};
 use crate::symbols::Symbol;
 
 use super::attributes::{Attribute, AttributeKind, Derived, Relationship, Style, attribute_kind, method_kind};
 use super::columns::Column;
 use super::core::table_of_variable;
+use super::patches::patches_of;
 use super::related::{backrefs_onto, returned_name, snake_case};
 use super::returned::returned_expression;
 use super::root::{RootKind, root, root_of_base};
@@ -434,61 +434,4 @@ fn is_harmless_base(path: &str) -> bool {
                 | "flask_login.mixins.UserMixin"
                 | "pydantic.BaseModel"
         )
-}
-
-/// What is assigned to attributes of a class from outside its body; `None` for a computed name.
-fn patches_of(db: &dyn Db, of: ClassRef) -> Arc<Vec<Option<Name>>> {
-    patches_at(db, of.file, of.path)
-}
-
-#[salsa::tracked(returns(clone))]
-fn patches_at(db: &dyn Db, file: SourceFile, path: Name) -> Arc<Vec<Option<Name>>> {
-    let of = ClassRef { file, path };
-    let mut found = Vec::new();
-    for other in files_mentioning(db, &last(path)).iter() {
-        for (class, name) in patches_in(db, *other).iter() {
-            if *class == of && !found.contains(name) {
-                found.push(*name);
-            }
-        }
-    }
-    Arc::new(found)
-}
-
-/// Assignments to attributes of classes at the top level of a file: `User.full_name = column_property(…)`.
-#[salsa::tracked(returns(clone))]
-fn patches_in(db: &dyn Db, file: SourceFile) -> Arc<Vec<(ClassRef, Option<Name>)>> {
-    let parsed = parsed(db, file);
-    let code = &parsed.module.code;
-    let mut found = Vec::new();
-    let class_of = |expr| match crate::names::resolve_expr(db, file, code, expr) {
-        Symbol::Class(class) => Some(class),
-        _ => None,
-    };
-    auditline_syntax::python::walk_statements(&code.block, &mut |stmt| match &stmt.kind {
-        StmtKind::Assign { targets, .. } => {
-            for target in targets {
-                if let Expr::Attribute { value, attr } = &code[*target]
-                    && let Some(class) = class_of(*value)
-                {
-                    found.push((class, Some(*attr)));
-                }
-            }
-        }
-        StmtKind::Expr(expr) => {
-            let Some(call) = auditline_syntax::python::Call::of(code, *expr) else { return };
-            if matches!(&code[call.func], Expr::Name(name) if *name == "setattr")
-                && let (Some(target), Some(name)) = (call.positional(0), call.positional(1))
-                && let Some(class) = class_of(target)
-            {
-                let name = match &code[name] {
-                    Expr::Str(text) => Some(Name::new(text)),
-                    _ => None,
-                };
-                found.push((class, name));
-            }
-        }
-        _ => {}
-    });
-    Arc::new(found)
 }
