@@ -6,7 +6,7 @@ use auditline_syntax::python::{walk_expression, walk_statements};
 use auditline_syntax::{Name, TextRange};
 
 use super::block::Siblings;
-use super::insert::behind;
+use super::insert::{behind, insert_before};
 use super::layout::{indent, is_first, line_end, line_start, next_line};
 use super::lex::{TokenKind, lex};
 use super::{Scope, add_keyword, offset};
@@ -117,6 +117,21 @@ pub fn refresh_behind_check(
     let refresh = format!("{wait}{session}.refresh({row}, with_for_update=True)");
     let run = Siblings { first: last, last, ..run };
     scope.document.checked(vec![behind(scope, run, &refresh)?])
+}
+
+/// Loads a row again with a lock before it is used: before the statements that hold its first and its last use, in the
+/// block in which both stand.
+#[must_use]
+pub fn refresh_before(
+    scope: Scope<'_>,
+    (first, last): (TextRange, TextRange),
+    session: &str,
+    row: Name,
+    is_async: bool,
+) -> Option<Vec<TextEdit>> {
+    let run = Siblings::covering(scope, first, last)?;
+    let wait = if is_async { "await " } else { "" };
+    insert_before(scope, run.block[run.first].range, &format!("{wait}{session}.refresh({row}, with_for_update=True)"))
 }
 
 /// Whether a statement leaves the function when something about the row is not as it should be: `if row is None: raise`.

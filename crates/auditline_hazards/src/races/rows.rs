@@ -12,6 +12,8 @@ use auditline_model::unit::{
 use auditline_model::{Db, FunctionRef, classes, entry, tables};
 use auditline_syntax::Name;
 
+use crate::finding::{Evidence, Place};
+
 /// Whether races in a function are worth a word: not in tests, migrations and scripts.
 pub(super) fn is_silent(db: &dyn Db, of: FunctionRef) -> bool {
     entry::is_test(db, of.file) || entry::is_migration(db, of.file) || entry::is_script(db, of.file)
@@ -47,6 +49,33 @@ pub(super) fn is_unlocked(db: &dyn Db, of: FunctionRef, row: &RowValue) -> bool 
         | RowOrigin::Dependency(_)
         | RowOrigin::Unknown => false,
     }
+}
+
+/// The place where a row was loaded without a lock: here, through a helper, or by a dependency or caller.
+pub(super) fn load_evidence(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue) -> Option<Evidence> {
+    let (place, message) = match &row.origin {
+        RowOrigin::Dependency(Symbol::Function(dependency)) => {
+            let name = classes::simple(dependency.path);
+            (Place::Function(*dependency), format!("the dependency `{name}` loads the row, without a lock"))
+        }
+        RowOrigin::Param(_) => {
+            let sites = callers(db, of);
+            let site = sites.first()?;
+            let name = classes::simple(site.function.path);
+            (Place::Event(site.function, site.ordinal), format!("`{name}` hands in the row, loaded without a lock"))
+        }
+        _ => {
+            let load = unit.events.get(row.id as usize)?;
+            let message = match &load.kind {
+                EventKind::Load { by: Some(by), .. } => {
+                    format!("the row is loaded here through `{}`, without a lock", classes::simple(by.path))
+                }
+                _ => "the row is loaded here without a lock".to_owned(),
+            };
+            (Place::InFunction(of, load.range), message)
+        }
+    };
+    Some(Evidence { place, message })
 }
 
 fn classes_of(db: &dyn Db, of: FunctionRef) -> Option<auditline_model::ClassRef> {

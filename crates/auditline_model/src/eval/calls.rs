@@ -303,6 +303,12 @@ impl Evaluator<'_> {
                     }
                     Value::Attribute(..) if matches!(object.value, Value::Made(_)) => {
                         let Value::Made(path) = &object.value else { return Bound::unknown() };
+                        if libraries::reads_answer(path, &attr) {
+                            return Bound {
+                                value: Value::Made(Name::new(&format!("{path}.{attr}"))),
+                                from: object.from.clone().computed().with(&arguments.sources()),
+                            };
+                        }
                         self.external_result(Name::new(&format!("{path}.{attr}")), &arguments, range)
                     }
                     value => self.call_value(code, &value, &arguments, args, (id, range)),

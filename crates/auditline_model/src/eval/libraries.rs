@@ -91,6 +91,35 @@ pub fn reaches_out(name: &str) -> bool {
         || NESTED_CLIENTS.iter().any(|prefix| name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('.')))
 }
 
+/// Whether a method only reads what a call has brought already: `client.post(...).json()`. The path is that of the call.
+#[must_use]
+pub fn reads_answer(path: &str, method: &str) -> bool {
+    let last = path.rsplit('.').next().unwrap_or(path);
+    // A class or a factory of clients gives something that calls out.
+    let is_client = last.starts_with(char::is_uppercase)
+        || last.split('_').any(|word| matches!(word, "client" | "session" | "resource" | "connect" | "from"));
+    !is_client
+        && matches!(
+            method,
+            "json"
+                | "raise_for_status"
+                | "get"
+                | "items"
+                | "keys"
+                | "values"
+                | "read"
+                | "aread"
+                | "text"
+                | "decode"
+                | "dict"
+                | "to_dict"
+                | "to_dict_recursive"
+                | "model_dump"
+                | "model_dump_json"
+                | "copy"
+        )
+}
+
 /// Client libraries by their top-level package, sorted.
 const CLIENTS: &[&str] = &[
     "adyen",
@@ -100,8 +129,8 @@ const CLIENTS: &[&str] = &[
     "aiokafka",
     "aiosmtplib",
     "anthropic",
-    "authorizenet",
     "auth0",
+    "authorizenet",
     "boto3",
     "botocore",
     "braintree",
@@ -113,8 +142,8 @@ const CLIENTS: &[&str] = &[
     "firebase_admin",
     "gocardless_pro",
     "grpc",
-    "hubspot",
     "httpx",
+    "hubspot",
     "hvac",
     "intercom",
     "jira",
@@ -200,4 +229,23 @@ pub fn names_lock(name: &str) -> bool {
     last.split('_').any(|word| matches!(word, "lock" | "mutex" | "locked" | "semaphore"))
         || last.ends_with("lock")
         || last.ends_with("mutex")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CLIENTS, reaches_out, reads_answer};
+
+    #[test]
+    fn reading_an_answer_is_no_call() {
+        assert!(reads_answer("httpx.Client.post", "json"));
+        assert!(!reads_answer("httpx.Client", "get"));
+        assert!(!reads_answer("requests.session", "get"));
+        assert!(!reads_answer("stripe.Customer", "create"));
+    }
+
+    #[test]
+    fn clients_are_sorted_for_the_search() {
+        assert!(CLIENTS.is_sorted(), "a client that stands out of order is not found");
+        assert!(CLIENTS.iter().all(|client| reaches_out(&format!("{client}.x"))));
+    }
 }

@@ -47,12 +47,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         let model = rows::row_name(db, row);
         let called = path.as_str();
         let mut evidence = Vec::new();
-        if let Some(load) = unit.events.get(row.id as usize) {
-            evidence.push(Evidence {
-                place: Place::InFunction(of, load.range),
-                message: "the row is loaded here without a lock".to_owned(),
-            });
-        }
+        evidence.extend(rows::load_evidence(db, of, &unit, row));
         if let Some(test) = unit.events.get(tested as usize) {
             evidence.push(Evidence {
                 place: Place::InFunction(of, test.range),

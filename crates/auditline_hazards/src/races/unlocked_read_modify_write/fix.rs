@@ -1,10 +1,13 @@
 //! The cures: lock the load, or compute in SQL.
 
-use auditline_model::eval::value::{Derivation, RowValue};
+use std::sync::Arc;
+
+use auditline_model::eval::value::{Derivation, RowOrigin, RowValue, SessionOrigin, SessionValue, Value};
 use auditline_model::names::{resolve_global, resolve_in};
+use auditline_model::owner::{argument_of, callers, class_of};
 use auditline_model::symbols::Symbol;
 use auditline_model::tables::{AttributeKind, orm_model};
-use auditline_model::unit::{EventKind, LoadForm, Unit, same_session};
+use auditline_model::unit::{EventKind, LoadForm, Unit, effect, same_session};
 use auditline_model::{ClassRef, Db, FunctionRef, class, classes, function};
 use auditline_source::TextEdit;
 use auditline_syntax::python::dotted;
@@ -35,60 +38,128 @@ pub(super) fn fixes(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue, w
 /// The fixes that lock the load of a row.
 pub(in crate::races) fn lock_fixes(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue) -> Vec<Fix> {
     let model = row.model.map_or("row", |class| classes::simple(class.path));
-    let Some(load) = unit.events.get(row.id as usize) else { return Vec::new() };
-    let EventKind::Load { form, flag, many, .. } = &load.kind else { return Vec::new() };
-    let lock = Lock {
-        of,
-        form: *form,
-        flag: *flag,
-        call: load.range,
-        model: row.model,
-        populate: may_hold_already(unit, row),
+    let Some(way) = way(db, of, unit, row) else { return Vec::new() };
+    let title = match way {
+        Way::Load(_) => format!("Lock the load of `{model}`"),
+        Way::Behind { .. } | Way::Before { .. } => format!("Load `{model}` again with a lock"),
     };
     // A synchronous session that takes a row lock in `async def` can hang the whole process (AUD215).
-    let body = function(db, of);
-    let blocks = body.as_ref().is_some_and(|body| body.is_async)
-        && row.session.as_ref().is_none_or(|session| session.is_async != Some(true));
-    if blocks {
-        let awaits = unit.events.iter().any(|event| matches!(event.kind, EventKind::Await));
-        if awaits || *form == LoadForm::Elsewhere {
-            return Vec::new();
-        }
-        let title = format!("Make this a plain `def`, and lock the load of `{model}`");
-        return vec![Fix::new(title, Safety::Unsafe, move |db| {
-            let lock = lock.prepare(db);
-            edit::in_function(db, of, |scope| edit::make_plain_def(scope, |scope| lock.edits(scope)))
+    let is_async = function(db, of).is_some_and(|body| body.is_async);
+    let blocks = is_async && session_of(db, row).is_none_or(|session| session.is_async != Some(true));
+    if !blocks {
+        return vec![Fix::new(title, Safety::Safe, move |db| {
+            let prepared = way.prepare(db, of);
+            edit::in_function(db, of, |scope| prepared.edits(scope))
         })];
     }
-    if *form != LoadForm::Elsewhere || flag.is_some() {
-        return vec![Fix::new(format!("Lock the load of `{model}`"), Safety::Safe, move |db| {
-            let lock = lock.prepare(db);
-            edit::in_function(db, of, |scope| lock.edits(scope))
-        })];
-    }
-    if *many {
+    if unit.events.iter().any(|event| matches!(event.kind, EventKind::Await)) {
         return Vec::new();
     }
-    let statement = load.statement;
-    let session_use = unit.events.iter().find_map(|event| match &event.kind {
-        EventKind::Session { session, by: None, .. } => {
-            row.session.as_ref().is_none_or(|own| same_session(own, session)).then_some(event.range)
+    let title = format!("Make this a plain `def`, and {}", lower_first(&title));
+    vec![Fix::new(title, Safety::Unsafe, move |db| {
+        let prepared = way.prepare(db, of);
+        edit::in_function(db, of, |scope| edit::make_plain_def(scope, |scope| prepared.edits(scope)))
+    })]
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// How a row comes to be locked.
+#[derive(Clone, Copy)]
+enum Way {
+    /// Where it is loaded in this function.
+    Load(Lock),
+    /// By a second load, behind the one that a helper does.
+    Behind { statement: TextRange, session_use: TextRange, awaited: bool },
+    /// By a second load, before the first use of a row that was handed in.
+    Before { first: TextRange, last: TextRange, session_use: TextRange, awaited: bool },
+}
+
+fn way(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue) -> Option<Way> {
+    let handed_in = matches!(row.origin, RowOrigin::Dependency(_) | RowOrigin::Param(_));
+    if handed_in {
+        return before(db, of, unit, row);
+    }
+    let load = unit.events.get(row.id as usize)?;
+    let EventKind::Load { form, flag, many, .. } = &load.kind else { return None };
+    if *form != LoadForm::Elsewhere || flag.is_some() {
+        return Some(Way::Load(Lock {
+            form: *form,
+            flag: *flag,
+            call: load.range,
+            model: row.model,
+            populate: may_hold_already(unit, row),
+        }));
+    }
+    if *many {
+        return None;
+    }
+    let (session_use, awaited) =
+        session_use(unit, |session| row.session.as_ref().is_none_or(|own| same_session(own, session)))?;
+    Some(Way::Behind { statement: load.statement, session_use, awaited })
+}
+
+/// For a row that a dependency or caller has loaded with the session that this function uses too.
+fn before(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue) -> Option<Way> {
+    let own = session_of(db, row);
+    let (session_use, awaited) = session_use(unit, |session| match &row.origin {
+        RowOrigin::Dependency(_) => own.as_ref().is_some_and(|own| same_session(own, session)),
+        RowOrigin::Param(index) => handed_in_together(db, of, *index, session),
+        _ => false,
+    })?;
+    let uses = unit.events.iter().filter(|event| match &event.kind {
+        EventKind::Read { row: used, .. } | EventKind::Write { row: used, by: None, .. } => used.origin == row.origin,
+        _ => false,
+    });
+    let first = uses.clone().next()?;
+    let last = uses.last()?;
+    // The object of the first read or write is how the row is called here.
+    Some(Way::Before { first: first.range, last: last.range, session_use, awaited })
+}
+
+/// Whether every caller passes a row and the session that loaded it.
+fn handed_in_together(db: &dyn Db, of: FunctionRef, row: u32, session: &SessionValue) -> bool {
+    let SessionOrigin::Param(index) = session.origin else { return false };
+    let sites = callers(db, of);
+    !sites.is_empty()
+        && sites.iter().all(|site| {
+            let row = argument_of(db, of, &site.event, row);
+            let session = argument_of(db, of, &site.event, index);
+            match (row, session) {
+                (Some(Value::Row(row)), Some(Value::Session(session))) => {
+                    session_of(db, &row).is_some_and(|own| same_session(&own, &session))
+                }
+                _ => false,
+            }
+        })
+}
+
+/// The session that loaded a row, also where a dependency did.
+fn session_of(db: &dyn Db, row: &RowValue) -> Option<Arc<SessionValue>> {
+    if row.session.is_some() {
+        return row.session.clone();
+    }
+    let RowOrigin::Dependency(Symbol::Function(dependency)) = row.origin else { return None };
+    let effect = effect(db, dependency, class_of(db, dependency));
+    [&effect.yields, &effect.returns].into_iter().find_map(|value| value.row().and_then(|row| row.session.clone()))
+}
+
+/// A use of a session in the function itself: a call on it, and whether such calls are awaited.
+fn session_use(unit: &Unit, wanted: impl Fn(&SessionValue) -> bool) -> Option<(TextRange, bool)> {
+    unit.events.iter().find_map(|event| match &event.kind {
+        EventKind::Session { session, by: None, .. } if wanted(session) => {
+            Some((event.range, session.is_async == Some(true)))
         }
         _ => None,
-    });
-    let Some(session_use) = session_use else { return Vec::new() };
-    let awaited = row.session.as_ref().is_some_and(|session| session.is_async == Some(true));
-    vec![Fix::new(format!("Load `{model}` again with a lock"), Safety::Safe, move |db| {
-        edit::in_function(db, of, |scope| {
-            edit::refresh_behind_check(scope, statement, scope.receiver(session_use)?, awaited)
-        })
-    })]
+    })
 }
 
 /// A load to be locked.
 #[derive(Clone, Copy)]
 struct Lock {
-    of: FunctionRef,
     form: LoadForm,
     flag: Option<Name>,
     call: TextRange,
@@ -98,31 +169,45 @@ struct Lock {
 
 /// The same, with what the database says about the model.
 struct Prepared {
-    lock: Lock,
+    way: Way,
     name: Option<String>,
     joins: bool,
 }
 
-impl Lock {
-    fn prepare(self, db: &dyn Db) -> Prepared {
+impl Way {
+    fn prepare(self, db: &dyn Db, of: FunctionRef) -> Prepared {
+        let model = match self {
+            Self::Load(lock) => lock.model,
+            Self::Behind { .. } | Self::Before { .. } => None,
+        };
         Prepared {
-            lock: self,
-            name: self.model.and_then(|model| name_in(db, self.of, model)),
-            joins: self.model.is_some_and(|model| joins_eagerly(db, model)),
+            way: self,
+            name: model.and_then(|model| name_in(db, of, model)),
+            joins: model.is_some_and(|model| joins_eagerly(db, model)),
         }
     }
 }
 
 impl Prepared {
     fn edits(&self, scope: Scope<'_>) -> Option<Vec<TextEdit>> {
-        let lock = RowLock { model: self.name.as_deref(), joins: self.joins, populate: self.lock.populate };
-        match (self.lock.form, self.lock.flag) {
-            (LoadForm::Chain(range), _) => edit::lock_query(scope, range, lock),
-            (LoadForm::Get(range), _) => edit::lock_get(scope, range, lock),
-            (LoadForm::Elsewhere, Some(flag)) => {
-                edit::add_keyword(scope, scope.call_at(self.lock.call)?, &flag, "True")
+        match self.way {
+            Way::Load(Lock { form, flag, call, populate, .. }) => {
+                let lock = RowLock { model: self.name.as_deref(), joins: self.joins, populate };
+                match (form, flag) {
+                    (LoadForm::Chain(range), _) => edit::lock_query(scope, range, lock),
+                    (LoadForm::Get(range), _) => edit::lock_get(scope, range, lock),
+                    (LoadForm::Elsewhere, Some(flag)) => edit::add_keyword(scope, scope.call_at(call)?, &flag, "True"),
+                    (LoadForm::Elsewhere, None) => None,
+                }
             }
-            (LoadForm::Elsewhere, None) => None,
+            Way::Behind { statement, session_use, awaited } => {
+                edit::refresh_behind_check(scope, statement, scope.receiver(session_use)?, awaited)
+            }
+            Way::Before { first, last, session_use, awaited } => {
+                let Expr::Attribute { value, .. } = &scope.code[scope.expr_at(first)?] else { return None };
+                let Expr::Name(row) = scope.code[*value] else { return None };
+                edit::refresh_before(scope, (first, last), scope.receiver(session_use)?, row, awaited)
+            }
         }
     }
 }

@@ -94,15 +94,7 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
         }
     };
     let mut evidence = Vec::new();
-    if let Some(load) = unit.events.get(change.row.id as usize) {
-        let message = match &load.kind {
-            EventKind::Load { by: Some(by), .. } => {
-                format!("the row is loaded here through `{}`, without a lock", classes::simple(by.path))
-            }
-            _ => "the row is loaded here without a lock".to_owned(),
-        };
-        evidence.push(Evidence { place: Place::InFunction(of, load.range), message });
-    }
+    evidence.extend(rows::load_evidence(db, of, unit, &change.row));
     let (read, what) = match dependence {
         Dependence::OwnValue(read) => (read, "the old value is read here"),
         Dependence::State(read) => (read, "the old state decides here"),

@@ -67,12 +67,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         let model = rows::row_name(db, &change.row);
         let listed = change.columns.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>().join(", ");
         let mut evidence = Vec::new();
-        if let Some(load) = unit.events.get(change.row.id as usize) {
-            evidence.push(Evidence {
-                place: Place::InFunction(of, load.range),
-                message: "the row is loaded here without a lock".to_owned(),
-            });
-        }
+        evidence.extend(rows::load_evidence(db, of, &unit, &change.row));
         if handler != of {
             evidence.push(Evidence {
                 place: Place::Function(handler),
