@@ -250,15 +250,37 @@ impl RootDatabase {
         self.files.insert(self, path, kind, FileContent::Closed(text))
     }
 
+    /// Tells the queries that were asked already of the files added since: [`RootDatabase::add_file`] alone is for the
+    /// time before.
+    pub fn publish_added(&mut self) {
+        let files = Arc::clone(&self.files);
+        files.publish(self);
+    }
+
+    /// Sets what is directly in a directory, by name: also files that are not read, and directories in which nothing is.
+    /// What is read must have been added before.
+    pub fn set_listing<'a>(&mut self, directory: FilePath, names: impl IntoIterator<Item = &'a str>) {
+        let files = Arc::clone(&self.files);
+        files.set_listing(self, directory, names);
+    }
+
+    /// Notes that a file or directory that is not read came or went.
+    pub fn set_unread(&mut self, path: FilePath, present: bool) {
+        let files = Arc::clone(&self.files);
+        files.change_unread(self, path, present);
+    }
+
     /// Sets what a file holds: read anew from disk, opened or edited in an editor, or gone.
     pub fn set_content(&mut self, path: FilePath, content: FileContent) -> SourceFile {
         let files = Arc::clone(&self.files);
+        files.change_unread(self, path, false);
         let Some(file) = files.get(path) else {
             let kind = FileKind::of(path);
             let file = files.insert(self, path, kind, content.clone());
             files.change_words(self, file, None, content.text());
             if content.text().is_some() {
                 files.change_entry(self, path, true);
+                files.change_kind(self, path, kind, true);
             }
             return file;
         };
@@ -273,6 +295,7 @@ impl RootDatabase {
         files.change_words(self, file, old.as_ref(), new.as_ref());
         if existed != new.is_some() {
             files.change_entry(self, path, new.is_some());
+            files.change_kind(self, path, file.kind(self), new.is_some());
         }
         file
     }

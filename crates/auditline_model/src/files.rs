@@ -1,10 +1,12 @@
 //! The tables of files, directories and words behind the database.
 #![allow(missing_docs, reason = "the accessors that the input macro makes carry no docs")]
 
+use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use auditline_source::{FileKind, FilePath, SourceText};
+use auditline_syntax::Name;
 use dashmap::DashMap;
 use rustc_hash::{FxBuildHasher, FxHashSet, FxHasher};
 use salsa::{Durability, Setter};
@@ -21,6 +23,9 @@ pub struct Directory {
     /// The names of the files and directories directly in it, sorted.
     #[returns(ref)]
     pub entries: Arc<Vec<&'static str>>,
+    /// The names of what else is directly in it, sorted: files that are not read, and directories in which nothing is.
+    #[returns(ref)]
+    pub unread: Arc<Vec<&'static str>>,
 }
 
 impl Directory {
@@ -29,6 +34,14 @@ impl Directory {
     pub fn contains(self, db: &dyn Db, name: &str) -> bool {
         self.entries(db).binary_search_by(|entry| (*entry).cmp(name)).is_ok()
     }
+}
+
+/// The files of one kind.
+#[salsa::input(debug)]
+pub struct KindUse {
+    /// The files, sorted by path.
+    #[returns(ref)]
+    pub files: Arc<[SourceFile]>,
 }
 
 /// The files in which a word occurs.
@@ -46,6 +59,7 @@ type Map<K, V> = DashMap<K, V, FxBuildHasher>;
 pub struct Files {
     files: Map<FilePath, SourceFile>,
     directories: Map<FilePath, Directory>,
+    kinds: Map<FileKind, KindUse>,
     /// The word index.
     pub(crate) words: Words,
 }
@@ -93,7 +107,9 @@ impl Files {
     #[must_use]
     pub fn directory(&self, db: &dyn Db, path: FilePath) -> Directory {
         *self.directories.entry(path).or_insert_with(|| {
-            Directory::builder(path, Arc::new(self.list(path))).durability(Durability::MEDIUM).new(db)
+            Directory::builder(path, Arc::new(self.list(path)), Arc::new(self.list_unread(path)))
+                .durability(Durability::MEDIUM)
+                .new(db)
         })
     }
 
@@ -103,6 +119,92 @@ impl Files {
 
     fn list(&self, path: FilePath) -> Vec<&'static str> {
         self.words.directories.get(&path).map(|names| names.iter().copied().collect()).unwrap_or_default()
+    }
+
+    fn list_unread(&self, path: FilePath) -> Vec<&'static str> {
+        self.words.unread.get(&path).map(|names| names.iter().copied().collect()).unwrap_or_default()
+    }
+
+    /// The existing files of one kind, sorted by path. Python files are too many to be asked for like this: there are none
+    /// of them here.
+    #[must_use]
+    pub fn of_kind(&self, db: &dyn Db, kind: FileKind) -> KindUse {
+        *self
+            .kinds
+            .entry(kind)
+            .or_insert_with(|| KindUse::builder(self.list_kind(kind)).durability(Durability::MEDIUM).new(db))
+    }
+
+    fn list_kind(&self, kind: FileKind) -> Arc<[SourceFile]> {
+        let paths: Vec<FilePath> =
+            self.words.kinds.get(&kind).map(|paths| paths.iter().copied().collect()).unwrap_or_default();
+        paths.into_iter().filter_map(|path| self.get(path)).collect()
+    }
+
+    /// Brings the inputs that queries asked for up to date with the tables.
+    pub(crate) fn publish(&self, db: &mut RootDatabase) {
+        let directories: Vec<(FilePath, Directory)> =
+            self.directories.iter().map(|entry| (*entry.key(), *entry.value())).collect();
+        for (path, input) in directories {
+            let (entries, unread) = (self.list(path), self.list_unread(path));
+            if **input.entries(db) != entries {
+                input.set_entries(db).with_durability(Durability::MEDIUM).to(Arc::new(entries));
+            }
+            if **input.unread(db) != unread {
+                input.set_unread(db).with_durability(Durability::MEDIUM).to(Arc::new(unread));
+            }
+        }
+        let kinds: Vec<(FileKind, KindUse)> = self.kinds.iter().map(|entry| (*entry.key(), *entry.value())).collect();
+        for (kind, input) in kinds {
+            let files = self.list_kind(kind);
+            if *input.files(db) != files {
+                input.set_files(db).with_durability(Durability::MEDIUM).to(files);
+            }
+        }
+        let uses: Vec<(u64, WordUse)> = self.words.uses.iter().map(|entry| (*entry.key(), *entry.value())).collect();
+        for (hash, input) in uses {
+            let files = self.files_with(hash);
+            if *input.files(db) != files {
+                input.set_files(db).with_durability(Durability::LOW).to(files);
+            }
+        }
+    }
+
+    /// Notes that a file came or went, for those who ask for its kind.
+    pub(crate) fn change_kind(&self, db: &mut RootDatabase, path: FilePath, kind: FileKind, present: bool) {
+        self.words.change_kind(path, kind, present);
+        let input = self.kinds.get(&kind).map(|entry| *entry);
+        if let Some(input) = input {
+            let files = self.list_kind(kind);
+            input.set_files(db).with_durability(Durability::MEDIUM).to(files);
+        }
+    }
+
+    /// Notes that something which is not read came or went.
+    pub(crate) fn change_unread(&self, db: &mut RootDatabase, path: FilePath, present: bool) {
+        let Some(directory) = path.parent() else { return };
+        if self.words.change_unread(path, present) {
+            self.publish_unread(db, directory);
+        }
+    }
+
+    /// Sets what is directly in a directory, as far as it is not read.
+    pub(crate) fn set_listing<'a>(
+        &self,
+        db: &mut RootDatabase,
+        directory: FilePath,
+        names: impl IntoIterator<Item = &'a str>,
+    ) {
+        if self.words.set_unread(directory, names) {
+            self.publish_unread(db, directory);
+        }
+    }
+
+    fn publish_unread(&self, db: &mut RootDatabase, directory: FilePath) {
+        if let Some(input) = self.known_directory(directory) {
+            let names = Arc::new(self.list_unread(directory));
+            input.set_unread(db).with_durability(Durability::MEDIUM).to(names);
+        }
     }
 
     /// Notes that a file came or went, in its directory and in those above it that it made or emptied.
@@ -171,12 +273,15 @@ impl Files {
 pub(crate) struct Words {
     postings: Map<u64, SmallVec<[FilePath; 2]>>,
     uses: Map<u64, WordUse>,
-    directories: Map<FilePath, std::collections::BTreeSet<&'static str>>,
+    directories: Map<FilePath, BTreeSet<&'static str>>,
+    unread: Map<FilePath, BTreeSet<&'static str>>,
+    kinds: Map<FileKind, BTreeSet<FilePath>>,
 }
 
 impl Words {
     pub(crate) fn add_text(&self, path: FilePath, kind: FileKind, text: &str) {
         self.change_entry(path, true);
+        self.change_kind(path, kind, true);
         if kind.is_python() {
             for hash in hashes(text) {
                 self.postings.entry(hash).or_default().push(path);
@@ -190,6 +295,34 @@ impl Words {
         if present {
             paths.push(path);
         }
+    }
+
+    fn change_kind(&self, path: FilePath, kind: FileKind, present: bool) {
+        if kind.is_python() {
+            return;
+        }
+        let mut paths = self.kinds.entry(kind).or_default();
+        if present {
+            paths.insert(path);
+        } else {
+            paths.remove(&path);
+        }
+    }
+
+    /// Sets the names of a directory that are not known as entries; whether that changed anything.
+    fn set_unread<'a>(&self, directory: FilePath, names: impl IntoIterator<Item = &'a str>) -> bool {
+        let known = self.directories.get(&directory);
+        let names = names.into_iter().filter(|name| known.as_ref().is_none_or(|known| !known.contains(name)));
+        let names: BTreeSet<&'static str> = names.map(|name| Name::new(name).as_str()).collect();
+        let before = self.unread.insert(directory, names.clone());
+        before.unwrap_or_default() != names
+    }
+
+    /// Adds or removes something that is not read; whether that changed anything.
+    fn change_unread(&self, path: FilePath, present: bool) -> bool {
+        let Some(directory) = path.parent() else { return false };
+        let mut names = self.unread.entry(directory).or_default();
+        if present { names.insert(path.file_name()) } else { names.remove(path.file_name()) }
     }
 
     /// Adds or removes a path and the directories that exist through it; returns the directories that changed.

@@ -93,7 +93,7 @@ impl Project {
             .build()?;
         let mut db = RootDatabase::new(&[workspace.root], &workspace.config.source_roots);
         db.set_include_tests(workspace.config.include_tests);
-        let Discovered { files, mut skipped } =
+        let Discovered { files, mut skipped, directories } =
             discover(workspace.root, &workspace.config.exclude, &options.paths, threads);
         let limit = options.max_file_size.unwrap_or(MAX_FILE_SIZE);
         let done = &AtomicUsize::new(0);
@@ -110,6 +110,9 @@ impl Project {
                 .flatten_iter()
                 .collect()
         });
+        for (directory, names) in &directories {
+            db.set_listing(*directory, names.iter().map(String::as_str));
+        }
         let files_read = total - unread.len();
         skipped.extend(unread);
         skipped.sort_unstable();

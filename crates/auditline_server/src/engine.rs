@@ -207,12 +207,14 @@ impl Writer {
     /// Reads every file of the workspaces that is not known yet, and forgets those that are gone.
     fn index(&mut self, report: &(dyn Fn(usize, usize) + Send + Sync)) {
         let mut files: Vec<FilePath> = Vec::new();
+        let mut directories: Vec<(FilePath, Vec<String>)> = Vec::new();
         for workspace in self.workspaces.iter() {
             let found = discover(workspace.root, &workspace.config.exclude, &[], self.pool.current_num_threads());
             for skipped in &found.skipped {
                 tracing::info!("not read: {skipped:?}");
             }
             files.extend(found.files);
+            directories.extend(found.directories);
         }
         files.sort_unstable();
         files.dedup();
@@ -243,6 +245,11 @@ impl Writer {
             });
         });
         self.reread(again);
+        for (directory, names) in &directories {
+            self.db.set_listing(*directory, names.iter().map(String::as_str));
+        }
+        // This is not always the first walk: documents may have been checked before, and new files found later.
+        self.db.publish_added();
     }
 
     fn document(&mut self, path: FilePath, version: i32, text: Arc<SourceText>, edits: Option<Vec<ByteEdit>>) {

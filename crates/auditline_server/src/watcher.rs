@@ -14,8 +14,12 @@ use tower_lsp::ls_types::{DidChangeWatchedFilesRegistrationOptions, FileSystemWa
 use crate::backend::{CLIENT_PATIENCE, Shared};
 
 /// What is watched.
-const PATTERNS: &[&str] =
-    &["**/*.{py,pyi,sql,toml,txt,yml,yaml}", "**/*{Dockerfile,Containerfile}*", "**/.{dockerignore,gitignore}"];
+const PATTERNS: &[&str] = &[
+    "**/*.{py,pyi,sql,toml,txt,yml,yaml,sh,mk}",
+    "**/*{Dockerfile,Containerfile}*",
+    "**/{Makefile,GNUmakefile}",
+    "**/.{dockerignore,gitignore,gitmodules}",
+];
 
 /// How long changes are gathered before they are applied: a checkout changes many files at once.
 const GATHER: Duration = Duration::from_millis(100);

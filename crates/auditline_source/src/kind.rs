@@ -23,6 +23,14 @@ pub enum FileKind {
     Sql,
     /// A compose file.
     Compose,
+    /// What a CI system does: workflows, actions, pipelines.
+    Ci,
+    /// A Makefile.
+    Makefile,
+    /// A shell script.
+    Shell,
+    /// What is left out of a repository.
+    GitIgnore,
     /// Configuration of this tool or of one whose settings we read.
     Config,
     /// Anything else.
@@ -49,12 +57,17 @@ impl FileKind {
         }
         match name.as_str() {
             "pyproject.toml" => return Self::PyProject,
-            "auditline.toml" | ".auditline.toml" | "alembic.ini" | "setup.cfg" => return Self::Config,
+            "auditline.toml" | ".auditline.toml" | "alembic.ini" | "setup.cfg" | ".gitmodules" => return Self::Config,
+            ".gitignore" => return Self::GitIgnore,
+            "makefile" | "gnumakefile" => return Self::Makefile,
             _ => {}
         }
         match path.extension().map(str::to_ascii_lowercase).as_deref() {
             Some("txt" | "in") if is_requirements(path, &stem) => Self::Requirements,
             Some("yml" | "yaml") if is_compose(&stem) => Self::Compose,
+            Some("yml" | "yaml") if is_ci(path, &stem) => Self::Ci,
+            Some("mk") => Self::Makefile,
+            Some("sh" | "bash" | "zsh") => Self::Shell,
             _ => Self::Other,
         }
     }
@@ -88,6 +101,21 @@ fn is_compose(stem: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-', '_']))
 }
 
+/// `.github/workflows/*.yml`, an action's `action.yml`, and what other systems call theirs.
+fn is_ci(path: FilePath, stem: &str) -> bool {
+    const STEMS: &[&str] =
+        &["action", "bitbucket-pipelines", "appveyor", "taskfile", ".gitlab-ci", ".travis", ".drone", ".woodpecker"];
+    const PREFIXES: &[&str] = &["azure-pipelines", "cloudbuild", "buildspec"];
+    let folder = |name: &str| path.parent().is_some_and(|folder| folder.parts().any(|part| part == name));
+    STEMS.contains(&stem)
+        || PREFIXES.iter().any(|prefix| stem.starts_with(prefix))
+        || stem.ends_with(".gitlab-ci")
+        || (folder(".github") && folder("workflows"))
+        || folder(".circleci")
+        || folder(".buildkite")
+        || folder(".gitlab")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +141,15 @@ mod tests {
             ("/a/compose.yaml", FileKind::Compose),
             ("/a/composer.yaml", FileKind::Other),
             ("/a/alembic.ini", FileKind::Config),
+            ("/a/.github/workflows/test.yml", FileKind::Ci),
+            ("/a/.github/actions/build/action.yaml", FileKind::Ci),
+            ("/a/.github/dependabot.yml", FileKind::Other),
+            ("/a/.gitlab-ci.yml", FileKind::Ci),
+            ("/a/cloudbuild-dev.yaml", FileKind::Ci),
+            ("/a/Makefile", FileKind::Makefile),
+            ("/a/tools/docker.mk", FileKind::Makefile),
+            ("/a/scripts/build.sh", FileKind::Shell),
+            ("/a/.gitignore", FileKind::GitIgnore),
             ("/a/README.md", FileKind::Other),
         ];
         for (path, kind) in cases {

@@ -21,12 +21,14 @@ pub struct Discovered {
     pub files: Vec<FilePath>,
     /// What would be worth reading and cannot be reached, sorted.
     pub skipped: Vec<Skipped>,
+    /// Each directory that was walked, with the names of all that is in it: also of what is not read. Sorted.
+    pub directories: Vec<(FilePath, Vec<String>)>,
 }
 
 /// Whether a file of that path is read at all.
 #[must_use]
 pub fn is_relevant(path: FilePath) -> bool {
-    FileKind::of(path) != FileKind::Other || path.file_name() == ".gitignore"
+    FileKind::of(path) != FileKind::Other
 }
 
 /// Finds the files of the workspace at `root`.
@@ -47,6 +49,7 @@ pub fn discover(root: FilePath, exclude: &PathPatterns, wanted: &[FilePath], thr
             let more = walk(root, path, &PathPatterns::default(), threads, false);
             found.files.extend(more.files);
             found.skipped.extend(more.skipped);
+            found.directories.extend(more.directories);
         } else {
             found.files.push(path);
         }
@@ -55,6 +58,12 @@ pub fn discover(root: FilePath, exclude: &PathPatterns, wanted: &[FilePath], thr
     found.files.dedup();
     found.skipped.sort_unstable();
     found.skipped.dedup();
+    // Who knows of a repository around the workspace knows that not all of it was walked.
+    if let Some(repository) = repository_around(root) {
+        found.directories.push((repository, vec![".git".to_owned()]));
+    }
+    found.directories.sort_unstable();
+    found.directories.dedup();
     found
 }
 
@@ -70,7 +79,7 @@ fn walk(root: FilePath, top: FilePath, exclude: &PathPatterns, threads: usize, o
         .git_global(obey_ignores)
         // An unpacked archive has a `.gitignore` and no `.git`; the patterns mean the same there.
         .require_git(false)
-        .parents(obey_ignores && is_inside_repository(root))
+        .parents(obey_ignores && repository_around(root).is_some())
         .threads(threads)
         .filter_entry(move |entry| is_walked(entry, &filter_exclude));
     let canonical_root = root.as_path().canonicalize().unwrap_or_else(|_| root.as_path().to_path_buf());
@@ -100,11 +109,14 @@ impl Drop for Local<'_> {
         let mut shared = self.shared.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         shared.files.append(&mut self.found.files);
         shared.skipped.append(&mut self.found.skipped);
+        shared.directories.append(&mut self.found.directories);
     }
 }
 
-fn is_inside_repository(root: FilePath) -> bool {
-    !root.as_path().join(".git").exists() && root.ancestors().any(|above| above.as_path().join(".git").exists())
+/// The repository of which the workspace is only a part.
+fn repository_around(root: FilePath) -> Option<FilePath> {
+    let holds_repository = |directory: &FilePath| directory.as_path().join(".git").exists();
+    if holds_repository(&root) { None } else { root.ancestors().find(holds_repository) }
 }
 
 fn is_walked(entry: &DirEntry, exclude: &PathPatterns) -> bool {
@@ -128,10 +140,11 @@ fn visit(entry: &DirEntry, canonical_root: &Path, found: &mut Discovered) {
         tracing::debug!(path = %entry.path().display(), %error, "an ignore file could not be read in full");
     }
     let Some(kind) = entry.file_type() else { return };
+    let path = entry.path();
     if kind.is_dir() {
+        found.directories.extend(FilePath::new(path).and_then(|directory| Some((directory, names_in(path)?))));
         return;
     }
-    let path = entry.path();
     let Some(file) = FilePath::new(path) else {
         if is_relevant_by_lossy_name(path) && !kind.is_symlink() {
             found.skipped.push(Skipped::new(path, SkipReason::NameNotUtf8));
@@ -150,6 +163,12 @@ fn visit(entry: &DirEntry, canonical_root: &Path, found: &mut Discovered) {
         Some(special) => found.skipped.push(Skipped::new(path, SkipReason::Special(special))),
         None => found.files.push(file),
     }
+}
+
+/// The names in a directory that are UTF-8; `None` if it cannot be listed.
+fn names_in(directory: &Path) -> Option<Vec<String>> {
+    let entries = std::fs::read_dir(directory).ok()?;
+    Some(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
 }
 
 fn is_relevant_by_lossy_name(path: &Path) -> bool {
