@@ -82,6 +82,7 @@ pub const CATALOGUE: &[&Hazard] = &[
     &crate::sessions::shared_session::HAZARD,
     &crate::sessions::unsafe_session_dependency::HAZARD,
     &crate::schema::unknown_model_field::HAZARD,
+    &crate::delivery::dockerfile_missing_source::HAZARD,
 ];
 
 /// The hazard with that code (`AUD201`, in any case) or name (`unlocked-read-modify-write`).

@@ -7,6 +7,7 @@ pub mod eval;
 pub mod files;
 #[doc(hidden)]
 pub mod fixture;
+pub mod image;
 pub mod names;
 pub mod owner;
 pub mod place;

@@ -30,6 +30,7 @@ impl Verdict {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Rule {
     range: TextRange,
+    pattern: Box<str>,
     glob: Glob,
     exception: bool,
     directories_only: bool,
@@ -68,7 +69,8 @@ impl DockerIgnore {
                 continue;
             }
             let range = range(at, at + trimmed.len());
-            rules.push(Rule { range, glob: Glob::new(&pattern), exception, directories_only: false });
+            let glob = Glob::new(&pattern);
+            rules.push(Rule { range, pattern: pattern.into(), glob, exception, directories_only: false });
         }
         Self { rules }
     }
@@ -77,6 +79,14 @@ impl DockerIgnore {
     #[must_use]
     pub fn has_exceptions(&self) -> bool {
         self.rules.iter().any(|rule| rule.exception)
+    }
+
+    /// Whether an exception names something below a directory. Then the builder gets the directory, even where the
+    /// exception matches nothing.
+    #[must_use]
+    pub fn names_below(&self, directory: &str) -> bool {
+        let is_below = |pattern: &str| pattern.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'));
+        self.rules.iter().any(|rule| rule.exception && is_below(&rule.pattern))
     }
 
     /// What it says of a path, which is relative to the root of the context, clean and without a `/` at its end.
@@ -122,7 +132,8 @@ impl GitIgnore {
                 (None, true) => Glob::new(pattern),
                 (None, false) => Glob::new(&format!("**/{pattern}")),
             };
-            rules.push(Rule { range: range(start, start + trimmed.len()), glob, exception, directories_only });
+            let range = range(start, start + trimmed.len());
+            rules.push(Rule { range, pattern: pattern.into(), glob, exception, directories_only });
         }
         Self { rules }
     }
@@ -200,6 +211,13 @@ mod tests {
         assert!(docker(text, "# no comment"));
         assert!(!docker("*.md\n!README.md", "README.md"));
         assert!(docker("*.md\n!README.md\nREADME*", "README.md"));
+    }
+
+    #[test]
+    fn docker_exceptions_keep_the_directories_above_them() {
+        let rules = DockerIgnore::new("app\n!app/static/*\n!application");
+        assert!(rules.names_below("app") && rules.names_below("app/static"));
+        assert!(!rules.names_below("app/stat") && !rules.names_below("appl"));
     }
 
     #[test]

@@ -1,0 +1,3 @@
+//! 7xx: delivery and structure.
+
+pub mod dockerfile_missing_source;
