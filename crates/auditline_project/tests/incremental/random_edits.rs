@@ -89,7 +89,7 @@ fn edit(edited: &mut Edited, rng: &mut Rng) -> String {
             edited.write_closed(path, &text);
             return format!("{path} closed");
         }
-        6..=9 => replace(&text, boundary(&text, rng), 0, *rng.pick::<&str>(TYPED)),
+        6..=9 => replace(&text, boundary(&text, rng), 0, rng.pick::<&str>(TYPED)),
         10..=11 => {
             let start = boundary(&text, rng);
             let length = rng.below(30);

@@ -1,0 +1,182 @@
+-- What a user does, in the real Neovim: findings appear, `gra` cures, `K` explains, typing and undo keep everything in step.
+local passed, failed = 0, 0
+local function check(name, ok, detail)
+  if ok then
+    passed = passed + 1
+  else
+    failed = failed + 1
+  end
+  io.stdout:write(('%s %s%s\n'):format(ok and 'ok  ' or 'FAIL', name, detail and (' -- ' .. tostring(detail)) or ''))
+  return ok
+end
+local function wait(name, condition)
+  return check(name, vim.wait(20000, condition, 20))
+end
+
+vim.opt.runtimepath:append(vim.env.AUDITLINE_RUNTIME)
+local exited
+vim.lsp.config('auditline', {
+  on_exit = function(code)
+    exited = code
+  end,
+})
+vim.cmd('runtime plugin/auditline.lua')
+vim.cmd('filetype on')
+
+local function codes(buffer)
+  local found = vim.tbl_map(function(diagnostic)
+    return diagnostic.code
+  end, vim.diagnostic.get(buffer))
+  table.sort(found)
+  return table.concat(found, ',')
+end
+local function lines(buffer)
+  return vim.api.nvim_buf_get_lines(buffer, 0, -1, false)
+end
+local function has(buffer, text)
+  return table.concat(lines(buffer), '\n'):find(text, 1, true) ~= nil
+end
+local function act(title)
+  vim.lsp.buf.code_action({
+    apply = true,
+    filter = function(action)
+      return action.title:find(title, 1, true) ~= nil
+    end,
+  })
+end
+local function open(file)
+  vim.cmd.edit(file)
+  return vim.api.nvim_get_current_buf()
+end
+
+-- A row lock, with an emoji before the column.
+local routes = open('app/routes.py')
+wait('the server attaches', function()
+  local client = vim.lsp.get_clients({ bufnr = routes, name = 'auditline' })[1]
+  return client ~= nil and client.initialized
+end)
+local client = vim.lsp.get_clients({ bufnr = routes, name = 'auditline' })[1]
+if not client then
+  io.stdout:write(('%d passed, %d failed\n'):format(passed, failed))
+  os.exit(1)
+end
+check('UTF-8 positions are agreed', client.offset_encoding == 'utf-8', client.offset_encoding)
+wait('AUD201 appears', function()
+  return codes(routes) == 'AUD201'
+end)
+local finding = vim.diagnostic.get(routes)[1]
+check('on its line', finding.lnum == 11, finding.lnum)
+check('as a warning with a source', finding.severity == vim.diagnostic.severity.WARN and finding.source == 'auditline')
+
+vim.api.nvim_win_set_cursor(0, { 12, 6 })
+vim.lsp.buf.hover()
+local function float()
+  return vim.tbl_filter(function(window)
+    return vim.api.nvim_win_get_config(window).relative ~= ''
+  end, vim.api.nvim_list_wins())[1]
+end
+wait('K opens a float', function()
+  return float() ~= nil
+end)
+if float() then
+  local text = table.concat(lines(vim.api.nvim_win_get_buf(float())), '\n')
+  check('the hover names the hazard', text:find('unlocked%-read%-modify%-write') ~= nil)
+  check('the hover tells the story with the column', text:find('Item.stock', 1, true) ~= nil)
+  vim.api.nvim_win_close(float(), true)
+end
+
+act('Lock the load')
+wait('gra locks the row behind the emoji', function()
+  return has(routes, 'label = "🛒 taken"; item = db.query(Item).filter(Item.id == key).with_for_update().first()')
+end)
+wait('and the finding goes', function()
+  return codes(routes) == ''
+end)
+vim.cmd('silent undo')
+wait('undo brings it back', function()
+  return codes(routes) == 'AUD201'
+end)
+
+-- A half-typed function above.
+vim.api.nvim_buf_set_lines(routes, 6, 6, false, { 'def broken(db', '    item = db.get(', '' })
+wait('the finding stands below a half-typed function', function()
+  local now = vim.diagnostic.get(routes)
+  return #now == 1 and now[1].code == 'AUD201' and now[1].lnum == 14
+end)
+vim.cmd('silent undo')
+wait('and moves back', function()
+  local now = vim.diagnostic.get(routes)
+  return #now == 1 and now[1].lnum == 11
+end)
+
+-- Typing changes what is found.
+vim.api.nvim_buf_set_lines(routes, 11, 12, false, { '    item.note = "😀 seen"' })
+wait('a plain overwrite is no finding', function()
+  return codes(routes) == ''
+end)
+vim.cmd('silent undo')
+wait('undo brings the finding back again', function()
+  return codes(routes) == 'AUD201'
+end)
+
+-- The suppression comment.
+vim.api.nvim_win_set_cursor(0, { 12, 6 })
+act('Suppress AUD201')
+wait('a comment suppresses it', function()
+  return has(routes, 'item.stock -= quantity  # auditline: ignore[AUD201]') and codes(routes) == ''
+end)
+vim.cmd('silent undo')
+
+-- A commit is wrapped: comments, a triple-quoted string, then with CRLF and with tabs.
+local function wraps(file, indent)
+  local buffer = open(file)
+  wait(file .. ': AUD101 appears', function()
+    return codes(buffer) == 'AUD101'
+  end)
+  local at = vim.diagnostic.get(buffer)[1]
+  vim.api.nvim_win_set_cursor(0, { at.lnum + 1, at.col })
+  act('Wrap in try')
+  local expected = {
+    'def restock(quantity: int) -> None:',
+    indent .. 'db = SessionLocal()',
+    indent .. '# What the customer sees.',
+    indent .. 'item = Item(stock=quantity)',
+    indent .. 'try:',
+    indent .. indent .. 'item.note = """',
+    lines(buffer)[9],
+    '"""',
+    indent .. indent .. 'db.add(item)  # new',
+    indent .. indent .. 'db.commit()',
+    indent .. 'except Exception:',
+    indent .. indent .. 'db.rollback()',
+    indent .. indent .. 'raise',
+  }
+  wait(file .. ': gra wraps the commit', function()
+    return vim.deep_equal(vim.list_slice(lines(buffer), 4), expected)
+  end)
+  if not vim.deep_equal(vim.list_slice(lines(buffer), 4), expected) then
+    io.stdout:write(table.concat(lines(buffer), '\n'), '\n')
+  end
+  wait(file .. ': the finding goes', function()
+    return codes(buffer) == ''
+  end)
+  return buffer
+end
+wraps('app/jobs.py', '    ')
+local crlf = wraps('app/jobs_crlf.py', '    ')
+check('the file keeps its line ends', vim.bo[crlf].fileformat == 'dos')
+wraps('app/jobs_tabs.py', '\t')
+vim.cmd('silent write')
+check('the file on disk is what the buffer shows', vim.fn.readfile('app/jobs_tabs.py')[8] == '\ttry:')
+
+-- Health.
+vim.cmd('checkhealth auditline')
+check('checkhealth finds the server', has(vim.api.nvim_get_current_buf(), 'auditline 0.'))
+
+client:stop()
+wait('the server ends', function()
+  return exited ~= nil
+end)
+check('in order', exited == 0, exited)
+io.stdout:write(('%d passed, %d failed\n'):format(passed, failed))
+os.exit(failed == 0 and 0 or 1)
