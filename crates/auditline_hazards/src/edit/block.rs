@@ -102,7 +102,7 @@ impl<'a> Siblings<'a> {
         let start = self.start(scope);
         if is_first(text, start) {
             let header = match (self.parent, scope.function) {
-                (Some(parent), _) => Some(scope.span(parent.range).0),
+                (Some(parent), _) => Some(scope.span(self.header(scope, parent)).0),
                 (None, Some(function)) => Some(scope.span(function.def_range).0),
                 (None, None) => None,
             };
@@ -114,6 +114,19 @@ impl<'a> Siblings<'a> {
             return None;
         }
         suite(scope.document, start)
+    }
+}
+
+impl Siblings<'_> {
+    /// What heads the block: its statement, or its own `case`.
+    fn header(&self, scope: Scope<'_>, parent: &Stmt) -> TextRange {
+        match &parent.kind {
+            StmtKind::Match { cases, .. } => cases
+                .iter()
+                .find(|case| std::ptr::eq(&case.body, self.block))
+                .map_or(parent.range, |case| scope.code.range(case.pattern)),
+            _ => parent.range,
+        }
     }
 }
 

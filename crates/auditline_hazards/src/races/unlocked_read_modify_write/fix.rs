@@ -110,12 +110,12 @@ fn before(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue) -> Option<W
         RowOrigin::Param(index) => handed_in_together(db, of, *index, session),
         _ => false,
     })?;
-    let uses = unit.events.iter().filter(|event| match &event.kind {
+    let mut uses = unit.events.iter().filter(|event| match &event.kind {
         EventKind::Read { row: used, .. } | EventKind::Write { row: used, by: None, .. } => used.origin == row.origin,
         _ => false,
     });
     let first = uses.clone().next()?;
-    let last = uses.last()?;
+    let last = uses.next_back()?;
     // The object of the first read or write is how the row is called here.
     Some(Way::Before { first: first.range, last: last.range, session_use, awaited })
 }
