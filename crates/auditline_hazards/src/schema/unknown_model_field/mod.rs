@@ -16,6 +16,7 @@ use crate::finding::{Evidence, Finding, Fix, Place, Safety, Severity, symbol};
 
 mod declared_elsewhere;
 mod similar;
+mod sqlmodel;
 
 /// AUD401.
 pub const HAZARD: Hazard = Hazard {
@@ -62,6 +63,15 @@ fn certain(db: &dyn Db, class: ClassRef) -> Option<Arc<OrmModel>> {
     orm_model(db, class).filter(|model| model.complete && model.is_table())
 }
 
+/// Whether the constructor and the objects of a model take nothing but what is listed.
+fn is_closed(db: &dyn Db, class: ClassRef, model: &OrmModel) -> bool {
+    match model.kind {
+        ModelKind::Declarative => true,
+        ModelKind::SqlModelTable => sqlmodel::is_closed(db, class),
+        ModelKind::SqlModelBase => false,
+    }
+}
+
 /// Keywords of a constructor, or of `filter_by` on a query over one entity.
 fn keywords(db: &dyn Db, of: FunctionRef, code: &Code, call: ExprId, func: ExprId, findings: &mut Vec<Finding>) {
     let Expr::Call { args, .. } = &code[call] else { return };
@@ -79,7 +89,7 @@ fn keywords(db: &dyn Db, of: FunctionRef, code: &Code, call: ExprId, func: ExprI
         },
     };
     let Some(model) = certain(db, class) else { return };
-    if use_ == Use::Constructor && (model.custom_init || model.kind != ModelKind::Declarative) {
+    if use_ == Use::Constructor && (model.custom_init || !is_closed(db, class, &model)) {
         return;
     }
     for arg in args {
@@ -90,6 +100,9 @@ fn keywords(db: &dyn Db, of: FunctionRef, code: &Code, call: ExprId, func: ExprI
         }
         let class_name = classes::simple(class.path);
         let message = match use_ {
+            Use::Constructor if model.kind != ModelKind::Declarative => {
+                format!("`{class_name}` has no field `{name}`: SQLModel drops the value without a word")
+            }
             Use::Constructor => format!(
                 "`{class_name}` has no column `{name}`: constructing it raises `TypeError: '{name}' is an invalid keyword argument for {class_name}`"
             ),
@@ -221,7 +234,8 @@ fn row_attributes(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         let Some(model) = certain(db, class) else { continue };
         if model.attribute(column).is_some()
             || matches!(column.as_str(), "metadata" | "registry")
-            || model.kind != ModelKind::Declarative
+            || !is_closed(db, class, &model)
+            || model.kind != ModelKind::Declarative && sqlmodel::offers(&column)
             || declared_elsewhere::is_declared(db, class, column)
         {
             continue;
@@ -229,7 +243,9 @@ fn row_attributes(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         let assigned = declared_elsewhere::is_assigned_on_objects(db, column);
         let close = similar::closest(&model, column);
         let class_name = classes::simple(class.path);
-        let message = if is_write {
+        let message = if is_write && model.kind != ModelKind::Declarative {
+            format!("`{class_name}` has no field `{column}`: setting it raises `ValueError`")
+        } else if is_write {
             // Setting what is no column makes a plain attribute, and nothing is saved. Where nothing else reads it and a
             // column has nearly the same name, that was not meant.
             let Some(close) = close else { continue };
