@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use auditline_model::eval::value::{SessionOrigin, SessionValue, Value};
-use auditline_model::names::files_mentioning;
-use auditline_model::owner::{is_application_state, shared_object};
+use auditline_model::owner::{is_application_state, shared_object, users_of_dependency};
 use auditline_model::symbols::Symbol;
 use auditline_model::unit::{EventKind, unit_of};
-use auditline_model::{ClassRef, Db, FunctionRef, SourceFile, VariableRef, classes, entry, eval, parsed};
-use auditline_syntax::Name;
+use auditline_model::{ClassRef, Db, FunctionRef, SourceFile, VariableRef, classes, entry, eval, function, parsed};
 use auditline_syntax::python::ir::{Expr, StmtKind};
 
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity, Story};
 
 mod fix;
+mod users;
+
+use users::{Holder, users};
 
 /// AUD301.
 pub const HAZARD: Hazard = Hazard {
@@ -57,7 +58,7 @@ fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
                 place: Place::Variable(of),
                 message: "it is opened once, when the module is imported".to_owned(),
             }];
-            evidence.extend(users(db, *name, file));
+            evidence.extend(users(db, Holder::Variable(of)));
             findings.push(finding(
                 Place::File(file, stmt.range),
                 String::new(),
@@ -87,7 +88,12 @@ fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
                         "`{}.{name}` is one session for every object of the class: concurrent requests share it",
                         class.name
                     ),
-                    Vec::new(),
+                    with_users(
+                        db,
+                        Holder::Class(of, *name),
+                        Place::Class(of),
+                        "a class is one object for all requests",
+                    ),
                     Vec::new(),
                 ));
             }
@@ -151,10 +157,12 @@ fn check_function(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
                     "`{}.{attribute}` keeps one session for the whole process: concurrent requests share it",
                     classes::simple(class.path)
                 ),
-                vec![Evidence {
-                    place: Place::Class(*class),
-                    message: "a class is one object for all requests".to_owned(),
-                }],
+                with_users(
+                    db,
+                    Holder::Class(*class, *attribute),
+                    Place::Class(*class),
+                    "a class is one object for all requests",
+                ),
                 Vec::new(),
             )),
             object if is_application_state(object) => findings.push(finding(
@@ -163,7 +171,12 @@ fn check_function(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
                 format!(
                     "`app.state.{attribute}` keeps one session for the whole process: concurrent requests share it"
                 ),
-                Vec::new(),
+                with_users(
+                    db,
+                    Holder::Application(*attribute),
+                    Place::Function(of),
+                    "it is opened once, when the application starts",
+                ),
                 Vec::new(),
             )),
             _ => {}
@@ -173,15 +186,35 @@ fn check_function(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
     if classes::is_cached(db, of)
         && let Value::Session(session) = &unit.returns
         && is_bare(session)
+        && let Some(body) = function(db, of)
     {
+        let cache = fix::caching_decorator(&body);
+        let mut evidence: Vec<Evidence> = cache
+            .map(|cache| Evidence {
+                place: Place::InFunction(of, cache),
+                message: "this keeps what the first call returned".to_owned(),
+            })
+            .into_iter()
+            .collect();
+        evidence.extend(users_of_dependency(db, of).iter().take(3).map(|user| Evidence {
+            place: Place::Function(*user),
+            message: format!("`{}` depends on it", classes::simple(user.path)),
+        }));
         findings.push(finding(
             Place::Function(of),
             symbol,
             format!("`{}` is cached and hands the same session to every request", classes::simple(of.path)),
-            Vec::new(),
-            Vec::new(),
+            evidence,
+            cache.map(|cache| fix::without_cache(of, cache)).into_iter().collect(),
         ));
     }
+}
+
+/// Evidence of why the session is shared, and who uses it.
+fn with_users(db: &dyn Db, holder: Holder, place: Place, why: &str) -> Vec<Evidence> {
+    let mut evidence = vec![Evidence { place, message: why.to_owned() }];
+    evidence.extend(users(db, holder));
+    evidence
 }
 
 /// Whether a session was opened by a plain call, outside a scope of its own.
@@ -198,48 +231,6 @@ fn open_place(of: FunctionRef, unit: &auditline_model::unit::Unit, session: &Arc
         .iter()
         .find(|event| matches!(&event.kind, EventKind::Open(opened) if opened.id == session.id))
         .map(|event| Place::InFunction(of, event.statement))
-}
-
-/// Functions that use what the session is stored under.
-fn users(db: &dyn Db, name: Name, file: SourceFile) -> Vec<Evidence> {
-    let users = users_of(db, VariableRef { file, name }, ());
-    let evidence = users.iter().map(|(of, ordinal)| Evidence {
-        place: Place::Event(*of, *ordinal),
-        message: format!("`{}` uses it", classes::simple(of.path)),
-    });
-    evidence.collect()
-}
-
-/// The first functions that use the session in that variable, with the ordinals of the events in which they do.
-///
-/// A query of its own: it looks into the files that mention the variable, and an edit in one of them must not check
-/// this one again as long as the answer is the same.
-#[salsa::tracked(returns(clone))]
-fn users_of(db: &dyn Db, variable: VariableRef, _key: ()) -> Arc<[(FunctionRef, u32)]> {
-    let mut found = Vec::new();
-    for user in files_mentioning(db, &variable.name).iter() {
-        if entry::is_test(db, *user) {
-            continue;
-        }
-        for function in &parsed(db, *user).module.functions {
-            let of = FunctionRef { file: *user, path: function.path };
-            if !function.code.exprs.iter().any(|expr| matches!(expr, Expr::Name(used) if *used == variable.name)) {
-                continue;
-            }
-            let unit = unit_of(db, of);
-            let uses = unit.numbered().find(|(_, event)| {
-                matches!(&event.kind, EventKind::Session { session, .. } | EventKind::Add { session, .. }
-                    if matches!(session.origin, SessionOrigin::Global(global) if global == variable))
-            });
-            if let Some((ordinal, _)) = uses {
-                found.push((of, ordinal));
-                if found.len() == 3 {
-                    return found.into();
-                }
-            }
-        }
-    }
-    found.into()
 }
 
 fn finding(
