@@ -1,6 +1,7 @@
 //! AUD701 follows the build context while it changes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use auditline_hazards::check_file;
 use auditline_model::{FileContent, RootDatabase};
@@ -93,4 +94,29 @@ fn an_argument_that_the_build_sets_is_not_its_default() {
     assert_eq!(messages(&db).len(), 1);
     db.set_content(path("compose.yml"), compose(", args: {DIR: web}"));
     assert_eq!(messages(&db), [""; 0]);
+}
+
+#[test]
+fn typing_in_a_file_that_is_copied_checks_no_dockerfile() {
+    let checks = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&checks);
+    let count = move |event: salsa::Event| {
+        if let salsa::EventKind::WillExecute { database_key } = event.kind
+            && format!("{database_key:?}").contains("check_file")
+        {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    let mut db = RootDatabase::with_events(&[path("")], &[], Box::new(count));
+    db.add_file(path("docker/Dockerfile"), text("FROM a\nCOPY keep.py start.py missing.py /\n"));
+    db.add_file(path("keep.py"), text(""));
+    db.add_file(path("start.py"), text("x = 1\n"));
+    assert_eq!(messages(&db).len(), 1);
+    assert_eq!(checks.swap(0, Ordering::Relaxed), 1);
+    db.set_content(path("start.py"), FileContent::Closed(text("x = 2\n")));
+    assert_eq!(messages(&db).len(), 1);
+    assert_eq!(checks.swap(0, Ordering::Relaxed), 0);
+    db.set_content(path("start.py"), FileContent::Absent);
+    assert_eq!(messages(&db).len(), 2);
+    assert_eq!(checks.swap(0, Ordering::Relaxed), 1);
 }

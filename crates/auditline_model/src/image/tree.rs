@@ -2,7 +2,7 @@
 
 use auditline_source::FilePath;
 
-use crate::db::{Db, Settings};
+use crate::db::{Db, Settings, SourceFile};
 
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,7 +53,7 @@ fn child(db: &dyn Db, directory: FilePath, name: &str) -> Entry {
     let path = directory.join(name);
     let listed = files.directory(db, directory);
     if listed.contains(db, name) {
-        let is_file = files.get(path).is_some_and(|file| file.content(db).text().is_some());
+        let is_file = files.get(path).is_some_and(|file| is_text(db, file));
         return if is_file { Entry::File } else { Entry::Directory };
     }
     // A directory may hold nothing that is read, and still be known.
@@ -61,6 +61,12 @@ fn child(db: &dyn Db, directory: FilePath, name: &str) -> Entry {
         return Entry::Directory;
     }
     if listed.unread(db).binary_search_by(|entry| (*entry).cmp(name)).is_ok() { Entry::Unread } else { Entry::Missing }
+}
+
+/// Whether there is a file; what it holds does not matter, and must not wake who asks.
+#[salsa::tracked(returns(copy))]
+fn is_text(db: &dyn Db, file: SourceFile) -> bool {
+    file.content(db).text().is_some()
 }
 
 /// What is directly in a directory, with its names, sorted.

@@ -31,13 +31,17 @@ fn what_is_not_read_is_no_missing_source() {
 fn a_part_of_a_repository_knows_that_it_is_one() {
     let outer = Sandbox::new(&[
         ("client/pyproject.toml", "[project]\nname = \"client\"\n"),
-        ("client/Dockerfile", "FROM a\nCOPY client/pyproject.toml client/src /x/\n"),
+        ("client/Dockerfile", "FROM a\nCOPY shared/settings.py client/src /x/\n"),
     ]);
     let check = || {
         let workspace = auditline_project::Workspace::load(outer.file("client")).unwrap();
         let mut project = auditline_project::Project::open(workspace, &Options::default(), &|_| {}).unwrap();
         project.check(FixDetail::Titles, &|_| {}).findings.len()
     };
+    assert_eq!(check(), 2);
+    outer.write("client/src/main.py", "");
+    assert_eq!(check(), 0, "a path that starts with the directory's own name is written from above");
+    std::fs::remove_dir_all(outer.path().join("client/src")).unwrap();
     assert_eq!(check(), 2);
     std::fs::create_dir(outer.path().join(".git")).unwrap();
     assert_eq!(check(), 0);

@@ -94,7 +94,7 @@ fn by_place(db: &dyn Db, dockerfile: SourceFile, taken: &[Taken], contexts: &Con
     if is_borne_out {
         return candidates;
     }
-    if image::is_part_of_repository(db, path) {
+    if image::is_part_of_repository(db, path) || is_written_from_above(db, own, &named) {
         return Vec::new();
     }
     if own == root && is_plain_name(path) {
@@ -108,6 +108,15 @@ fn by_place(db: &dyn Db, dockerfile: SourceFile, taken: &[Taken], contexts: &Con
         .iter()
         .any(|(name, entry)| *entry != Entry::Directory && is_of_project(own.join(name)));
     if lies_in_project && is_plain_name(path) && !directories.any(fits) { candidates } else { Vec::new() }
+}
+
+/// Whether the paths start with the name of the directory itself: then the context is the one above it, which is no
+/// candidate where the workspace does not reach so far.
+fn is_written_from_above(db: &dyn Db, own: FilePath, named: &[&Taken]) -> bool {
+    named.iter().any(|taken| {
+        let rest = taken.path.split_once('/').filter(|(first, _)| *first == own.file_name()).map(|(_, rest)| rest);
+        rest.is_some_and(|rest| image::entry(db, own.join(rest)).exists())
+    })
 }
 
 /// How many paths of the repository are looked at for a context that fits.
