@@ -16,7 +16,7 @@ mod suppress;
 mod workspace;
 
 pub use config::{Config, ConfigError, ConfigErrors, PerFileIgnore, Selector, UnknownHazard};
-pub use discovery::{Discovered, discover, is_relevant, workspace_root};
+pub use discovery::{Discovered, discover, is_discovered, is_relevant, project_root, workspace_root};
 pub use file_report::{FileReport, file_report};
 pub use fingerprint::Fingerprints;
 pub use fixes::{

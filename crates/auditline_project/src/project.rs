@@ -127,6 +127,12 @@ impl Project {
         &self.workspace
     }
 
+    /// Its database, and what could not be read: for who goes on with them in a way of its own.
+    #[must_use]
+    pub fn into_parts(self) -> (RootDatabase, Vec<Skipped>) {
+        (self.db, self.skipped)
+    }
+
     /// The database. Clones of it must be dropped before the project is checked or changed.
     #[must_use]
     pub fn db(&self) -> &RootDatabase {

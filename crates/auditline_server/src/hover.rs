@@ -1,140 +1,239 @@
-//! The hover on a finding: what goes wrong, the story with the user's own names, the evidence, the fix, the page.
+//! What is shown of a finding when somebody points at it.
 
+use std::collections::HashMap;
 use std::fmt::Write;
+use std::sync::OnceLock;
 
-use auditline_hazards::{Safety, Story, find};
-use auditline_project::ResolvedFinding;
+use auditline_hazards::page::{self, Page};
+use auditline_hazards::{CATALOGUE, Safety, Story, find};
+use auditline_project::{FixDetail, ResolvedFinding};
+use auditline_source::{FilePath, Position as SourcePosition};
+use tower_lsp::ls_types::{Hover, HoverContents, MarkupContent, MarkupKind, Position};
 
-use crate::client::Abilities;
-use crate::documents::Documents;
-use crate::engine::Snapshot;
+use crate::conversion::{self, Speech, uri_of};
+use crate::snapshot::Snapshot;
 
-/// The text of the hover, as Markdown or plain.
-pub(crate) fn text(
-    snapshot: &Snapshot,
-    documents: &Documents,
-    abilities: &Abilities,
-    findings: &[&ResolvedFinding],
-) -> String {
-    let parts: Vec<String> = findings
-        .iter()
-        .map(|finding| {
-            let markdown = markdown(snapshot, documents, finding);
-            if abilities.markdown { markdown } else { plain(&markdown) }
+/// The findings at a place of a document, explained.
+pub(crate) fn hover(speech: &Speech, snapshot: &Snapshot, path: FilePath, position: Position) -> Option<Hover> {
+    let text = snapshot.documents.get(&path)?.text.clone();
+    let offset = text.offset(SourcePosition::new(position.line, position.character), speech.features.encoding);
+    let report = snapshot.report(path, FixDetail::Titles)?;
+    let mut here: Vec<&ResolvedFinding> =
+        speech.visible(&report).filter(|finding| finding.range.offsets.contains_inclusive(offset)).collect();
+    // At the border of two findings both are there; the one that the cursor stands on comes first.
+    here.sort_by_key(|finding| (!finding.range.offsets.contains(offset), finding.range.offsets.len()));
+    let first = here.first()?;
+    let range = conversion::range(&text, first.range.offsets, speech.features.encoding);
+    let parts: Vec<String> = here.iter().map(|finding| explain(speech, snapshot, path, finding)).collect();
+    let (kind, separator) =
+        if speech.features.markdown { (MarkupKind::Markdown, "\n\n---\n\n") } else { (MarkupKind::PlainText, "\n\n") };
+    let contents = HoverContents::Markup(MarkupContent { kind, value: parts.join(separator) });
+    Some(Hover { contents, range: Some(range) })
+}
+
+fn page_of(code: &str) -> Option<&'static Page> {
+    static PAGES: OnceLock<HashMap<&'static str, Page>> = OnceLock::new();
+    let pages = PAGES.get_or_init(|| {
+        CATALOGUE.iter().filter_map(|hazard| Some((hazard.code, page::parse(hazard.page).ok()?))).collect()
+    });
+    pages.get(code)
+}
+
+fn explain(speech: &Speech, snapshot: &Snapshot, path: FilePath, finding: &ResolvedFinding) -> String {
+    let parts = Parts {
+        snapshot,
+        path,
+        finding,
+        head: page_of(finding.code).map_or("", |page| page.summary()),
+        url: find(finding.code).map(|hazard| hazard.url()).unwrap_or_default(),
+    };
+    if speech.features.markdown { parts.markdown() } else { parts.plain() }
+}
+
+struct Parts<'a> {
+    snapshot: &'a Snapshot,
+    path: FilePath,
+    finding: &'a ResolvedFinding,
+    /// What goes wrong, in general.
+    head: &'a str,
+    url: String,
+}
+
+impl Parts<'_> {
+    fn markdown(&self) -> String {
+        let finding = self.finding;
+        let mut out = String::new();
+        let _ = write!(out, "**{} {}** · {}\n\n", finding.code, finding.name, finding.severity.as_str());
+        let _ = write!(out, "{}.\n\n", finding.message);
+        if !self.head.is_empty() {
+            let _ = write!(out, "{}\n\n", self.head);
+        }
+        if let Some(story) = &finding.story {
+            out.push_str("**What happens**\n\n");
+            if story.actors.len() > 1 {
+                table(&mut out, story)
+            } else {
+                list(&mut out, story)
+            }
+            if !story.outcome.is_empty() {
+                let _ = write!(out, "{}\n\n", sentence(&story.outcome));
+            }
+        }
+        if !finding.evidence.is_empty() {
+            out.push_str("**Why**\n\n");
+            for evidence in &finding.evidence {
+                let place = self.place(evidence.path, evidence.range.start.line);
+                let uri = uri_of(self.snapshot, evidence.path);
+                let link = uri.map(|uri| format!("[{place}]({}#L{})", uri.as_str(), evidence.range.start.line));
+                let _ = writeln!(out, "- {} {}", link.unwrap_or(place), evidence.message);
+            }
+            out.push('\n');
+        }
+        if !finding.fixes.is_empty() {
+            out.push_str("**Fix**\n\n");
+            for (title, note) in self.fixes() {
+                let _ = writeln!(out, "- {title}{note}");
+            }
+            out.push('\n');
+        }
+        let _ = write!(out, "[More about {}]({})", finding.code, self.url);
+        out
+    }
+
+    fn plain(&self) -> String {
+        let finding = self.finding;
+        let mut out = String::new();
+        let _ = write!(out, "{} {} ({})\n\n", finding.code, finding.name, finding.severity.as_str());
+        let _ = write!(out, "{}.\n\n", finding.message);
+        if let Some(story) = &finding.story {
+            out.push_str("What happens:\n");
+            for (number, (actor, step)) in story.steps.iter().enumerate() {
+                let who = story.actors.get(*actor).filter(|_| story.actors.len() > 1);
+                let who = who.map(|who| format!("{who} ")).unwrap_or_default();
+                let _ = writeln!(out, "  {}. {who}{}", number + 1, unmarked(step));
+            }
+            if !story.outcome.is_empty() {
+                let _ = writeln!(out, "  {}", unmarked(&sentence(&story.outcome)));
+            }
+            out.push('\n');
+        }
+        if !finding.evidence.is_empty() {
+            out.push_str("Why:\n");
+            for evidence in &finding.evidence {
+                let place = self.place(evidence.path, evidence.range.start.line);
+                let _ = writeln!(out, "  {place} {}", evidence.message);
+            }
+            out.push('\n');
+        }
+        if !finding.fixes.is_empty() {
+            out.push_str("Fix:\n");
+            for (title, note) in self.fixes() {
+                let _ = writeln!(out, "  {title}{note}");
+            }
+            out.push('\n');
+        }
+        let _ = write!(out, "{}", self.url);
+        out
+    }
+
+    fn fixes(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        self.finding.fixes.iter().map(|fix| {
+            let note = if fix.safety == Safety::Unsafe { " (changes behaviour)" } else { "" };
+            (fix.title.as_str(), note)
         })
-        .collect();
-    parts.join(if abilities.markdown { "\n\n---\n\n" } else { "\n\n" })
+    }
+
+    /// `line 12` in the same file, `app/models.py:12` in another.
+    fn place(&self, path: FilePath, line: u32) -> String {
+        if path == self.path {
+            return format!("line {line}");
+        }
+        let root = self.snapshot.judge.root;
+        format!("{}:{line}", path.relative_to(root).unwrap_or(path.as_str()))
+    }
 }
 
-fn markdown(snapshot: &Snapshot, documents: &Documents, finding: &ResolvedFinding) -> String {
-    let mut out = String::new();
-    let hazard = find(finding.code);
-    let _ = writeln!(out, "**{} {}**\n\n{}.", finding.code, finding.name, finding.message);
-    let page = hazard.and_then(|hazard| auditline_hazards::page::parse(hazard.page).ok());
-    if let Some(page) = &page {
-        let _ = writeln!(out, "\n{}", page.summary());
-    }
-    if let Some(story) = &finding.story {
-        out.push('\n');
-        write_story(&mut out, story);
-    }
-    if !finding.evidence.is_empty() {
-        out.push_str("\nEvidence:\n\n");
-        for evidence in &finding.evidence {
-            let root = snapshot.workspace(evidence.path).map(|workspace| workspace.root);
-            let shown = root.and_then(|root| evidence.path.relative_to(root)).unwrap_or(evidence.path.as_str());
-            let line = evidence.range.start.line;
-            match documents.uri(evidence.path) {
-                Some(uri) => {
-                    let _ = writeln!(out, "- [{shown}:{line}]({}#L{line}): {}", uri.as_str(), evidence.message);
-                }
-                None => {
-                    let _ = writeln!(out, "- {shown}:{line}: {}", evidence.message);
-                }
-            }
+/// One column an actor, one row a step: what stands lower happens later. The columns are padded, for those who see the
+/// text as it is.
+fn table(out: &mut String, story: &Story) {
+    let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");
+    let actors: Vec<String> = story.actors.iter().map(|actor| cell(actor)).collect();
+    let width = |column: usize| {
+        let steps =
+            story.steps.iter().filter(|(actor, _)| *actor == column).map(|(_, step)| cell(step).chars().count());
+        steps.chain([actors[column].chars().count(), 3]).max().unwrap_or(3)
+    };
+    let widths: Vec<usize> = (0..actors.len()).map(width).collect();
+    let mut row = |cells: &[&str]| {
+        for (text, width) in cells.iter().zip(&widths) {
+            let padding = " ".repeat(width.saturating_sub(text.chars().count()));
+            let _ = write!(out, "| {text}{padding} ");
         }
+        out.push_str("|\n");
+    };
+    row(&actors.iter().map(String::as_str).collect::<Vec<_>>());
+    let rules: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
+    row(&rules.iter().map(String::as_str).collect::<Vec<_>>());
+    for (actor, step) in &story.steps {
+        let step = cell(step);
+        let cells: Vec<&str> = (0..actors.len()).map(|column| if column == *actor { &*step } else { "" }).collect();
+        row(&cells);
     }
-    if let Some(fix) = finding.fixes.first() {
-        let note = if fix.safety == Safety::Unsafe { " (changes behaviour)" } else { "" };
-        let _ = writeln!(out, "\nFix: {}{note}.", fix.title);
-    }
-    if let Some(hazard) = hazard {
-        let _ = writeln!(out, "\n[About {}]({})", hazard.code, hazard.url());
-    }
-    out.truncate(out.trim_end().len());
-    out
+    out.push('\n');
 }
 
-/// Several actors make a table with a column each, one makes a list.
-fn write_story(out: &mut String, story: &Story) {
-    if story.actors.len() > 1 {
-        let _ = writeln!(out, "| | {} |", story.actors.join(" | "));
-        let _ = writeln!(out, "|---|{}", "---|".repeat(story.actors.len()));
-        for (number, (actor, step)) in story.steps.iter().enumerate() {
-            let cells: Vec<&str> =
-                (0..story.actors.len()).map(|column| if column == *actor { step.as_str() } else { "" }).collect();
-            let _ = writeln!(out, "| {} | {} |", number + 1, cells.join(" | "));
-        }
-    } else {
-        for (number, (_, step)) in story.steps.iter().enumerate() {
-            let _ = writeln!(out, "{}. {step}", number + 1);
-        }
+fn list(out: &mut String, story: &Story) {
+    for (number, (_, step)) in story.steps.iter().enumerate() {
+        let _ = writeln!(out, "{}. {step}", number + 1);
     }
-    let _ = writeln!(out, "\n{}", story.outcome);
+    out.push('\n');
 }
 
-/// The same without Markdown's marks.
-fn plain(markdown: &str) -> String {
-    let mut out = String::new();
-    for line in markdown.lines() {
-        let trimmed = line.trim();
-        if trimmed.starts_with("|---") {
-            continue;
-        }
-        if let Some(row) = trimmed.strip_prefix('|') {
-            let cells: Vec<&str> = row.trim_end_matches('|').split('|').map(str::trim).collect();
-            out.push_str(&strip(&cells.join("  ")));
+fn sentence(text: &str) -> String {
+    let text = text.trim_end();
+    if text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
+}
+
+/// Markdown's code spans and emphasis, as plain text.
+fn unmarked(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (index, part) in text.split('`').enumerate() {
+        if index % 2 == 1 {
+            out.push_str(part);
         } else {
-            out.push_str(&strip(line));
+            out.push_str(&part.replace("**", "").replace('*', ""));
         }
-        out.push('\n');
     }
-    out.truncate(out.trim_end().len());
     out
-}
-
-/// Without emphasis and code marks; a link keeps its text.
-fn strip(line: &str) -> String {
-    let mut out = String::new();
-    let mut rest = line;
-    while let Some(open) = rest.find('[') {
-        let (before, after) = rest.split_at(open);
-        out.push_str(before);
-        match after.find("](").and_then(|middle| after[middle..].find(')').map(|close| (middle, middle + close))) {
-            Some((middle, close)) => {
-                out.push_str(&after[1..middle]);
-                rest = &after[close + 1..];
-            }
-            None => {
-                out.push_str(after);
-                rest = "";
-            }
-        }
-    }
-    out.push_str(rest);
-    out.replace(['*', '`'], "")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn story(actors: &[&str], steps: &[(usize, &str)]) -> Story {
+        Story {
+            actors: actors.iter().map(|actor| (*actor).to_owned()).collect(),
+            steps: steps.iter().map(|(actor, step)| (*actor, (*step).to_owned())).collect(),
+            outcome: String::new(),
+        }
+    }
+
     #[test]
-    fn plain_text_keeps_the_words() {
+    fn two_actors_are_two_columns() {
+        let mut out = String::new();
+        table(&mut out, &story(&["A", "Request B"], &[(0, "reads `x|y`"), (1, "writes")]));
         assert_eq!(
-            plain("**AUD201 x**\n\n- [a.py:3](file:///a.py#L3): `x` is read"),
-            "AUD201 x\n\n- a.py:3: x is read"
+            out,
+            "| A            | Request B |\n\
+             | ------------ | --------- |\n\
+             | reads `x\\|y` |           |\n\
+             |              | writes    |\n\n"
         );
-        assert_eq!(plain("| | A | B |\n|---|---|---|\n| 1 | reads | |"), "  A  B\n1  reads");
+    }
+
+    #[test]
+    fn marks_are_taken_from_plain_text() {
+        assert_eq!(unmarked("reads `a * b` = *v*, **commits**"), "reads a * b = v, commits");
     }
 }

@@ -1,75 +1,52 @@
 //! The language server.
+//!
+//! ```text
+//! client ──▶ transport ──▶ ingress ──┬─ edits, files, settings ──▶ keeper (one thread, writes) ──▶ workspaces
+//!                                    └─ requests ──▶ handlers ──▶ pool (snapshots, reads) ──▶ outbox ──▶ client
+//! ```
+//!
+//! What changes the state is taken in wire order by [`ingress`] and applied by one thread, the keeper. Whoever reads
+//! works on a snapshot in the pool, never on the protocol's tasks; a write cancels readers, and they start again. A
+//! request sees every change that came before it on the wire: it carries the number of the last one, and waits for it.
 
 mod actions;
-mod backend;
-mod client;
+mod conversion;
 mod diagnostics;
-mod documents;
-mod engine;
+mod document;
+mod features;
+mod frame;
+mod handlers;
 mod hover;
 mod ingress;
+mod keeper;
 mod orphan;
+mod outbox;
+mod pool;
 mod progress;
-mod watcher;
+mod settings;
+mod shared;
+mod snapshot;
+mod transport;
+mod uri;
+mod watch;
+mod workspace;
 
-use std::sync::Arc;
+pub use transport::serve;
 
-use tokio::io::{AsyncRead, AsyncWrite};
-use tower_lsp::{LspService, Server};
-
-use crate::backend::Backend;
-use crate::engine::Engine;
-use crate::ingress::{Ending, Ingress};
-
-/// How many requests are under way at once. They only wait for the engine, so that this costs nothing; a small number would let
-/// slow requests keep others out.
-const CONCURRENCY: usize = 256;
-
-/// `exit` came after `shutdown`.
-const ORDERLY: u8 = 0;
-/// `exit` came without `shutdown`, or the client is gone.
-const DISORDERLY: u8 = 1;
-/// The server could not start.
-const COULD_NOT: u8 = 2;
-
-/// Serves an editor on standard input and output until it says `exit` or is gone.
-///
-/// The exit code is 0 after `shutdown` and `exit`, and 1 otherwise (LSP 3.17, "Exit Notification").
+/// Serves an editor on standard input and output until it says `exit` or goes away; returns the code with which the
+/// process is to end, see [`serve`].
 #[must_use]
 pub fn run_stdio() -> u8 {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
-            tracing::error!("the server cannot start: {error}");
-            return COULD_NOT;
+            eprintln!("auditline: the server could not be started: {error}");
+            return transport::COULD_NOT;
         }
     };
     let code = runtime.block_on(serve(tokio::io::stdin(), tokio::io::stdout()));
-    // Standard input is read by a thread that cannot be interrupted.
+    // A read of standard input cannot be interrupted, and an editor may keep it open after `exit`.
     runtime.shutdown_background();
     code
-}
-
-/// Serves a client on a pair of streams until it says `exit` or is gone.
-pub async fn serve(input: impl AsyncRead + Unpin, output: impl AsyncWrite + Unpin + Send + 'static) -> u8 {
-    let engine = match Engine::start() {
-        Ok(engine) => engine,
-        Err(error) => {
-            tracing::error!("the server cannot start: {error}");
-            return COULD_NOT;
-        }
-    };
-    let (service, socket) = LspService::new(|client| Backend::new(client, engine));
-    let ending = Arc::new(Ending::default());
-    let ingress = Ingress::new(service, Arc::clone(&ending));
-    let server = Server::new(input, output, socket).concurrency_level(CONCURRENCY);
-    tokio::select! {
-        () = server.serve(ingress) => {}
-        () = async {
-            ending.exit.notified().await;
-            // What stands in the output is still written.
-            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-        } => {}
-    }
-    if ending.is_orderly() { ORDERLY } else { DISORDERLY }
 }

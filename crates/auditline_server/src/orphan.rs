@@ -1,25 +1,43 @@
-//! A server whose editor has died ends by itself.
+//! An editor that was killed says no `exit`.
 
 use std::time::Duration;
 
-/// How often the editor's process is looked for.
-const INTERVAL: Duration = Duration::from_secs(5);
+/// How often it is looked whether the editor still runs.
+const INTERVAL: Duration = Duration::from_secs(3);
 
-/// Ends this process once the editor's is gone. Only where the system shows processes as directories; elsewhere the end of
-/// the input tells.
-pub(crate) fn watch(process: Option<u32>) {
-    let Some(process) = process else { return };
-    let path = std::path::PathBuf::from(format!("/proc/{process}"));
-    if !path.exists() {
-        return;
+/// Ends once no process of that number runs.
+pub(crate) async fn wait_for_end_of(process: u32) {
+    while is_running(process) {
+        tokio::time::sleep(INTERVAL).await;
     }
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(INTERVAL).await;
-            if !path.exists() {
-                tracing::warn!("the editor is gone");
-                std::process::exit(1);
-            }
-        }
-    });
+}
+
+#[cfg(unix)]
+fn is_running(process: u32) -> bool {
+    use nix::errno::Errno;
+    use nix::sys::signal::kill;
+    use nix::unistd::Pid;
+    // Numbers that are no process would mean a group of processes.
+    let Some(pid) = i32::try_from(process).ok().filter(|pid| *pid > 0) else { return true };
+    // Signal 0 is not sent; only whether it could be is asked. One that we may not signal runs.
+    kill(Pid::from_raw(pid), None) != Err(Errno::ESRCH)
+}
+
+/// Elsewhere the end of standard input tells.
+#[cfg(not(unix))]
+fn is_running(_process: u32) -> bool {
+    true
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_ended_does_not_run() {
+        assert!(is_running(std::process::id()));
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        assert!(!is_running(child.id()));
+    }
 }

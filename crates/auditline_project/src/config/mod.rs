@@ -71,6 +71,12 @@ impl Config {
         }
     }
 
+    /// Whether a configuration may stand in a file of that name.
+    #[must_use]
+    pub fn is_config_file(path: FilePath) -> bool {
+        path.file_name() == "pyproject.toml" || FILE_NAMES.contains(&path.file_name())
+    }
+
     /// The configuration in `file`, a `pyproject.toml` or a file with the keys at its top. Paths in it are relative to
     /// `root`.
     ///

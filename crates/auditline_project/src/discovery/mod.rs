@@ -12,7 +12,7 @@ use ignore::{DirEntry, WalkBuilder, WalkState};
 use crate::pattern::PathPatterns;
 use crate::skipped::{SkipReason, Skipped, SpecialFile, is_link_loop};
 
-pub use root::workspace_root;
+pub use root::{project_root, workspace_root};
 
 /// The files of a workspace.
 #[derive(Debug, Default)]
@@ -67,21 +67,37 @@ pub fn discover(root: FilePath, exclude: &PathPatterns, wanted: &[FilePath], thr
     found
 }
 
-fn walk(root: FilePath, top: FilePath, exclude: &PathPatterns, threads: usize, obey_ignores: bool) -> Discovered {
-    let mut builder = WalkBuilder::new(top.as_path());
+/// Whether [`discover`] finds the file at `path`, or would find it once it is there. Only the directories on the way to
+/// it are looked at.
+#[must_use]
+pub fn is_discovered(root: FilePath, exclude: &PathPatterns, path: FilePath) -> bool {
+    if !path.starts_with(root) || !is_relevant(path) {
+        return false;
+    }
+    // Of what is not there yet the nearest directory that is there has to be walked.
+    let exists = |path: &FilePath| path.as_path().symlink_metadata().is_ok();
+    let Some(target) = std::iter::once(path).chain(path.ancestors()).find(exists) else { return false };
+    if !target.starts_with(root) {
+        return false;
+    }
     let filter_exclude = exclude.clone();
-    builder
-        .hidden(false)
-        .follow_links(false)
-        .ignore(obey_ignores)
-        .git_ignore(obey_ignores)
-        .git_exclude(obey_ignores)
-        .git_global(obey_ignores)
-        // An unpacked archive has a `.gitignore` and no `.git`; the patterns mean the same there.
-        .require_git(false)
-        .parents(obey_ignores && repository_around(root).is_some())
-        .threads(threads)
-        .filter_entry(move |entry| is_walked(entry, &filter_exclude));
+    let mut builder = builder(root, root, true);
+    builder.filter_entry(move |entry| {
+        let is_on_the_way = FilePath::new(entry.path()).is_some_and(|entry| target.starts_with(entry));
+        is_on_the_way && is_walked(entry, &filter_exclude)
+    });
+    let reached = builder.build().flatten().find(|entry| FilePath::new(entry.path()) == Some(target));
+    let hidden = path.file_name().starts_with('.') && FileKind::of(path).is_python();
+    !hidden
+        && reached.is_some_and(|entry| {
+            entry.file_type().is_some_and(|kind| if target == path { kind.is_file() } else { kind.is_dir() })
+        })
+}
+
+fn walk(root: FilePath, top: FilePath, exclude: &PathPatterns, threads: usize, obey_ignores: bool) -> Discovered {
+    let filter_exclude = exclude.clone();
+    let mut builder = builder(root, top, obey_ignores);
+    builder.threads(threads).filter_entry(move |entry| is_walked(entry, &filter_exclude));
     let canonical_root = root.as_path().canonicalize().unwrap_or_else(|_| root.as_path().to_path_buf());
     let found = Mutex::new(Discovered::default());
     builder.build_parallel().run(|| {
@@ -96,6 +112,22 @@ fn walk(root: FilePath, top: FilePath, exclude: &PathPatterns, threads: usize, o
         })
     });
     found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// A walk below `top` by the rules of the workspace at `root`.
+fn builder(root: FilePath, top: FilePath, obey_ignores: bool) -> WalkBuilder {
+    let mut builder = WalkBuilder::new(top.as_path());
+    builder
+        .hidden(false)
+        .follow_links(false)
+        .ignore(obey_ignores)
+        .git_ignore(obey_ignores)
+        .git_exclude(obey_ignores)
+        .git_global(obey_ignores)
+        // An unpacked archive has a `.gitignore` and no `.git`; the patterns mean the same there.
+        .require_git(false)
+        .parents(obey_ignores && repository_around(root).is_some());
+    builder
 }
 
 /// What one thread of the walk found; handed over when the thread ends.

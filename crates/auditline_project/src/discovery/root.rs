@@ -22,7 +22,17 @@ const REPOSITORIES: &[&str] = &[".git", ".hg", ".jj"];
 /// a `.git` in it.
 #[must_use]
 pub fn workspace_root(path: FilePath) -> FilePath {
-    let start = if path.as_path().is_dir() { path } else { path.parent().unwrap_or(path) };
+    project_root(path).unwrap_or_else(|| start_of(path))
+}
+
+fn start_of(path: FilePath) -> FilePath {
+    if path.as_path().is_dir() { path } else { path.parent().unwrap_or(path) }
+}
+
+/// As [`workspace_root`]; `None` where nothing says that a project stands around `path`.
+#[must_use]
+pub fn project_root(path: FilePath) -> Option<FilePath> {
+    let start = start_of(path);
     let home = std::env::home_dir().and_then(|home| FilePath::new(&home));
     let (mut nearest, mut weak) = (None, None);
     let mut uv = None;
@@ -31,7 +41,7 @@ pub fn workspace_root(path: FilePath) -> FilePath {
             break;
         }
         match config::declared_in(directory) {
-            Some(config::Declared::Auditline) => return directory,
+            Some(config::Declared::Auditline) => return Some(directory),
             Some(config::Declared::UvWorkspace) => uv = uv.or(Some(directory)),
             None => {}
         }
@@ -46,7 +56,7 @@ pub fn workspace_root(path: FilePath) -> FilePath {
             break;
         }
     }
-    uv.or(nearest).or(weak).unwrap_or_else(|| above_packages(start))
+    uv.or(nearest).or(weak).or_else(|| Some(above_packages(start)).filter(|above| *above != start))
 }
 
 /// The nearest directory, from `directory` upwards, that is not a package.

@@ -1,0 +1,14 @@
+//! The server, as a client sees it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod actions;
+mod bad_input;
+mod client;
+mod diagnostics;
+mod editors;
+mod edits;
+mod folders;
+mod hover;
+mod lifecycle;
+mod same_findings;
+mod watching;
