@@ -28,16 +28,3 @@ fn is_running(process: u32) -> bool {
 fn is_running(_process: u32) -> bool {
     true
 }
-
-#[cfg(all(test, unix))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_process_that_ended_does_not_run() {
-        assert!(is_running(std::process::id()));
-        let mut child = std::process::Command::new("true").spawn().unwrap();
-        child.wait().unwrap();
-        assert!(!is_running(child.id()));
-    }
-}

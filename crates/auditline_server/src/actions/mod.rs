@@ -164,7 +164,7 @@ fn proposals(
         for (index, finding) in &findings {
             let Some(edit) = suppress::comment(snapshot, path, finding) else { continue };
             proposals.push(Proposal {
-                title: format!("Ignore {} here with a comment", finding.code),
+                title: format!("Suppress {} with a comment", finding.code),
                 kind: CodeActionKind::QUICKFIX,
                 choice: Choice::Suppress { finding: finding.fingerprint.clone() },
                 finding: Some(*index),
