@@ -154,7 +154,7 @@ pub enum FixDetail {
 }
 
 /// Resolves a finding of the file under check; `None` if its place is gone. The severity is that of the evidence, and
-/// the fingerprint is left empty: both are the business of [`crate::file_report`].
+/// the fingerprint is left empty: both are the business of [`crate::file_report()`].
 #[must_use]
 pub fn resolve_finding(db: &dyn Db, finding: &Finding, detail: FixDetail) -> Option<ResolvedFinding> {
     let (file, range) = finding.place.resolve(db)?;

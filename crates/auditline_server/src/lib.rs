@@ -5,7 +5,7 @@
 //!                                    └─ requests ──▶ handlers ──▶ pool (snapshots, reads) ──▶ outbox ──▶ client
 //! ```
 //!
-//! What changes the state is taken in wire order by [`ingress`] and applied by one thread, the keeper. Whoever reads
+//! What changes the state is taken in wire order by `ingress` and applied by one thread, the keeper. Whoever reads
 //! works on a snapshot in the pool, never on the protocol's tasks; a write cancels readers, and they start again. A
 //! request sees every change that came before it on the wire: it carries the number of the last one, and waits for it.
 

@@ -22,7 +22,7 @@ pub use text_size::{TextRange, TextSize};
 /// The byte order mark in UTF-8.
 pub(crate) const BOM: &str = "\u{feff}";
 
-/// The length of a text as an offset. Texts that come from [`decode`] always fit; a longer one is seen only as far
+/// The length of a text as an offset. Texts that come from [`decode()`] always fit; a longer one is seen only as far
 /// as offsets reach.
 pub(crate) fn size_of(text: &str) -> TextSize {
     TextSize::try_from(text.len()).unwrap_or(TextSize::new(u32::MAX))
