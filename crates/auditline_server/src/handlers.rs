@@ -16,6 +16,9 @@ use crate::pool::Lane;
 use crate::shared::{Shared, Unanswered};
 use crate::{actions, diagnostics, hover};
 
+/// The request for [`Handlers::view_file_text`].
+pub(crate) const VIEW_FILE_TEXT: &str = "auditline/viewFileText";
+
 /// The server, as the library sees it. Notifications never reach it: see [`crate::ingress`].
 pub(crate) struct Handlers {
     shared: Arc<Shared>,
@@ -55,6 +58,7 @@ impl LanguageServer for Handlers {
     async fn hover(&self, params: HoverParams) -> Result<Option<Hover>> {
         let place = params.text_document_position_params;
         let Some(path) = self.shared.open_path_of(place.text_document.uri.as_str()) else { return Ok(None) };
+        self.shared.catch_up().await;
         let speech = self.shared.speech();
         let read =
             self.shared.read_document(path, move |snapshot| hover::hover(&speech, snapshot, path, place.position));

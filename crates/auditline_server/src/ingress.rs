@@ -17,7 +17,7 @@ use tower_lsp::ls_types::error_codes::SERVER_NOT_INITIALIZED;
 use tower_lsp::{ExitedError, LspService};
 
 use crate::features::Features;
-use crate::handlers::Handlers;
+use crate::handlers::{Handlers, VIEW_FILE_TEXT};
 use crate::keeper::{Event, FileChange};
 use crate::shared::{Shared, TICKET};
 use crate::{orphan, settings, uri, watch as watching};
@@ -42,6 +42,17 @@ pub(crate) struct Ingress {
     /// The process of the editor, once it is known.
     editor: watch::Sender<Option<u32>>,
 }
+
+/// The requests that are answered. The router knows all those of the protocol and would complain of parameters first.
+const HANDLED: &[&str] = &[
+    "textDocument/hover",
+    "textDocument/codeAction",
+    "codeAction/resolve",
+    "workspace/executeCommand",
+    "textDocument/diagnostic",
+    "workspace/diagnostic",
+    VIEW_FILE_TEXT,
+];
 
 type Answer = BoxFuture<'static, Result<Option<Response>, ExitedError>>;
 
@@ -78,7 +89,11 @@ impl Service<Request> for Ingress {
                 self.notification(&method, params.unwrap_or_default());
                 nothing()
             }
-            (method, Stage::Running) if method.starts_with("$/") => refuse(&request, Error::method_not_found(), ""),
+            (method, Stage::Running) if !HANDLED.contains(&method) => {
+                let mut error = Error::method_not_found();
+                error.data = Some(Value::from(method));
+                refuse(&request, error, "")
+            }
             (_, Stage::Running) => {
                 // The request sees all that came before it, and its answer is void once the document changes.
                 let ticket = self.shared.ticket();

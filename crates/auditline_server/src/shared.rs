@@ -227,7 +227,7 @@ impl Shared {
         self.changed.subscribe()
     }
 
-    /// How the client is spoken to.
+    /// How the client is spoken to. A request asks for it after [`Shared::catch_up`].
     pub(crate) fn speech(&self) -> Speech {
         Speech { features: self.features().clone(), hints: self.shows_hints() }
     }

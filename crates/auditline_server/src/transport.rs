@@ -13,7 +13,7 @@ use tower_lsp::LspService;
 use tower_lsp::jsonrpc::{Error, Id, Request, Response};
 
 use crate::frame::{FrameError, read_frame};
-use crate::handlers::Handlers;
+use crate::handlers::{Handlers, VIEW_FILE_TEXT};
 use crate::ingress::{Ingress, Stage};
 use crate::outbox::{Outbox, write_all};
 use crate::shared::Shared;
@@ -53,7 +53,7 @@ where
         handlers_shared.set_client(client);
         Handlers::new(handlers_shared)
     })
-    .custom_method("auditline/viewFileText", Handlers::view_file_text)
+    .custom_method(VIEW_FILE_TEXT, Handlers::view_file_text)
     .finish();
     if let Err(error) = keeper::start(Arc::clone(&shared), events) {
         eprintln!("auditline: the server's threads could not be started: {error}");

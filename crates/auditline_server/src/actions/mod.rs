@@ -68,6 +68,7 @@ pub(crate) async fn actions(
     params: CodeActionParams,
 ) -> std::result::Result<Vec<CodeActionOrCommand>, Unanswered> {
     let Some(path) = shared.open_path_of(params.text_document.uri.as_str()) else { return Ok(Vec::new()) };
+    shared.catch_up().await;
     let speech = shared.speech();
     let found = shared.read_document(path, move |snapshot| offer(&speech, snapshot, path, &params).unwrap_or_default());
     Ok(found.await?.unwrap_or_default())

@@ -25,6 +25,7 @@ pub(crate) async fn document(
     params: DocumentDiagnosticParams,
 ) -> Result<DocumentDiagnosticReport, Unanswered> {
     let Some(path) = shared.path_of(params.text_document.uri.as_str()) else { return Ok(full(Told::default(), 0)) };
+    shared.catch_up().await;
     let speech = shared.speech();
     let told = shared.read(Lane::Urgent, path, move |snapshot| {
         (snapshot.documents.get(&path).map(|open| open.stamp), speech.told(snapshot, path))
