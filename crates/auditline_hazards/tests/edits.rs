@@ -1,6 +1,6 @@
 //! The edits that fixes are made of, on texts of many styles.
 
-use auditline_hazards::edit::{self, Document, RowLock, Scope};
+use auditline_hazards::edit::{self, Document, Refresh, RowLock, Scope};
 use auditline_source::{TextEdit, apply_edits};
 use auditline_syntax::python::ir::{Expr, ExprId};
 use auditline_syntax::{Name, TextRange, TextSize};
@@ -495,7 +495,49 @@ mod refresh_behind_check {
 
     #[track_caller]
     fn refresh(before: &str, after: &str) {
-        check(before, after, |scope| edit::refresh_behind_check(scope, at(scope, "item = "), "db", false));
+        let refresh = Refresh { session: "db", is_async: false, lock: RowLock::default() };
+        check(before, after, |scope| edit::refresh_behind_check(scope, at(scope, "item = "), refresh));
+    }
+
+    #[test]
+    fn only_where_the_row_is_there() {
+        refresh(
+            "def f(db):\n    item = find(db)\n    # Either.\n    if not item or item.stock < 1:\n        return\n    item.stock -= 1\n",
+            "def f(db):\n    item = find(db)\n    if item is not None:\n        db.refresh(item, with_for_update=True)\n    # Either.\n    if not item or item.stock < 1:\n        return\n    item.stock -= 1\n",
+        );
+        refresh(
+            "def f(db):\n    item = find(db)\n    if item:\n        item.stock -= 1\n",
+            "def f(db):\n    item = find(db)\n    if item is not None:\n        db.refresh(item, with_for_update=True)\n    if item:\n        item.stock -= 1\n",
+        );
+        refresh("def f(db):\n    item = find(db); x = item and 1\n", "nothing");
+    }
+
+    #[test]
+    fn with_a_model_that_joins() {
+        let lock = RowLock { model: Some("Item"), joins: true, populate: false };
+        let refresh = Refresh { session: "db", is_async: true, lock };
+        check(
+            "async def f(db):\n    item = find(db)\n    item.stock -= 1\n",
+            "async def f(db):\n    item = find(db)\n    await db.refresh(item, with_for_update={\"of\": Item})\n    item.stock -= 1\n",
+            |scope| edit::refresh_behind_check(scope, at(scope, "item = "), refresh),
+        );
+    }
+
+    #[test]
+    fn before_the_first_use_of_a_row_that_was_handed_in() {
+        let refresh = Refresh { session: "db", is_async: false, lock: RowLock::default() };
+        check(
+            "def f(db, item):\n    log(1)\n    if db:\n        item.seen = 1\n    else:\n        item.stock -= 1\n    db.commit()\n",
+            "def f(db, item):\n    log(1)\n    db.refresh(item, with_for_update=True)\n    if db:\n        item.seen = 1\n    else:\n        item.stock -= 1\n    db.commit()\n",
+            |scope| {
+                let uses = (at(scope, "item.seen"), at(scope, "item.stock"));
+                edit::refresh_before(scope, uses, Name::new("item"), refresh)
+            },
+        );
+        check("def f(db, item):\n    if item and item.stock: pass\n", "nothing", |scope| {
+            let uses = (at(scope, "item.stock"), at(scope, "item.stock"));
+            edit::refresh_before(scope, uses, Name::new("item"), refresh)
+        });
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Locking the row that a statement loads.
 
 use auditline_source::TextEdit;
-use auditline_syntax::python::ir::{Arg, ArgKind, Expr, ExprId, Stmt, StmtKind};
-use auditline_syntax::python::{walk_expression, walk_statements};
+use auditline_syntax::python::ir::{Arg, ArgKind, Expr, ExprId, Stmt, StmtKind, UnaryOp};
+use auditline_syntax::python::{walk, walk_expression, walk_statement_expressions, walk_statements};
 use auditline_syntax::{Name, TextRange};
 
-use super::block::Siblings;
+use super::block::{Layout, Siblings};
 use super::insert::{behind, insert_before};
 use super::layout::{indent, is_first, line_end, line_start, next_line};
 use super::lex::{TokenKind, lex};
@@ -94,44 +94,99 @@ pub fn lock_get(scope: Scope<'_>, call: TextRange, lock: RowLock<'_>) -> Option<
     scope.document.checked(edits)
 }
 
+/// A second load of a row, with a lock: `session.refresh(row, with_for_update=True)`.
+#[derive(Debug, Clone, Copy)]
+pub struct Refresh<'a> {
+    /// How the session is called.
+    pub session: &'a str,
+    /// Whether it is awaited.
+    pub is_async: bool,
+    /// How the row is locked.
+    pub lock: RowLock<'a>,
+}
+
+impl Refresh<'_> {
+    /// The statement for a row.
+    fn of(&self, row: Name) -> Option<String> {
+        let wait = if self.is_async { "await " } else { "" };
+        let how = if self.lock.joins { format!("{{\"of\": {}}}", self.lock.model?) } else { "True".to_owned() };
+        Some(format!("{wait}{}.refresh({row}, with_for_update={how})", self.session))
+    }
+}
+
 /// Loads the row that an assignment binds again with a lock: behind the assignment, and behind the check that the row
-/// exists where one follows.
+/// exists where one follows. Where the row may be `None` further down, only if it is not.
 #[must_use]
-pub fn refresh_behind_check(
-    scope: Scope<'_>,
-    assignment: TextRange,
-    session: &str,
-    is_async: bool,
-) -> Option<Vec<TextEdit>> {
+pub fn refresh_behind_check(scope: Scope<'_>, assignment: TextRange, refresh: Refresh<'_>) -> Option<Vec<TextEdit>> {
     let run = Siblings::at(scope, assignment)?;
     let StmtKind::Assign { targets, .. } = &run.block[run.first].kind else { return None };
     let [target] = targets[..] else { return None };
     let Expr::Name(row) = scope.code[target] else { return None };
     let mut last = run.last;
+    let mut checked = false;
     while let Some(next) = run.block.get(last + 1)
         && is_guard(scope, next, row)
     {
         last += 1;
+        checked = true;
     }
-    let wait = if is_async { "await " } else { "" };
-    let refresh = format!("{wait}{session}.refresh({row}, with_for_update=True)");
+    let statement = refresh.of(row)?;
+    let maybe = !checked && may_be_none(scope, &run.block[last + 1..], row);
     let run = Siblings { first: last, last, ..run };
-    scope.document.checked(vec![behind(scope, run, &refresh)?])
+    let edit = if maybe { behind_if_some(scope, run, row, &statement)? } else { behind(scope, run, &statement)? };
+    scope.document.checked(vec![edit])
 }
 
 /// Loads a row again with a lock before it is used: before the statements that hold its first and its last use, in the
-/// block in which both stand.
+/// block in which both stand. `None` where the row may be `None` there.
 #[must_use]
 pub fn refresh_before(
     scope: Scope<'_>,
     (first, last): (TextRange, TextRange),
-    session: &str,
     row: Name,
-    is_async: bool,
+    refresh: Refresh<'_>,
 ) -> Option<Vec<TextEdit>> {
     let run = Siblings::covering(scope, first, last)?;
-    let wait = if is_async { "await " } else { "" };
-    insert_before(scope, run.block[run.first].range, &format!("{wait}{session}.refresh({row}, with_for_update=True)"))
+    if may_be_none(scope, &run.block[run.first..], row) {
+        return None;
+    }
+    insert_before(scope, run.block[run.first].range, &refresh.of(row)?)
+}
+
+/// `if row is not None:` and the statement under it.
+fn behind_if_some(scope: Scope<'_>, run: Siblings<'_>, row: Name, statement: &str) -> Option<TextEdit> {
+    let Layout::Lines { indent, unit } = run.whole_lines(scope).layout(scope)? else { return None };
+    let eol = scope.document.line_end();
+    let edit = behind(scope, run, &format!("if {row} is not None:{eol}{indent}{unit}{statement}"))?;
+    (!edit.text.starts_with(';')).then_some(edit)
+}
+
+/// Whether statements ask if the row is there at all.
+fn may_be_none(scope: Scope<'_>, stmts: &[Stmt], row: Name) -> bool {
+    let code = scope.code;
+    let is_row = |expr: ExprId| matches!(code[expr], Expr::Name(name) if name == row);
+    let mut found = false;
+    let mut look = |stmt: &Stmt| {
+        match &stmt.kind {
+            StmtKind::If(branch) => found |= is_row(branch.test),
+            StmtKind::While { test, .. } | StmtKind::Assert { test, .. } => found |= is_row(*test),
+            _ => {}
+        }
+        walk_statement_expressions(code, stmt, &mut |expr| match &code[expr] {
+            Expr::Unary { op: UnaryOp::Not, operand } => found |= is_row(*operand),
+            Expr::BoolOp { values, .. } => found |= values.iter().any(|value| is_row(*value)),
+            Expr::Conditional { test, .. } => found |= is_row(*test),
+            Expr::Compare { left, rest } => {
+                found |= is_row(*left) && rest.iter().any(|(_, right)| matches!(code[*right], Expr::None));
+            }
+            _ => {}
+        });
+    };
+    for stmt in stmts {
+        look(stmt);
+        walk::blocks(stmt, |block| walk_statements(block, &mut look));
+    }
+    found
 }
 
 /// Whether a statement leaves the function when something about the row is not as it should be: `if row is None: raise`.

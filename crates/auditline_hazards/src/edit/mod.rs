@@ -37,7 +37,7 @@ pub use generator::{return_to_yield, yield_to_try_finally};
 pub use handler::insert_rollback_in_handler;
 pub use imports::{Import, add_import};
 pub use insert::{insert_after, insert_before};
-pub use lock::{RowLock, lock_get, lock_query, make_plain_def, refresh_before, refresh_behind_check};
+pub use lock::{Refresh, RowLock, lock_get, lock_query, make_plain_def, refresh_before, refresh_behind_check};
 pub use wrap::wrap_in_try;
 
 /// A Python file as edits see it: its text and its lowered module.

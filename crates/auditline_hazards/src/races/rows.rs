@@ -5,7 +5,7 @@ use std::sync::Arc;
 use auditline_model::eval::value::{Derivation, Lock, RowOrigin, RowValue, SessionValue, Value};
 use auditline_model::owner::{Ownership, callers, owner};
 use auditline_model::symbols::Symbol;
-use auditline_model::tables::TypeFamily;
+use auditline_model::tables::{AttributeKind, TypeFamily};
 use auditline_model::unit::{
     Condition, EventKind, FrameKind, SessionAction, Subject, Test, Unit, effect, same_session, unit_of,
 };
@@ -171,12 +171,13 @@ pub(super) fn dependence(db: &dyn Db, unit: &Unit, write: u32) -> Option<Depende
     if *in_sql {
         return None;
     }
-    let declared = row.model.and_then(|class| tables::orm_model(db, class));
-    if declared.as_ref().is_some_and(|model| model.relationship(*column).is_some()) {
-        // `order.items += more`: of a collection the ORM writes what was added and removed, not the whole.
+    // What the row is must be known: of a relationship, as in `order.items += more`, the ORM writes what was added and
+    // removed, not the whole.
+    let model = tables::orm_model(db, row.model?)?;
+    if model.attribute(*column).is_some_and(|attribute| !matches!(attribute.kind, AttributeKind::Column(_))) {
         return None;
     }
-    let declared = declared.as_ref().and_then(|model| model.column(*column));
+    let declared = model.column(*column);
     if *in_place {
         // The ORM sees a change in place only where the column's type watches for it.
         return declared.is_some_and(|column| column.mutable).then_some(Dependence::OwnValue(write));

@@ -3,18 +3,17 @@
 use std::sync::Arc;
 
 use auditline_model::eval::value::{Derivation, RowOrigin, RowValue, SessionOrigin, SessionValue, Value};
-use auditline_model::names::{resolve_global, resolve_in};
+use auditline_model::names::{files_mentioning, resolve_global, resolve_in};
 use auditline_model::owner::{argument_of, callers, class_of};
 use auditline_model::symbols::Symbol;
-use auditline_model::tables::{AttributeKind, orm_model};
 use auditline_model::unit::{EventKind, LoadForm, Unit, effect, same_session};
-use auditline_model::{ClassRef, Db, FunctionRef, class, classes, function};
+use auditline_model::{ClassRef, Db, FunctionRef, class, classes, function, parsed};
 use auditline_source::TextEdit;
 use auditline_syntax::python::dotted;
-use auditline_syntax::python::ir::{ArgKind, Expr, ExprId};
+use auditline_syntax::python::ir::{Arg, ArgKind, Code, Expr, ExprId};
 use auditline_syntax::{Name, TextRange};
 
-use crate::edit::{self, RowLock, Scope};
+use crate::edit::{self, Refresh, RowLock, Scope};
 use crate::finding::{Fix, Safety};
 
 /// The fixes of an unlocked write, the best one first.
@@ -38,6 +37,7 @@ pub(super) fn fixes(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue, w
 /// The fixes that lock the load of a row.
 pub(in crate::races) fn lock_fixes(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue) -> Vec<Fix> {
     let model = row.model.map_or("row", |class| classes::simple(class.path));
+    let row_model = row.model;
     let Some(way) = way(db, of, unit, row) else { return Vec::new() };
     let title = match way {
         Way::Load(_) => format!("Lock the load of `{model}`"),
@@ -48,7 +48,7 @@ pub(in crate::races) fn lock_fixes(db: &dyn Db, of: FunctionRef, unit: &Unit, ro
     let blocks = is_async && session_of(db, row).is_none_or(|session| session.is_async != Some(true));
     if !blocks {
         return vec![Fix::new(title, Safety::Safe, move |db| {
-            let prepared = way.prepare(db, of);
+            let prepared = way.prepare(db, of, row_model);
             edit::in_function(db, of, |scope| prepared.edits(scope))
         })];
     }
@@ -57,7 +57,7 @@ pub(in crate::races) fn lock_fixes(db: &dyn Db, of: FunctionRef, unit: &Unit, ro
     }
     let title = format!("Make this a plain `def`, and {}", lower_first(&title));
     vec![Fix::new(title, Safety::Unsafe, move |db| {
-        let prepared = way.prepare(db, of);
+        let prepared = way.prepare(db, of, row_model);
         edit::in_function(db, of, |scope| edit::make_plain_def(scope, |scope| prepared.edits(scope)))
     })]
 }
@@ -90,7 +90,6 @@ fn way(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue) -> Option<Way>
             form: *form,
             flag: *flag,
             call: load.range,
-            model: row.model,
             populate: may_hold_already(unit, row),
         }));
     }
@@ -163,7 +162,6 @@ struct Lock {
     form: LoadForm,
     flag: Option<Name>,
     call: TextRange,
-    model: Option<ClassRef>,
     populate: bool,
 }
 
@@ -171,28 +169,31 @@ struct Lock {
 struct Prepared {
     way: Way,
     name: Option<String>,
-    joins: bool,
+    loading: Loading,
 }
 
 impl Way {
-    fn prepare(self, db: &dyn Db, of: FunctionRef) -> Prepared {
-        let model = match self {
-            Self::Load(lock) => lock.model,
-            Self::Behind { .. } | Self::Before { .. } => None,
-        };
+    fn prepare(self, db: &dyn Db, of: FunctionRef, model: Option<ClassRef>) -> Prepared {
         Prepared {
             way: self,
             name: model.and_then(|model| name_in(db, of, model)),
-            joins: model.is_some_and(|model| joins_eagerly(db, model)),
+            loading: model.map(|model| loading(db, model)).unwrap_or_default(),
         }
     }
 }
 
 impl Prepared {
+    fn lock(&self) -> RowLock<'_> {
+        RowLock { model: self.name.as_deref(), joins: self.loading.joins, populate: false }
+    }
+
     fn edits(&self, scope: Scope<'_>) -> Option<Vec<TextEdit>> {
+        if self.loading.polymorphic {
+            return None;
+        }
         match self.way {
             Way::Load(Lock { form, flag, call, populate, .. }) => {
-                let lock = RowLock { model: self.name.as_deref(), joins: self.joins, populate };
+                let lock = RowLock { populate, ..self.lock() };
                 match (form, flag) {
                     (LoadForm::Chain(range), _) => edit::lock_query(scope, range, lock),
                     (LoadForm::Get(range), _) => edit::lock_get(scope, range, lock),
@@ -201,12 +202,14 @@ impl Prepared {
                 }
             }
             Way::Behind { statement, session_use, awaited } => {
-                edit::refresh_behind_check(scope, statement, scope.receiver(session_use)?, awaited)
+                let refresh = Refresh { session: scope.receiver(session_use)?, is_async: awaited, lock: self.lock() };
+                edit::refresh_behind_check(scope, statement, refresh)
             }
             Way::Before { first, last, session_use, awaited } => {
                 let Expr::Attribute { value, .. } = &scope.code[scope.expr_at(first)?] else { return None };
                 let Expr::Name(row) = scope.code[*value] else { return None };
-                edit::refresh_before(scope, (first, last), scope.receiver(session_use)?, row, awaited)
+                let refresh = Refresh { session: scope.receiver(session_use)?, is_async: awaited, lock: self.lock() };
+                edit::refresh_before(scope, (first, last), row, refresh)
             }
         }
     }
@@ -222,26 +225,51 @@ fn may_hold_already(unit: &Unit, row: &RowValue) -> bool {
     })
 }
 
-/// Whether loading the model joins other tables by itself: a relationship with `lazy="joined"`.
-fn joins_eagerly(db: &dyn Db, model: ClassRef) -> bool {
-    let Some(orm) = orm_model(db, model) else { return false };
-    orm.attributes.iter().filter(|attribute| matches!(attribute.kind, AttributeKind::Relationship(_))).any(
-        |attribute| {
-            class(db, attribute.declared_in).is_some_and(|body| {
-                body.code.exprs.iter().any(|expr| match expr {
-                    Expr::Call { args, .. } => args.iter().any(|arg| {
-                        matches!(arg.kind, ArgKind::Keyword(name) if name == "lazy")
-                            && match &body.code[arg.value] {
-                                Expr::Str(how) => &**how == "joined",
-                                Expr::Bool(eager) => !eager,
-                                _ => false,
-                            }
-                    }),
-                    _ => false,
-                })
+/// What loading a model does besides reading its table.
+#[derive(Debug, Clone, Copy, Default)]
+struct Loading {
+    /// It joins other tables by itself: a relationship with `lazy="joined"`. A lock has to name the rows it means.
+    joins: bool,
+    /// It joins the tables of its subclasses (`with_polymorphic`): PostgreSQL cannot lock such a row at all.
+    polymorphic: bool,
+}
+
+fn loading(db: &dyn Db, model: ClassRef) -> Loading {
+    let mut loading = Loading::default();
+    for ancestor in classes::mro(db, model).iter() {
+        let Some(body) = class(db, *ancestor) else { continue };
+        for expr in &body.code.exprs {
+            match expr {
+                Expr::Call { args, .. } => loading.joins |= is_joined(&body.code, args),
+                Expr::Str(text) => loading.polymorphic |= &**text == "with_polymorphic",
+                _ => {}
+            }
+        }
+    }
+    // Another class's `backref("…", lazy="joined")` loads eagerly from this side.
+    loading.joins |= files_mentioning(db, classes::simple(model.path)).iter().any(|file| {
+        parsed(db, *file).module.classes.iter().any(|body| {
+            body.code.exprs.iter().any(|expr| match expr {
+                Expr::Call { func, args } => {
+                    matches!(&body.code[*func], Expr::Name(name) if *name == "backref") && is_joined(&body.code, args)
+                }
+                _ => false,
             })
-        },
-    )
+        })
+    });
+    loading
+}
+
+/// `lazy="joined"`, or its older form `lazy=False`.
+fn is_joined(code: &Code, args: &[Arg]) -> bool {
+    args.iter().any(|arg| {
+        matches!(arg.kind, ArgKind::Keyword(name) if name == "lazy")
+            && match &code[arg.value] {
+                Expr::Str(how) => &**how == "joined",
+                Expr::Bool(eager) => !eager,
+                _ => false,
+            }
+    })
 }
 
 /// How a class is called in a function.
