@@ -18,7 +18,10 @@
 //!  are lines above the finding that say `# finding-below: AUD701`, removed with their line end.)
 //! #### Fixed
 //! (one block per file that the fix changes, with the same `path=`, the expected text byte for byte. The title
-//!  of the fix may be named: ```py path=app/services.py fix="Lock the load"```; without it the first fix is taken.)
+//!  of the fix may be named: ```py path=app/services.py fix="Lock the load"```; without it the first fix is taken.
+//!  Several groups with different titles are tried one by one, each on the hazardous example.)
+//! #### No fix
+//! Instead of the above: why no fix is offered; none may be.
 //!
 //! ## Silent
 //! ### A title for each look-alike
@@ -75,6 +78,8 @@ pub struct Example {
     pub files: Vec<ExampleFile>,
     /// What fixes make of it.
     pub fixed: Vec<Fixed>,
+    /// Why no fix is offered for it, as Markdown, where the page says so.
+    pub no_fix: Option<String>,
 }
 
 /// A file of an example.

@@ -608,6 +608,7 @@ mod arithmetic {
     #[test]
     fn only_where_both_sides_mean_the_same() {
         atomic("row.x //= 2", "nothing");
+        atomic("row.x += row.x // 2", "nothing");
         atomic("row.x = row.x / 2", "nothing");
         atomic("row.x = max(row.x - 1, 0)", "nothing");
         atomic("row.x = row.x + max(row.x, 1)", "nothing");

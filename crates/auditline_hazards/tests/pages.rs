@@ -143,6 +143,21 @@ fn fixes_give_the_fixed_block() {
     failures.end();
 }
 
+#[test]
+fn no_fix_is_offered_where_the_page_says_so() {
+    let mut failures = Failures::default();
+    for (hazard, page) in pages() {
+        for example in page.hazardous.iter().filter(|example| example.no_fix.is_some()) {
+            for one in Workspace::of(example, Shape::AsWritten).check(hazard) {
+                if one.code == hazard.code && !one.fixes.is_empty() {
+                    failures.add(hazard, example, Shape::AsWritten, &format!("{one}\n{:?}", one.fixes));
+                }
+            }
+        }
+    }
+    failures.end();
+}
+
 /// What the findings of an example are, against what it marks.
 fn differences(hazard: &Hazard, example: &Example, reported: &[Reported]) -> Vec<String> {
     let mut messages = Vec::new();

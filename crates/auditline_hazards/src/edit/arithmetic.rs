@@ -34,6 +34,9 @@ fn augmented(
 ) -> Option<Vec<TextEdit>> {
     let sign = sign(op)?;
     let Expr::Attribute { attr, .. } = &scope.code[target] else { return None };
+    if holds(scope, value, scope.source(target)) {
+        return None;
+    }
     let text = scope.document.text();
     let (_, target_end) = scope.span(scope.code.range(target));
     let (_, end) = scope.span(statement);
@@ -57,7 +60,7 @@ fn assigned(scope: Scope<'_>, target: ExprId, value: ExprId, model: &str) -> Opt
     let code = scope.code;
     let Expr::Attribute { attr, .. } = &code[target] else { return None };
     let own = scope.source(target);
-    let is_own = |expr: ExprId| matches!(code[expr], Expr::Attribute { .. }) && scope.source(expr) == own;
+    let is_own = |expr: ExprId| is_attribute(scope, expr, own);
     // Only operands of sums and products: inside a call, the column would be an argument of Python code.
     let mut edits = Vec::new();
     let mut rest = vec![value];
@@ -67,16 +70,22 @@ fn assigned(scope: Scope<'_>, target: ExprId, value: ExprId, model: &str) -> Opt
             _ if is_own(expr) => {
                 edits.push(TextEdit::replace(scope.absolute(code.range(expr)), format!("{model}.{attr}")));
             }
-            _ => {
-                let mut hidden = false;
-                walk_expression(code, expr, &mut |inner| hidden |= is_own(inner));
-                if hidden {
-                    return None;
-                }
-            }
+            _ if holds(scope, expr, own) => return None,
+            _ => {}
         }
     }
     if edits.is_empty() || is_own(value) { None } else { scope.document.checked(edits) }
+}
+
+/// Whether the old value goes into an expression.
+fn holds(scope: Scope<'_>, expr: ExprId, own: &str) -> bool {
+    let mut found = false;
+    walk_expression(scope.code, expr, &mut |inner| found |= is_attribute(scope, inner, own));
+    found
+}
+
+fn is_attribute(scope: Scope<'_>, expr: ExprId, own: &str) -> bool {
+    matches!(scope.code[expr], Expr::Attribute { .. }) && scope.source(expr) == own
 }
 
 fn sign(op: BinaryOp) -> Option<&'static str> {

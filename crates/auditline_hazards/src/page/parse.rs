@@ -142,15 +142,14 @@ fn examples(blocks: &[&Block<'_>]) -> Result<Vec<Example>, PageError> {
     let mut shared = Vec::new();
     let mut examples: Vec<Example> = Vec::new();
     let mut fixed = false;
+    let mut refused = false;
     let mut words: Vec<&Block<'_>> = Vec::new();
     for block in blocks {
         match block {
             Block::Heading { level: 3, title, line } => {
-                if let Some(example) = examples.last_mut() {
-                    example.prose = prose(&std::mem::take(&mut words));
-                }
-                words.clear();
+                end_words(examples.last_mut(), &mut words, refused);
                 fixed = false;
+                refused = false;
                 examples.push(Example {
                     title: (*title).to_owned(),
                     line: *line,
@@ -159,9 +158,16 @@ fn examples(blocks: &[&Block<'_>]) -> Result<Vec<Example>, PageError> {
                 });
             }
             Block::Heading { title: "Fixed", .. } => fixed = true,
+            Block::Heading { title: "No fix", .. } => {
+                end_words(examples.last_mut(), &mut words, false);
+                refused = true;
+            }
             Block::Heading { title: "Files", .. } => fixed = false,
             Block::Heading { title, line, .. } => {
-                return Err(error(*line, format!("`{title}` is neither an example nor `#### Fixed`")));
+                return Err(error(
+                    *line,
+                    format!("`{title}` is neither an example nor `#### Fixed` nor `#### No fix`"),
+                ));
             }
             Block::Fence { info, text, line } => {
                 let fence = fence(info, *line)?;
@@ -193,15 +199,25 @@ fn examples(blocks: &[&Block<'_>]) -> Result<Vec<Example>, PageError> {
             Block::Prose(_) => words.push(block),
         }
     }
-    if let Some(example) = examples.last_mut() {
-        example.prose = prose(&words);
-    }
+    end_words(examples.last_mut(), &mut words, refused);
     for example in &examples {
         if example.files.iter().all(|file| file.shared) {
             return Err(error(example.line, format!("the example `{}` has no file", example.title)));
         }
     }
     Ok(examples)
+}
+
+/// Gives what was said since the last heading to the example: to its prose, or as the reason why there is no fix.
+fn end_words(example: Option<&mut Example>, words: &mut Vec<&Block<'_>>, refused: bool) {
+    let text = prose(words);
+    words.clear();
+    let Some(example) = example else { return };
+    if refused {
+        example.no_fix = Some(text);
+    } else {
+        example.prose = text;
+    }
 }
 
 fn add_fixed(example: &mut Example, fix: Option<&str>, path: &str, text: String, line: usize) -> Result<(), PageError> {

@@ -79,6 +79,9 @@ fn docs_example(out: &mut String, example: &Example) {
     for file in &example.files {
         let _ = writeln!(out, "`{}`\n\n```{}\n{}```\n", file.path, file.language, marked(file));
     }
+    if let Some(why) = &example.no_fix {
+        let _ = writeln!(out, "No quick fix: {why}\n");
+    }
     for fixed in &example.fixed {
         match &fixed.fix {
             Some(fix) => {
@@ -103,6 +106,9 @@ fn plain_example(out: &mut String, example: &Example) {
     }
     for file in &example.files {
         code(out, &file.path, &marked(file));
+    }
+    if let Some(why) = &example.no_fix {
+        let _ = writeln!(out, "  No quick fix: {}\n", plain(why).replace('\n', "\n  "));
     }
     for fixed in &example.fixed {
         match &fixed.fix {

@@ -52,7 +52,8 @@ pub(in crate::races) fn lock_fixes(db: &dyn Db, of: FunctionRef, unit: &Unit, ro
             edit::in_function(db, of, |scope| prepared.edits(scope))
         })];
     }
-    if unit.events.iter().any(|event| matches!(event.kind, EventKind::Await)) {
+    // Who calls it awaits it, and could not await a plain function.
+    if unit.events.iter().any(|event| matches!(event.kind, EventKind::Await)) || !callers(db, of).is_empty() {
         return Vec::new();
     }
     let title = format!("Make this a plain `def`, and {}", lower_first(&title));
