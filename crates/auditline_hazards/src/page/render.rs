@@ -21,13 +21,14 @@ impl Page {
         let _ = writeln!(out, "{} · {} · {}\n", hazard.family.as_str(), hazard.severity.as_str(), hazard.summary);
         let _ = writeln!(out, "{}\n", plain(&self.summary));
         let _ = writeln!(out, "STORY\n\n{}\n", plain(&self.story));
-        let _ = writeln!(out, "HAZARDOUS\n");
-        for example in &self.hazardous {
-            plain_example(&mut out, example);
-        }
-        let _ = writeln!(out, "SILENT\n");
-        for example in &self.silent {
-            plain_example(&mut out, example);
+        for (title, examples) in [("HAZARDOUS", &self.hazardous), ("SILENT", &self.silent)] {
+            let _ = writeln!(out, "{title}\n");
+            for file in shared(examples) {
+                code(&mut out, &file.path, &marked(file));
+            }
+            for example in examples {
+                plain_example(&mut out, example);
+            }
         }
         let _ = writeln!(out, "FIX\n\n{}\n", plain(&self.fix));
         let _ = write!(out, "SEEN WHEN RUN\n\n{}\n", plain(&self.seen));
@@ -43,13 +44,17 @@ impl Page {
         let _ = writeln!(out, "*{}* · default severity: *{}*\n", hazard.family.as_str(), hazard.severity.as_str());
         let _ = writeln!(out, "{}\n", self.summary);
         let _ = writeln!(out, "## Story\n\n{}\n", self.story);
-        let _ = writeln!(out, "## Hazardous\n");
-        for example in &self.hazardous {
-            docs_example(&mut out, example);
-        }
-        let _ = writeln!(out, "## Silent\n");
-        for example in &self.silent {
-            docs_example(&mut out, example);
+        for (title, examples) in [("Hazardous", &self.hazardous), ("Silent", &self.silent)] {
+            let _ = writeln!(out, "## {title}\n");
+            if shared(examples).next().is_some() {
+                out.push_str("Beside the files of each example stand:\n\n");
+            }
+            for file in shared(examples) {
+                docs_file(&mut out, file);
+            }
+            for example in examples {
+                docs_example(&mut out, example);
+            }
         }
         let _ = writeln!(out, "## Fix\n\n{}\n", self.fix);
         let _ = write!(out, "## Seen when run\n\n{}\n", self.seen);
@@ -71,13 +76,24 @@ fn marked(file: &ExampleFile) -> String {
     out
 }
 
+/// The files that all examples of a section share.
+fn shared(examples: &[Example]) -> impl Iterator<Item = &ExampleFile> {
+    // An example with its own version of such a file lacks the shared one.
+    let fullest = examples.iter().max_by_key(|example| example.files.iter().filter(|file| file.shared).count());
+    fullest.into_iter().flat_map(|example| example.files.iter().filter(|file| file.shared))
+}
+
+fn docs_file(out: &mut String, file: &ExampleFile) {
+    let _ = writeln!(out, "`{}`\n\n```{}\n{}```\n", file.path, file.language, marked(file));
+}
+
 fn docs_example(out: &mut String, example: &Example) {
     let _ = writeln!(out, "### {}\n", example.title);
     if !example.prose.is_empty() {
         let _ = writeln!(out, "{}\n", example.prose);
     }
-    for file in &example.files {
-        let _ = writeln!(out, "`{}`\n\n```{}\n{}```\n", file.path, file.language, marked(file));
+    for file in example.files.iter().filter(|file| !file.shared) {
+        docs_file(out, file);
     }
     if let Some(why) = &example.no_fix {
         let _ = writeln!(out, "No quick fix: {why}\n");
@@ -104,7 +120,7 @@ fn plain_example(out: &mut String, example: &Example) {
         }
         out.push('\n');
     }
-    for file in &example.files {
+    for file in example.files.iter().filter(|file| !file.shared) {
         code(out, &file.path, &marked(file));
     }
     if let Some(why) = &example.no_fix {
@@ -126,11 +142,7 @@ fn plain_example(out: &mut String, example: &Example) {
 fn code(out: &mut String, path: &str, text: &str) {
     let _ = writeln!(out, "    {path}");
     for line in text.lines() {
-        if line.is_empty() {
-            out.push('\n');
-        } else {
-            let _ = writeln!(out, "    | {line}");
-        }
+        let _ = writeln!(out, "{}", format!("    | {line}").trim_end());
     }
     out.push('\n');
 }
