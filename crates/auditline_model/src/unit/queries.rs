@@ -14,7 +14,10 @@ use super::{Effect, Unit, effects::effect_of};
 const ROUNDS: u32 = 12;
 
 /// The unit of work of a function, as seen in objects of `receiver` where it is a method.
-#[salsa::tracked(returns(clone), cycle_initial = initial_unit, cycle_fn = settle_unit, lru = 4096)]
+///
+/// No limit on how many are remembered: the engine takes a value of a fixed-point query that was let go, and then
+/// verified without it, for one whose computation panicked, and gives up (salsa 0.28.5, `MemoHeader::previous_iteration`).
+#[salsa::tracked(returns(clone), cycle_initial = initial_unit, cycle_fn = settle_unit)]
 pub fn unit(db: &dyn Db, function: FunctionRef, receiver: Option<ClassRef>) -> Arc<Unit> {
     Arc::new(eval::evaluate(db, function, receiver))
 }
