@@ -1,6 +1,7 @@
 //! 2xx: races.
 
 pub mod check_then_external_call;
+mod guardian;
 mod isolation;
 mod rows;
 pub mod unlocked_read_modify_write;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use auditline_model::eval::value::{Derivation, Lock, RowOrigin, RowValue, SessionValue, Value};
 use auditline_model::owner::{Ownership, callers, owner};
 use auditline_model::symbols::Symbol;
-use auditline_model::tables::{AttributeKind, TypeFamily};
+use auditline_model::tables::{AttributeKind, Column, TypeFamily};
 use auditline_model::unit::{
     Condition, EventKind, FrameKind, SessionAction, Subject, Test, Unit, effect, same_session, unit_of,
 };
-use auditline_model::{Db, FunctionRef, classes, entry, tables};
+use auditline_model::{ClassRef, Db, FunctionRef, classes, entry, tables};
 use auditline_syntax::Name;
 
 use crate::finding::{Evidence, Place};
@@ -82,9 +82,9 @@ fn classes_of(db: &dyn Db, of: FunctionRef) -> Option<auditline_model::ClassRef>
     auditline_model::owner::class_of(db, of)
 }
 
-/// Whether something protects the row's change that is no row lock: a lock between processes or threads that is held or was
-/// taken before, a version counter on the mapper.
-pub(super) fn is_protected(db: &dyn Db, unit: &Unit, write: u32, row: &RowValue) -> bool {
+/// Whether something protects the row's change that is no lock on the row: a lock between processes or threads that is held
+/// or was taken before, a lock on the row that owns it, a version counter on the mapper.
+pub(super) fn is_protected(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32, row: &RowValue) -> bool {
     let versioned =
         row.model.and_then(|class| tables::orm_model(db, class)).is_some_and(|model| model.has_version_counter);
     if versioned {
@@ -93,6 +93,7 @@ pub(super) fn is_protected(db: &dyn Db, unit: &Unit, write: u32, row: &RowValue)
     let Some(event) = unit.events.get(write as usize) else { return true };
     let held = unit.ancestors(event.frame).any(|(_, frame)| matches!(frame.kind, FrameKind::WithLock));
     held || unit.events[..write as usize].iter().any(|event| matches!(event.kind, EventKind::ExternalLock))
+        || super::guardian::locks_owner(db, of, unit, write, row)
 }
 
 /// Where a change is made durable.
@@ -165,7 +166,7 @@ pub(super) enum Dependence {
 }
 
 /// Whether the write at an event depends on the old value of its column.
-pub(super) fn dependence(db: &dyn Db, unit: &Unit, write: u32) -> Option<Dependence> {
+pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) -> Option<Dependence> {
     let event = unit.events.get(write as usize)?;
     let EventKind::Write { row, column, from, in_sql, constant, in_place, .. } = &event.kind else { return None };
     if *in_sql {
@@ -186,11 +187,10 @@ pub(super) fn dependence(db: &dyn Db, unit: &Unit, write: u32) -> Option<Depende
         field.row == row.id
             && field.column == *column
             && match field.how {
-                Derivation::Computed => true,
+                // A name with a suffix is the same name whoever appends it; a text that the request adds to can be lost.
+                Derivation::Computed => !is_text(declared) || from.other,
                 // What a function makes of a text (a hash, a cleaned form) is no sum of changes.
-                Derivation::Called => {
-                    declared.is_some_and(|column| !matches!(column.family, TypeFamily::String | TypeFamily::Text))
-                }
+                Derivation::Called => declared.is_some() && !is_text(declared),
                 Derivation::Same | Derivation::Normalised => false,
             }
     });
@@ -198,40 +198,66 @@ pub(super) fn dependence(db: &dyn Db, unit: &Unit, write: u32) -> Option<Depende
         return Some(Dependence::OwnValue(field.read));
     }
     let family = declared.map(|column| column.family).unwrap_or_default();
+    let overwrite =
+        Overwrite { row: row.id, model: row.model, column: *column, family, constant: *constant, at: write };
     unit.ancestors(event.frame).find_map(|(_, frame)| match &frame.kind {
         FrameKind::Branch { conditions, rest, .. } => {
-            let decisive = conditions
-                .iter()
-                .find(|condition| decides(unit, condition, write, (row.id, *column, family), *constant, *rest))?;
+            let decisive = conditions.iter().find(|condition| decides(db, of, unit, condition, &overwrite, *rest))?;
             Some(Dependence::State(decisive.at))
         }
         _ => None,
     })
 }
 
-fn decides(
-    unit: &Unit,
-    condition: &Condition,
-    write: u32,
-    (row, column, family): (u32, Name, TypeFamily),
-    written: Option<Name>,
-    rest: bool,
-) -> bool {
-    let same =
-        matches!(&condition.subject, Subject::Field { row: tested, column: name } if *tested == row && *name == column);
+fn is_text(column: Option<&Column>) -> bool {
+    column.is_some_and(|column| matches!(column.family, TypeFamily::String | TypeFamily::Text))
+}
+
+/// A column that is written without a look at its old value.
+struct Overwrite {
+    row: u32,
+    model: Option<ClassRef>,
+    column: Name,
+    family: TypeFamily,
+    /// The new value as written, where it is a constant.
+    constant: Option<Name>,
+    /// The ordinal of the write.
+    at: u32,
+}
+
+fn decides(db: &dyn Db, of: FunctionRef, unit: &Unit, condition: &Condition, write: &Overwrite, rest: bool) -> bool {
+    let same = matches!(&condition.subject, Subject::Field { row: tested, column: name }
+        if *tested == write.row && *name == write.column);
     if !same {
         return false;
     }
+    let once = || has_other_effects(unit, write.row, write.at);
     match condition.test {
-        // `if x.status != "done": x.status = "done"` writes the same again.
-        Test::EqualsConstant => condition.holds || condition.constant.is_none() || condition.constant != written,
+        // One state leads to another: two requests leave it at once.
+        Test::EqualsConstant if condition.holds => condition.constant.is_none() || condition.constant != write.constant,
+        // `if x.status != "done": x.status = "done"` writes the same again, unless something else was to happen once.
+        // `if x.status == "closed": raise` guards against a state that somebody else must be able to bring about.
+        Test::EqualsConstant => {
+            let idempotent = condition.constant.is_some() && condition.constant == write.constant;
+            once()
+                || !idempotent
+                    && write.model.is_some_and(|model| {
+                        super::unlocked_read_modify_write::is_brought_about(
+                            db,
+                            of,
+                            model,
+                            write.column,
+                            condition.constant,
+                        )
+                    })
+        }
         // A time that is old enough only throttles.
-        Test::Order => !matches!(family, TypeFamily::DateTime | TypeFamily::Date),
+        Test::Order => !matches!(write.family, TypeFamily::DateTime | TypeFamily::Date),
         // `if x.name != name: x.name = name` is a plain overwrite.
         Test::EqualsOther => false,
         // A guard that turned the second one away (`if code.used_at: raise`) decides where something else happens once for
         // it; filling in what is empty, or setting a flag that is set already, does no harm twice.
-        Test::Present => rest && !condition.holds && has_other_effects(unit, row, write),
+        Test::Present => rest && !condition.holds && once(),
     }
 }
 

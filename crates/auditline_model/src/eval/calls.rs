@@ -405,7 +405,9 @@ impl Evaluator<'_> {
     fn external_result(&mut self, path: Name, arguments: &Arguments, range: TextRange) -> Bound {
         let mut from = arguments.sources();
         from.other = true;
-        if libraries::reaches_out(&path) {
+        if libraries::holds_lock(&path) {
+            self.event(EventKind::ExternalLock, range);
+        } else if libraries::reaches_out(&path) {
             // Constructing a client reaches nobody.
             let last = path.as_str().rsplit('.').next().unwrap_or_default();
             let constructs = last.chars().next().is_some_and(char::is_uppercase);

@@ -231,9 +231,26 @@ pub fn names_lock(name: &str) -> bool {
         || last.ends_with("mutex")
 }
 
+/// Whether a call on a lock object of another library says that the lock is held from there on: `redis.lock.Lock.acquire`,
+/// `.reacquire`, `.extend`.
+#[must_use]
+pub fn holds_lock(path: &str) -> bool {
+    path.rsplit_once('.').is_some_and(|(object, method)| {
+        matches!(method, "acquire" | "reacquire" | "extend" | "renew" | "owned") && names_lock(object)
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{CLIENTS, reaches_out, reads_answer};
+    use super::{CLIENTS, holds_lock, reaches_out, reads_answer};
+
+    #[test]
+    fn a_lock_is_held_by_its_own_methods_only() {
+        assert!(holds_lock("redis.lock.Lock.reacquire"));
+        assert!(holds_lock("redis.Redis.lock.acquire"));
+        assert!(!holds_lock("redis.lock.Lock.release"));
+        assert!(!holds_lock("pool.Pool.acquire"));
+    }
 
     #[test]
     fn reading_an_answer_is_no_call() {

@@ -708,6 +708,7 @@ pub(crate) fn is_constant(code: &Code, expr: ExprId) -> bool {
         }
         Expr::Unary { operand, .. } => is_constant(code, *operand),
         Expr::Tuple(items) | Expr::List(items) | Expr::Set(items) => items.iter().all(|item| is_constant(code, *item)),
+        Expr::Dict(_) => empty_display(code, expr).is_some(),
         Expr::Call { func, args } => {
             // `Status("paid")`, `frozenset({...})`
             matches!(&code[*func], Expr::Name(_) | Expr::Attribute { .. })
@@ -734,6 +735,15 @@ fn contains_break(block: &Block) -> bool {
     })
 }
 
+/// `{}` or `[]`: what a column is reset to.
+fn empty_display(code: &Code, expr: ExprId) -> Option<&'static str> {
+    match &code[expr] {
+        Expr::Dict(entries) if entries.is_empty() => Some("{}"),
+        Expr::List(items) if items.is_empty() => Some("[]"),
+        _ => None,
+    }
+}
+
 /// A constant as written, for comparing what is tested with what is written.
 pub(crate) fn constant_name(code: &Code, expr: ExprId) -> Option<Name> {
     match &code[expr] {
@@ -741,6 +751,7 @@ pub(crate) fn constant_name(code: &Code, expr: ExprId) -> Option<Name> {
         Expr::Int(Some(value)) => Some(Name::new(&value.to_string())),
         Expr::Bool(value) => Some(Name::new(if *value { "True" } else { "False" })),
         Expr::None => Some(Name::new("None")),
+        Expr::Dict(_) | Expr::List(_) => empty_display(code, expr).map(Name::new),
         Expr::Attribute { value, attr } if matches!(attr.as_str(), "value" | "name") => constant_name(code, *value),
         Expr::Name(_) | Expr::Attribute { .. } if is_constant(code, expr) => {
             auditline_syntax::python::dotted(code, expr)

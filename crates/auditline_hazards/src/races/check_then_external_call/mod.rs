@@ -37,7 +37,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             continue;
         }
         let Some(tested) = tested_empty(&unit, call, row.id, *column) else { continue };
-        if !rows::is_unlocked(db, of, row) || rows::is_protected(db, &unit, call, row) {
+        if !rows::is_unlocked(db, of, row) || rows::is_protected(db, of, &unit, call, row) {
             continue;
         }
         reported.push(call);

@@ -17,7 +17,7 @@ mod fix;
 mod writers;
 
 pub(super) use fix::lock_fixes;
-pub(super) use writers::others as other_writers;
+pub(super) use writers::{is_brought_about, others as other_writers};
 
 /// AUD201.
 pub const HAZARD: Hazard = Hazard {
@@ -44,12 +44,12 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
     let mut changes: Vec<Change> = Vec::new();
     for (ordinal, event) in unit.numbered() {
         let EventKind::Write { row, column, .. } = &event.kind else { continue };
-        let Some(dependence) = rows::dependence(db, &unit, ordinal) else { continue };
+        let Some(dependence) = rows::dependence(db, of, &unit, ordinal) else { continue };
         // In a webhook, a state decides between deliveries: that is AUD204's to say.
         if matches!(dependence, Dependence::State(_)) && entry::webhook(db, of).is_some() {
             continue;
         }
-        if !rows::is_unlocked(db, of, row) || rows::is_protected(db, &unit, ordinal, row) {
+        if !rows::is_unlocked(db, of, row) || rows::is_protected(db, of, &unit, ordinal, row) {
             continue;
         }
         if let Some(change) = changes.iter_mut().find(|change| change.row.id == row.id) {

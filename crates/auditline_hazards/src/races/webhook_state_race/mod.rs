@@ -38,9 +38,9 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
     let mut changed: Vec<Changed> = Vec::new();
     for (ordinal, event) in unit.numbered() {
         let EventKind::Write { row, column, in_sql: false, .. } = &event.kind else { continue };
-        if matches!(rows::dependence(db, &unit, ordinal), Some(Dependence::OwnValue(_)))
+        if matches!(rows::dependence(db, of, &unit, ordinal), Some(Dependence::OwnValue(_)))
             || !rows::is_unlocked(db, of, row)
-            || rows::is_protected(db, &unit, ordinal, row)
+            || rows::is_protected(db, of, &unit, ordinal, row)
         {
             continue;
         }
