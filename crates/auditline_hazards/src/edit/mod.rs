@@ -19,6 +19,7 @@ mod insert;
 mod layout;
 mod lex;
 mod lock;
+mod remove;
 mod wrap;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub use handler::insert_rollback_in_handler;
 pub use imports::{Import, add_import};
 pub use insert::{insert_after, insert_before};
 pub use lock::{Refresh, RowLock, lock_get, lock_query, make_plain_def, refresh_before, refresh_behind_check};
+pub use remove::{call_other_method, remove_call_statement};
 pub use wrap::wrap_in_try;
 
 /// A Python file as edits see it: its text and its lowered module.

@@ -9,7 +9,7 @@ use crate::classes;
 use crate::db::{ClassRef, FunctionRef, head};
 use crate::names;
 use crate::symbols::Symbol;
-use crate::unit::{EventKind, LoadForm, When, effect};
+use crate::unit::{EventKind, LoadForm, Reach, When, effect};
 
 use super::libraries::{self, Known};
 use super::value::{
@@ -293,6 +293,13 @@ impl Evaluator<'_> {
                 self.columns = columns;
                 result
             }
+            // A plain function has no `delay`: what decorates it has made a task of it.
+            Value::Symbol(Symbol::Function(task)) if libraries::hands_on(&attr) => {
+                let path = Name::new(&format!("{}.{attr}", task.path));
+                let arguments = self.arguments(code, args);
+                let external = Some(self.enqueue(path, &arguments, range));
+                Bound { value: Value::Made(path), from: Sources { other: true, external, ..arguments.sources() } }
+            }
             _ => {
                 let callee = self.attribute_of(code, object, attr, func);
                 let arguments = self.arguments(code, args);
@@ -415,13 +422,40 @@ impl Evaluator<'_> {
                 // With an idempotency key, the second call gives what the first one made.
                 let idempotent = arguments.keyword("idempotency_key").is_some();
                 let creates = libraries::creates(&path) && !idempotent;
-                let event = EventKind::External { path, by: None, creates };
+                let about = self.told_of(arguments);
+                let event = EventKind::External { path, by: None, creates, reach: Reach::Call, about };
                 from.external = Some(self.event(event, range));
             }
+        } else if libraries::enqueues(&path) {
+            from.external = Some(self.enqueue(path, arguments, range));
         } else if libraries::names_lock(&path) && !path.contains("block") {
             self.event(EventKind::ExternalLock, range);
         }
         Bound { value: Value::Made(path), from }
+    }
+
+    /// Records that a task is given to a worker.
+    fn enqueue(&mut self, path: Name, arguments: &Arguments, range: TextRange) -> u32 {
+        let about = self.told_of(arguments);
+        self.event(EventKind::External { path, by: None, creates: true, reach: Reach::Enqueue, about }, range)
+    }
+
+    /// The rows that went into the arguments of a call, they themselves or their columns.
+    fn told_of(&self, arguments: &Arguments) -> Vec<Arc<RowValue>> {
+        let mut rows: Vec<Arc<RowValue>> = Vec::new();
+        for (_, bound) in &arguments.list {
+            let of_columns =
+                bound.from.fields.iter().filter_map(|field| match &self.unit.events.get(field.read as usize)?.kind {
+                    EventKind::Read { row, .. } if row.id == field.row => Some(Arc::clone(row)),
+                    _ => None,
+                });
+            for row in bound.value.row().cloned().into_iter().chain(of_columns) {
+                if !rows.contains(&row) {
+                    rows.push(row);
+                }
+            }
+        }
+        rows
     }
 
     fn call_known(

@@ -120,6 +120,41 @@ pub fn reads_answer(path: &str, method: &str) -> bool {
         )
 }
 
+/// Whether a method of an object of a task queue's library gives a task to a worker: `rq.Queue.enqueue`,
+/// `celery.Celery.send_task`, `arq.ArqRedis.enqueue_job`.
+#[must_use]
+pub fn enqueues(path: &str) -> bool {
+    let mut parts = path.split('.');
+    let queue = matches!(
+        parts.next(),
+        Some(
+            "arq" | "celery" | "dramatiq" | "huey" | "procrastinate" | "rq" | "saq" | "taskiq" | "django_rq" | "streaq"
+        )
+    );
+    let last = path.rsplit('.').next().unwrap_or(path);
+    // A connection or a broker is made by a call as well.
+    queue && (hands_on(last) || matches!(last, "send_task" | "enqueue_in" | "enqueue_at" | "enqueue_call"))
+}
+
+/// Whether a method of a task, which a plain function does not have, gives it to a worker: `task.delay(...)`.
+#[must_use]
+pub fn hands_on(method: &str) -> bool {
+    matches!(
+        method,
+        "delay"
+            | "apply_async"
+            | "send"
+            | "send_with_options"
+            | "kiq"
+            | "kicker"
+            | "defer"
+            | "defer_async"
+            | "enqueue"
+            | "enqueue_job"
+            | "schedule"
+    )
+}
+
 /// Client libraries by their top-level package, sorted.
 const CLIENTS: &[&str] = &[
     "adyen",

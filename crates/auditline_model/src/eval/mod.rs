@@ -6,6 +6,7 @@ mod calls;
 mod conditions;
 mod construct;
 mod expressions;
+mod handlers;
 pub mod libraries;
 mod queries;
 mod sessions;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use auditline_syntax::python::ir::{Block, Code, Expr, ExprId, Handler, If, Stmt, StmtKind, Try, WithItem};
+use auditline_syntax::python::ir::{Block, Code, Expr, ExprId, If, Stmt, StmtKind, Try, WithItem};
 use auditline_syntax::{Name, TextRange};
 
 use crate::names;
 use crate::symbols::Symbol;
-use crate::unit::{Breadth, Condition, EventKind, FrameKind, HandlerInfo, Subject, Test};
+use crate::unit::{Condition, EventKind, FrameKind, Subject, Test};
 
 use super::value::{Derivation, SessionOrigin, SessionValue, Sources, TransactionKind, Value};
 use super::{Bound, Environment, Evaluator, Flow};
@@ -431,47 +431,6 @@ impl Evaluator<'_> {
             }
         }
         result
-    }
-
-    fn handler_info(&self, code: &Code, handler: &Handler, frame: crate::unit::FrameId, flow: Flow) -> HandlerInfo {
-        let mut breadth = if handler.exceptions.is_empty() { Breadth::Everything } else { Breadth::Narrow };
-        let mut catches = Vec::new();
-        for exception in &handler.exceptions {
-            let symbol = self.symbol(code, *exception);
-            let path = match symbol {
-                Symbol::External(path) => path,
-                Symbol::Class(class) => class.path,
-                _ => auditline_syntax::python::dotted(code, *exception).map_or(Name::new(""), |path| Name::new(&path)),
-            };
-            let last = path.as_str().rsplit('.').next().unwrap_or_default();
-            catches.push(Name::new(last));
-            let one = match last {
-                "BaseException" => Breadth::Everything,
-                "Exception" => Breadth::Exception,
-                "SQLAlchemyError" | "DatabaseError" | "DBAPIError" | "StatementError" => Breadth::AllDatabase,
-                "IntegrityError"
-                | "OperationalError"
-                | "DataError"
-                | "InterfaceError"
-                | "InternalError"
-                | "ProgrammingError"
-                | "NotSupportedError"
-                | "StaleDataError"
-                | "FlushError"
-                | "UniqueViolation"
-                | "PendingRollbackError" => Breadth::Database,
-                _ => Breadth::Narrow,
-            };
-            breadth = breadth.max(one);
-        }
-        HandlerInfo {
-            breadth,
-            catches,
-            frame,
-            raises: flow == Flow::Raises,
-            exits: flow != Flow::Falls,
-            range: handler.range,
-        }
     }
 
     /// Binds a target to a value; `source` is the expression of the value, where there is one.

@@ -240,11 +240,12 @@ impl Evaluator<'_> {
                     by: Some(by.unwrap_or(callee)),
                 }
             }
-            EventKind::External { path, by, creates } => {
-                return Some(self.event(
-                    EventKind::External { path: *path, by: Some(by.unwrap_or(callee)), creates: *creates },
-                    range,
-                ));
+            EventKind::External { path, by, creates, reach, about } => {
+                let about = about.iter().filter_map(|row| self.row_of(row, object, filled)).collect();
+                let by = Some(by.unwrap_or(callee));
+                return Some(
+                    self.event(EventKind::External { path: *path, by, creates: *creates, reach: *reach, about }, range),
+                );
             }
             EventKind::ExternalLock => EventKind::ExternalLock,
             _ => return None,

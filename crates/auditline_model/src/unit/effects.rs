@@ -86,7 +86,12 @@ pub(super) fn effect_of(unit: &Unit) -> Effect {
         if !visible {
             continue;
         }
-        let operation = Operation { kind: event.kind.clone(), when: when(unit, event) };
+        let mut kind = event.kind.clone();
+        // Rows of the function's own mean nothing to its caller.
+        if let EventKind::External { about, .. } = &mut kind {
+            about.retain(|row| matches!(row.origin, RowOrigin::Param(_) | RowOrigin::SelfRow));
+        }
+        let operation = Operation { kind, when: when(unit, event) };
         if !operations.contains(&operation) && operations.len() < OPERATIONS {
             operations.push(operation);
         }

@@ -6,6 +6,7 @@
 mod effects;
 mod guards;
 mod queries;
+mod uses;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use crate::eval::value::{ArgName, Lock, QueryValue, RowValue, SessionValue, Sour
 pub use effects::{Effect, Operation, Target, When, session_target};
 pub use guards::{Guard, same_session};
 pub use queries::{effect, event_range, unit, unit_of};
+pub use uses::Use;
 
 /// What one function does with sessions and rows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -138,8 +140,25 @@ pub struct HandlerInfo {
     pub raises: bool,
     /// Whether every path through it leaves the enclosing block (`raise`, `return`, `continue`, `break`).
     pub exits: bool,
+    /// Whether a path through it goes on with the next round of a loop around the `try` (`continue`).
+    pub repeats: bool,
+    /// Whether a path through it ends a loop around the `try` (`break`).
+    pub breaks: bool,
+    /// The tests of the exception's text that decide which way it goes.
+    pub text_tests: Vec<TextTest>,
+    /// What heads the clause, without the colon, relative to the function: `except IntegrityError`.
+    pub head: TextRange,
     /// The clause, relative to the function.
     pub range: TextRange,
+}
+
+/// A test of an exception's text: `"duplicate key" in str(e)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextTest {
+    /// The test, relative to the function.
+    pub range: TextRange,
+    /// What it looks for, where that is written there.
+    pub words: Option<Name>,
 }
 
 /// What a handler catches.
@@ -298,6 +317,10 @@ pub enum EventKind {
         by: Option<FunctionRef>,
         /// Whether it makes something there: `create`, `post`, `send`, `charge`.
         creates: bool,
+        /// How it reaches out.
+        reach: Reach,
+        /// The rows that it is told of: their columns, or they themselves, went into its arguments.
+        about: Vec<Arc<RowValue>>,
     },
     /// A function of the workspace is called.
     Call {
@@ -334,6 +357,15 @@ pub enum EventKind {
     Return(Value),
     /// `yield`.
     Yield(Value),
+}
+
+/// How another system is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reach {
+    /// It is asked, and answers: HTTP, a vendor's client, mail.
+    Call,
+    /// A worker is given a task, which it may start at once.
+    Enqueue,
 }
 
 /// How a load is written: where a fix puts the lock.
@@ -396,8 +428,15 @@ impl Unit {
                 matches!(frame.kind, FrameKind::Loop { .. }) && self.ancestors(two.frame).any(|(other, _)| other == id)
             });
         }
-        for (id, frame) in self.ancestors(one.frame) {
-            if self.ancestors(two.frame).any(|(other, _)| other == id) {
+        self.leads_to(one.frame, two.frame)
+    }
+
+    /// Whether control can come from the end of a frame to another frame that stands behind it: no exit stands between, and
+    /// the two are no arms of one `if`.
+    #[must_use]
+    pub fn leads_to(&self, from: FrameId, to: FrameId) -> bool {
+        for (id, frame) in self.ancestors(from) {
+            if self.ancestors(to).any(|(other, _)| other == id) {
                 break;
             }
             match &frame.kind {
@@ -405,7 +444,7 @@ impl Unit {
                     if *exits {
                         return false;
                     }
-                    let exclusive = self.ancestors(two.frame).any(|(other, other_frame)| {
+                    let exclusive = self.ancestors(to).any(|(other, other_frame)| {
                         other != id
                             && matches!(&other_frame.kind, FrameKind::Branch { split: other, rest: false, .. } if other == split)
                     });

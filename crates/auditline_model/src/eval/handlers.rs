@@ -1,0 +1,174 @@
+//! Handlers of `try`: what they catch, where their paths lead, and what they ask the exception.
+
+use auditline_syntax::python::ir::{Block, Code, CompareOp, Expr, ExprId, FStringPart, Handler, Stmt, StmtKind};
+use auditline_syntax::python::{walk_expression, walk_statements};
+use auditline_syntax::{Name, TextRange, TextSize};
+
+use crate::symbols::Symbol;
+use crate::unit::{Breadth, HandlerInfo, TextTest};
+
+use super::{Evaluator, Flow};
+
+impl Evaluator<'_> {
+    /// What a handler catches, and where its paths lead.
+    pub(super) fn handler_info(
+        &self,
+        code: &Code,
+        handler: &Handler,
+        frame: crate::unit::FrameId,
+        flow: Flow,
+    ) -> HandlerInfo {
+        let mut breadth = if handler.exceptions.is_empty() { Breadth::Everything } else { Breadth::Narrow };
+        let mut catches = Vec::new();
+        for exception in &handler.exceptions {
+            let symbol = self.symbol(code, *exception);
+            let path = match symbol {
+                Symbol::External(path) => path,
+                Symbol::Class(class) => class.path,
+                _ => auditline_syntax::python::dotted(code, *exception).map_or(Name::new(""), |path| Name::new(&path)),
+            };
+            let last = path.as_str().rsplit('.').next().unwrap_or_default();
+            catches.push(Name::new(last));
+            let one = match last {
+                "BaseException" => Breadth::Everything,
+                "Exception" => Breadth::Exception,
+                "SQLAlchemyError" | "DatabaseError" | "DBAPIError" | "StatementError" => Breadth::AllDatabase,
+                "IntegrityError"
+                | "OperationalError"
+                | "DataError"
+                | "InterfaceError"
+                | "InternalError"
+                | "ProgrammingError"
+                | "NotSupportedError"
+                | "StaleDataError"
+                | "FlushError"
+                | "UniqueViolation"
+                | "PendingRollbackError" => Breadth::Database,
+                _ => Breadth::Narrow,
+            };
+            breadth = breadth.max(one);
+        }
+        let start = handler.range.start();
+        let end = handler.exceptions.last().map_or(start + TextSize::of("except"), |last| code.range(*last).end());
+        let head = TextRange::new(start, end.max(start));
+        HandlerInfo {
+            breadth,
+            catches,
+            frame,
+            raises: flow == Flow::Raises,
+            exits: flow != Flow::Falls,
+            repeats: jumps(&handler.body, &StmtKind::Continue),
+            breaks: jumps(&handler.body, &StmtKind::Break),
+            text_tests: text_tests(code, handler),
+            head,
+            range: handler.range,
+        }
+    }
+}
+
+/// Whether a path through a block ends in a `continue` or `break` of a loop around it.
+fn jumps(block: &Block, kind: &StmtKind) -> bool {
+    block.iter().any(|stmt| {
+        stmt.kind == *kind
+            || match &stmt.kind {
+                // A loop inside takes its own jumps; its `else` does not.
+                StmtKind::For { orelse, .. } | StmtKind::While { orelse, .. } => jumps(orelse, kind),
+                _ => inner_blocks(stmt).into_iter().any(|block| jumps(block, kind)),
+            }
+    })
+}
+
+fn inner_blocks(stmt: &Stmt) -> Vec<&Block> {
+    let mut found = Vec::new();
+    auditline_syntax::python::walk::blocks(stmt, |block| found.push(block));
+    found
+}
+
+/// The tests of the exception's text that decide which way the handler goes.
+fn text_tests(code: &Code, handler: &Handler) -> Vec<TextTest> {
+    let Some(exception) = handler.name else { return Vec::new() };
+    let mut texts: Vec<Name> = Vec::new();
+    let mut found = Vec::new();
+    walk_statements(&handler.body, &mut |stmt| match &stmt.kind {
+        StmtKind::Assign { targets, value } => {
+            if let [target] = targets[..]
+                && let Expr::Name(name) = &code[target]
+                && holds_text(code, *value, exception, &texts)
+            {
+                texts.push(*name);
+            }
+        }
+        StmtKind::If(branch) => tests_in(code, branch.test, exception, &texts, &mut found),
+        _ => {}
+    });
+    found
+}
+
+fn tests_in(code: &Code, test: ExprId, exception: Name, texts: &[Name], found: &mut Vec<TextTest>) {
+    walk_expression(code, test, &mut |id| {
+        let wanted = match &code[id] {
+            Expr::Compare { left, rest } => match rest.as_slice() {
+                [(CompareOp::In | CompareOp::NotIn, right)] if holds_text(code, *right, exception, texts) => {
+                    Some(*left)
+                }
+                [(CompareOp::Eq | CompareOp::NotEq, right)] if holds_text(code, *left, exception, texts) => {
+                    Some(*right)
+                }
+                _ => None,
+            },
+            Expr::Call { func, args } => match &code[*func] {
+                Expr::Attribute { value, attr }
+                    if matches!(attr.as_str(), "startswith" | "endswith" | "find" | "count")
+                        && holds_text(code, *value, exception, texts) =>
+                {
+                    args.first().map(|arg| arg.value)
+                }
+                _ => None,
+            },
+            _ => None,
+        };
+        // What is looked for in `any(word in text for word in (...))` is not written here.
+        let words = match wanted.map(|wanted| &code[wanted]) {
+            Some(Expr::Str(text)) => Some(Name::new(text)),
+            Some(Expr::Name(_)) => None,
+            _ => return,
+        };
+        found.push(TextTest { range: code.range(id), words });
+    });
+}
+
+/// Whether an expression is the exception's text: `str(e)`, `f"{e}"`, `e.args[0]`, `str(e.orig).lower()`, or a variable that holds it.
+fn holds_text(code: &Code, id: ExprId, exception: Name, texts: &[Name]) -> bool {
+    match &code[id] {
+        Expr::Name(name) => texts.contains(name),
+        Expr::FString(parts) => parts.iter().any(|part| match part {
+            FStringPart::Hole(hole) => is_exception(code, *hole, exception),
+            FStringPart::Text(_) => false,
+        }),
+        Expr::Call { func, args } => match &code[*func] {
+            Expr::Name(name) if matches!(name.as_str(), "str" | "repr") => {
+                args.first().is_some_and(|arg| is_exception(code, arg.value, exception))
+            }
+            Expr::Attribute { value, attr } if matches!(attr.as_str(), "lower" | "upper" | "casefold" | "strip") => {
+                holds_text(code, *value, exception, texts)
+            }
+            _ => false,
+        },
+        Expr::Subscript { value, .. } => {
+            matches!(&code[*value], Expr::Attribute { value, attr } if *attr == "args" && is_exception(code, *value, exception))
+        }
+        _ => false,
+    }
+}
+
+/// `e`, `e.orig`, `e.__cause__`, `e.args[0]`.
+fn is_exception(code: &Code, id: ExprId, exception: Name) -> bool {
+    match &code[id] {
+        Expr::Name(name) => *name == exception,
+        Expr::Attribute { value, attr } => {
+            matches!(attr.as_str(), "orig" | "__cause__" | "args") && is_exception(code, *value, exception)
+        }
+        Expr::Subscript { value, .. } => is_exception(code, *value, exception),
+        _ => false,
+    }
+}
