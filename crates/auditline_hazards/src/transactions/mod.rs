@@ -1,3 +1,11 @@
 //! 1xx: transactions.
 
 pub mod commit_without_rollback;
+pub mod double_commit_scope;
+
+use auditline_model::{Db, FunctionRef, entry};
+
+/// Whether transactions in a function are worth a word: not in tests, migrations and scripts.
+fn is_silent(db: &dyn Db, of: FunctionRef) -> bool {
+    entry::is_test(db, of.file) || entry::is_migration(db, of.file) || entry::is_script(db, of.file)
+}

@@ -1,0 +1,228 @@
+//! AUD109: a commit inside a scope that commits.
+
+use auditline_model::eval::value::{SessionOrigin, SessionValue, TransactionKind};
+use auditline_model::owner::{Ownership, owner};
+use auditline_model::unit::{EventKind, Frame, FrameId, FrameKind, SessionAction, Unit, Use, same_session, unit_of};
+use auditline_model::{Db, FunctionRef, classes};
+
+use crate::catalogue::{Check, Family, Hazard};
+use crate::edit;
+use crate::finding::{Evidence, Finding, Fix, Place, Safety, Severity, symbol};
+
+/// AUD109.
+pub const HAZARD: Hazard = Hazard {
+    code: "AUD109",
+    name: "double-commit-scope",
+    family: Family::Transactions,
+    severity: Severity::Error,
+    summary: "A commit inside a scope that commits by itself when it is left",
+    page: include_str!("page.md"),
+    check: Check::Function(check),
+};
+
+fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
+    if super::is_silent(db, of) {
+        return;
+    }
+    let unit = unit_of(db, of);
+    let mut scopes: Vec<FrameId> = Vec::new();
+    let mut sessions: Vec<std::sync::Arc<SessionValue>> = Vec::new();
+    for (ordinal, event) in unit.numbered() {
+        let EventKind::Session { session, action: SessionAction::Commit, by, maybe: false } = &event.kind else {
+            continue;
+        };
+        if let Some((id, scope)) = scope_of(&unit, event.frame, session) {
+            if !scopes.contains(&id) {
+                scopes.push(id);
+                findings.extend(in_scope(of, &unit, ordinal, session, (id, scope)));
+            }
+        } else if by.is_none()
+            && !unit.in_handler(ordinal)
+            && !sessions.iter().any(|other| same_session(other, session))
+        {
+            sessions.push(std::sync::Arc::clone(session));
+            findings.extend(in_own_scope(db, of, &unit, ordinal, session));
+        }
+    }
+}
+
+/// The `with` around a frame that ends the session's transaction when it is left: SQLAlchemy refuses a second transaction
+/// in it once the first is over, also where it is the scope of a savepoint.
+fn scope_of<'a>(unit: &'a Unit, frame: FrameId, session: &SessionValue) -> Option<(FrameId, &'a Frame)> {
+    unit.ancestors(frame)
+        .find(|(_, frame)| matches!(&frame.kind, FrameKind::WithTransaction(held, _) if same_session(held, session)))
+}
+
+fn in_scope(
+    of: FunctionRef,
+    unit: &Unit,
+    ordinal: u32,
+    session: &SessionValue,
+    (id, scope): (FrameId, &Frame),
+) -> Option<Finding> {
+    let event = unit.events.get(ordinal as usize)?;
+    let EventKind::Session { by, .. } = &event.kind else { return None };
+    let FrameKind::WithTransaction(_, kind) = &scope.kind else { return None };
+    let later = unit.events_in(id).find(|(later, _)| {
+        (*later > ordinal || unit.in_loop_within(event.frame, id))
+            && unit.can_follow(ordinal, *later)
+            && refused(unit, *later, session)
+    });
+    let name = classes::simple(of.path);
+    let what = match by {
+        Some(callee) => format!("`{}`, called here, commits", classes::simple(callee.path)),
+        None => "this commit stands".to_owned(),
+    };
+    let around = match (kind, &session.origin) {
+        (TransactionKind::Savepoint, _) => "a `begin_nested()` scope",
+        (TransactionKind::Begin, SessionOrigin::Begun(_)) => "a scope of the session factory's `begin()`",
+        (TransactionKind::Begin, _) => "a `begin()` scope",
+    };
+    let (severity, outcome) = match later {
+        Some(_) => (Severity::Error, "the next statement in it fails with `InvalidRequestError`, after half was saved"),
+        None if *kind == TransactionKind::Savepoint => {
+            (Severity::Information, "so that the savepoint can no longer undo anything alone")
+        }
+        None => (Severity::Information, "which commits by itself when it is left"),
+    };
+    let mut evidence = Vec::new();
+    if let Some(open) = unit.events[..scope.first as usize].iter().rev().find(|event| {
+        matches!(&event.kind, EventKind::Open(held) if same_session(held, session))
+            || matches!(&event.kind, EventKind::Session { session: held, action: SessionAction::Begin | SessionAction::Savepoint, .. }
+                if same_session(held, session))
+    }) {
+        evidence.push(Evidence {
+            place: Place::InFunction(of, open.range),
+            message: "the scope that commits when it is left starts here".to_owned(),
+        });
+    }
+    if let Some((_, later)) = later {
+        evidence.push(Evidence {
+            place: Place::InFunction(of, later.range),
+            message: "this fails: the transaction of the scope is over".to_owned(),
+        });
+    }
+    if let Some(callee) = by {
+        evidence.push(Evidence {
+            place: Place::Function(*callee),
+            message: "it commits the session that it is handed".to_owned(),
+        });
+    }
+    let message = match later {
+        Some(_) => format!("In `{name}`, {what} inside {around}: {outcome}"),
+        None => format!("In `{name}`, {what} inside {around}, {outcome}"),
+    };
+    let mut fixes = Vec::new();
+    if by.is_none() {
+        fixes.push(fix(of, event.range, later.is_some()));
+    }
+    Some(Finding {
+        hazard: &HAZARD,
+        severity,
+        message,
+        place: Place::InFunction(of, event.range),
+        symbol: symbol(of.path),
+        evidence,
+        story: None,
+        fixes,
+    })
+}
+
+/// Whether the event fails in a scope whose transaction is over.
+fn refused(unit: &Unit, ordinal: u32, session: &SessionValue) -> bool {
+    if matches!(unit.use_of(ordinal, session), Some(Use::Statement | Use::Pending)) {
+        return true;
+    }
+    // A commit expires the rows, so that a read of one loads it again.
+    match unit.events.get(ordinal as usize).map(|event| &event.kind) {
+        Some(EventKind::Read { row, .. }) => {
+            !session.keeps_on_commit
+                && (row.session.as_ref().is_some_and(|own| same_session(own, session))
+                    || unit.events[..ordinal as usize].iter().any(|event| {
+                        matches!(&event.kind, EventKind::Add { session: into, row: Some(added), .. }
+                            if added.id == row.id && same_session(into, session))
+                    }))
+        }
+        _ => false,
+    }
+}
+
+/// A commit in a function whose session comes from the project's own scope, which commits too.
+fn in_own_scope(db: &dyn Db, of: FunctionRef, unit: &Unit, ordinal: u32, session: &SessionValue) -> Option<Finding> {
+    let event = unit.events.get(ordinal as usize)?;
+    let provider = match &session.origin {
+        SessionOrigin::Context(function)
+        | SessionOrigin::Dependency(auditline_model::symbols::Symbol::Function(function)) => *function,
+        _ => return None,
+    };
+    if owner(db, of, session) != (Ownership::Managed { commits: true }) {
+        return None;
+    }
+    let scope = classes::simple(provider.path);
+    let name = classes::simple(of.path);
+    // Where the scope holds `begin()`, SQLAlchemy refuses what follows; else what is saved early matters where more follows.
+    let refuses = yields_in_transaction(db, provider);
+    let (_, later) = unit.numbered().find(|(later, _)| {
+        unit.can_follow(ordinal, *later)
+            && if refuses { refused(unit, *later, session) } else { unit.use_of(*later, session) == Some(Use::Pending) }
+    })?;
+    let (severity, message, proof) = if refuses {
+        (
+            Severity::Error,
+            format!(
+                "In `{name}`, this commit ends the transaction of `{scope}`: the next statement fails with \
+                 `InvalidRequestError`, after half was saved"
+            ),
+            "this fails: the transaction of the scope is over",
+        )
+    } else {
+        (
+            Severity::Information,
+            format!(
+                "`{name}` commits a session of `{scope}`, which commits when it is left: what follows is saved apart from \
+                 what stands before"
+            ),
+            "this is saved by the second commit",
+        )
+    };
+    let call = event.range;
+    Some(Finding {
+        hazard: &HAZARD,
+        severity,
+        message,
+        place: Place::InFunction(of, call),
+        symbol: symbol(of.path),
+        evidence: vec![
+            Evidence { place: Place::Function(provider), message: format!("`{scope}` commits when it is left") },
+            Evidence { place: Place::InFunction(of, later.range), message: proof.to_owned() },
+        ],
+        story: None,
+        fixes: vec![Fix::new(
+            "Flush instead of committing",
+            if refuses { Safety::Safe } else { Safety::Unsafe },
+            move |db| edit::in_function(db, of, |scope| edit::call_other_method(scope, call, "flush")),
+        )],
+    })
+}
+
+/// Whether a provider of the project yields inside `begin()`.
+fn yields_in_transaction(db: &dyn Db, provider: FunctionRef) -> bool {
+    let unit = unit_of(db, provider);
+    unit.events.iter().any(|event| {
+        matches!(&event.kind, EventKind::Yield(auditline_model::eval::value::Value::Session(session))
+            if scope_of(&unit, event.frame, session).is_some())
+    })
+}
+
+/// Removes the commit; where something follows in the scope, it flushes instead, so that keys and checks are there as before.
+fn fix(of: FunctionRef, call: auditline_syntax::TextRange, follows: bool) -> Fix {
+    if follows {
+        Fix::new("Flush instead of committing", Safety::Safe, move |db| {
+            edit::in_function(db, of, |scope| edit::call_other_method(scope, call, "flush"))
+        })
+    } else {
+        Fix::new("Remove the inner commit", Safety::Safe, move |db| {
+            edit::in_function(db, of, |scope| edit::remove_call_statement(scope, call))
+        })
+    }
+}
