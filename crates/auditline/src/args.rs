@@ -69,6 +69,9 @@ pub(crate) struct CheckArguments {
     /// Show how many findings there are of each hazard instead of the findings.
     #[arg(long)]
     pub(crate) statistics: bool,
+    /// Also report comments that suppress nothing; they count as findings for the exit code.
+    #[arg(long, conflicts_with_all = ["diff", "statistics"])]
+    pub(crate) unused_suppressions: bool,
     /// End with 0 even if there are findings.
     #[arg(long)]
     pub(crate) exit_zero: bool,

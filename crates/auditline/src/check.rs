@@ -83,9 +83,15 @@ fn print(arguments: &CheckArguments, outcome: &Outcome, from: FilePath, terminal
     terminal.print(|out| match arguments.output_format {
         OutputFormat::Json => json::Document::new(report, from, outcome.fixed).write(out),
         _ if arguments.statistics => lines::write_statistics(report, out),
-        OutputFormat::Concise => lines::write_concise(report, from, out),
+        OutputFormat::Concise => {
+            lines::write_concise(report, from, out)?;
+            if arguments.unused_suppressions { lines::write_unused(report, from, out) } else { Ok(()) }
+        }
         OutputFormat::Text => {
             text::write(report, from, terminal.style, out)?;
+            if arguments.unused_suppressions {
+                text::write_unused(report, from, terminal.style, out)?;
+            }
             writeln!(out, "{}", lines::summary(report, outcome.fixed))
         }
     })
@@ -131,6 +137,7 @@ fn exit_code(arguments: &CheckArguments, outcome: &Outcome) -> u8 {
     if could_not {
         return COULD_NOT;
     }
-    let found = !report.findings.is_empty() || !outcome.changes.is_empty();
+    let unused = arguments.unused_suppressions && !report.unused.is_empty();
+    let found = !report.findings.is_empty() || !outcome.changes.is_empty() || unused;
     if found && !arguments.exit_zero { FINDINGS } else { NOTHING_FOUND }
 }

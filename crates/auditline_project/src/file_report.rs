@@ -1,15 +1,13 @@
 //! The findings of one file as they are reported.
 
-use std::sync::Arc;
-
 use auditline_hazards::{Finding, Hazard, check_file};
 use auditline_model::entry::is_test;
-use auditline_model::{Db, ParsedModule, SourceFile, parsed};
-use auditline_source::{FilePath, SourceText};
+use auditline_model::{Db, SourceFile, parsed};
+use auditline_source::FilePath;
 
 use crate::fingerprint::Fingerprints;
 use crate::resolved::{FixDetail, ResolvedFinding, resolve_finding};
-use crate::suppress::Suppressions;
+use crate::suppress::{Suppressions, UnusedSuppression, Usage, may_hold_ours};
 use crate::workspace::Workspace;
 
 /// The findings of one file after configuration and suppressions, in the order in which they stand.
@@ -21,6 +19,8 @@ pub struct FileReport {
     pub findings: Vec<ResolvedFinding>,
     /// How many findings comments suppress.
     pub suppressed: usize,
+    /// Comments that suppress nothing.
+    pub unused: Vec<UnusedSuppression>,
     /// Hazards whose check failed on this file: an internal error.
     pub failed: Vec<&'static Hazard>,
 }
@@ -29,7 +29,7 @@ pub struct FileReport {
 #[must_use]
 pub fn file_report(db: &dyn Db, file: SourceFile, workspace: &Workspace, detail: FixDetail) -> FileReport {
     let path = file.path(db);
-    let mut report = FileReport { path, findings: Vec::new(), suppressed: 0, failed: Vec::new() };
+    let mut report = FileReport { path, findings: Vec::new(), suppressed: 0, unused: Vec::new(), failed: Vec::new() };
     let Some(text) = file.content(db).text() else { return report };
     let is_python = file.kind(db).is_python();
     // Every hazard is silent in tests; asking first spares their parse.
@@ -38,21 +38,27 @@ pub fn file_report(db: &dyn Db, file: SourceFile, workspace: &Workspace, detail:
     }
     let found = check_file(db, file);
     report.failed.extend(found.failed.iter().copied().filter(|hazard| workspace.selection.contains(hazard)));
-    if found.findings.is_empty() {
+    if found.findings.is_empty() && !may_hold_ours(text.text()) {
         return report;
     }
     let module = is_python.then(|| parsed(db, file));
     let suppressions = Suppressions::of(file.kind(db), text, module.as_deref().map(|parsed| &parsed.module));
     let relative = path.relative_to(workspace.root).unwrap_or(path.as_str());
     let mut fingerprints = Fingerprints::default();
+    let mut usage = Usage::default();
     for finding in &found.findings {
         // Every finding takes its place in the count, so that the fingerprint of one does not depend on whether the
         // one before it is suppressed.
         let fingerprint = fingerprints.next(finding.hazard.code, relative, &finding.symbol, &finding.message);
+        // A comment also counts where the configuration leaves the finding out.
+        let is_suppressed = finding.range(db).is_some_and(|range| {
+            let module = module.as_deref().map(|parsed| &parsed.module);
+            suppressions.covers_and_notes(&mut usage, finding.hazard, range, text, module)
+        });
         if !is_reported(workspace, finding, path) {
             continue;
         }
-        if is_suppressed(db, finding, &suppressions, text, module.as_ref()) {
+        if is_suppressed {
             report.suppressed += 1;
             continue;
         }
@@ -63,21 +69,10 @@ pub fn file_report(db: &dyn Db, file: SourceFile, workspace: &Workspace, detail:
         }
         report.findings.push(resolved);
     }
+    report.unused = suppressions.unused(usage, &found.failed, path, text);
     report
 }
 
 fn is_reported(workspace: &Workspace, finding: &Finding, path: FilePath) -> bool {
     workspace.selection.contains(finding.hazard) && !workspace.config.is_ignored_in(finding.hazard, path)
-}
-
-fn is_suppressed(
-    db: &dyn Db,
-    finding: &Finding,
-    suppressions: &Suppressions,
-    text: &SourceText,
-    module: Option<&Arc<ParsedModule>>,
-) -> bool {
-    finding
-        .range(db)
-        .is_some_and(|range| suppressions.covers(finding.hazard, range, text, module.map(|parsed| &parsed.module)))
 }

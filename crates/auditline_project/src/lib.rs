@@ -32,5 +32,5 @@ pub use resolved::{
 };
 pub use selection::Selection;
 pub use skipped::{SkipReason, Skipped, SpecialFile};
-pub use suppress::Suppressions;
+pub use suppress::{Directive, Suppressions, Typing, Unused, UnusedSuppression, Word, directives, typing_at};
 pub use workspace::Workspace;

@@ -216,6 +216,12 @@ impl Project {
                 }
             }
         }
+        for unused in &outcome.unused {
+            if let Some(text) = self.text(unused.path) {
+                report.texts.entry(unused.path).or_insert(text);
+            }
+        }
+        report.unused.extend(outcome.unused);
         report.findings.extend(outcome.findings);
     }
 }

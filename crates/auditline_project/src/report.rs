@@ -9,12 +9,15 @@ use auditline_source::{FilePath, SourceText};
 
 use crate::resolved::ResolvedFinding;
 use crate::skipped::Skipped;
+use crate::suppress::UnusedSuppression;
 
 /// What a check found.
 #[derive(Debug, Default)]
 pub struct Report {
     /// The findings, by file and place.
     pub findings: Vec<ResolvedFinding>,
+    /// Comments that suppress nothing, by file and place.
+    pub unused: Vec<UnusedSuppression>,
     /// What should have been checked and could not be read.
     pub skipped: Vec<Skipped>,
     /// What else of the workspace could not be read: it was not to be checked, but might have been looked into.
@@ -55,6 +58,7 @@ impl Report {
     /// Adds what was found in another workspace.
     pub fn merge(&mut self, other: Self) {
         self.findings.extend(other.findings);
+        self.unused.extend(other.unused);
         self.skipped.extend(other.skipped);
         self.skipped_elsewhere.extend(other.skipped_elsewhere);
         self.failures.extend(other.failures);

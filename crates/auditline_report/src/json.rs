@@ -20,8 +20,22 @@ pub struct Document {
     pub version: u32,
     /// The findings, by file and place.
     pub findings: Vec<JsonFinding>,
+    /// Comments that suppress nothing, by file and place; left out where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unused_suppressions: Vec<JsonUnused>,
     /// What was done.
     pub summary: Summary,
+}
+
+/// A comment that suppresses nothing.
+#[derive(Debug, Serialize)]
+pub struct JsonUnused {
+    /// One sentence.
+    pub message: String,
+    /// The file, relative to the working directory.
+    pub path: String,
+    /// The comment, or the words in its list.
+    pub range: JsonRange,
 }
 
 /// A finding.
@@ -166,7 +180,12 @@ impl Document {
             by_code,
             fixed,
         };
-        Self { version: VERSION, findings, summary }
+        let unused = report.unused.iter().map(|unused| JsonUnused {
+            message: unused.message.clone(),
+            path: relative(from, unused.path),
+            range: range(&unused.range),
+        });
+        Self { version: VERSION, findings, unused_suppressions: unused.collect(), summary }
     }
 
     /// Writes the document, indented, with a line end.

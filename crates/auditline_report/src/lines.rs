@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use auditline_hazards::{CATALOGUE, Safety};
-use auditline_project::{Report, ResolvedFinding};
+use auditline_project::{Report, ResolvedFinding, UnusedSuppression};
 use auditline_source::FilePath;
 
 use crate::json::BySeverity;
@@ -20,6 +20,18 @@ pub fn write_concise(report: &Report, from: FilePath, out: &mut dyn Write) -> io
         let path = visible(&relative(from, finding.path));
         let (line, column, severity) = (range.start.line, range.start.column, severity.as_str());
         writeln!(out, "{path}:{line}:{column}: {severity} {code} {}", visible(message))?;
+    }
+    Ok(())
+}
+
+/// Writes one line for each comment that suppresses nothing: `path:line:column: unused-suppression message`.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_unused(report: &Report, from: FilePath, out: &mut dyn Write) -> io::Result<()> {
+    for UnusedSuppression { path, range, message, .. } in &report.unused {
+        let (path, line, column) = (visible(&relative(from, *path)), range.start.line, range.start.column);
+        writeln!(out, "{path}:{line}:{column}: unused-suppression {}", visible(message))?;
     }
     Ok(())
 }
@@ -72,6 +84,10 @@ pub fn summary(report: &Report, fixed: usize) -> String {
     }
     if report.stats.suppressed > 0 {
         text.push_str(&format!(", {} suppressed by comments", report.stats.suppressed));
+    }
+    if !report.unused.is_empty() {
+        let comments = plural(report.unused.len(), "comment suppresses", "comments suppress");
+        text.push_str(&format!(", {comments} nothing"));
     }
     text.push('.');
     text

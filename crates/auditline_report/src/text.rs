@@ -25,6 +25,23 @@ pub fn write(report: &Report, from: FilePath, style: Style, out: &mut dyn Write)
     Ok(())
 }
 
+/// Writes each comment that suppresses nothing, with its line.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_unused(report: &Report, from: FilePath, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let renderer = if style.colour { Renderer::styled() } else { Renderer::plain() };
+    let renderer = renderer.term_width(style.width);
+    for unused in &report.unused {
+        let title = Level::NOTE.primary_title(unused.message.as_str()).id("unused-suppression");
+        let place = Place { path: unused.path, marks: vec![(unused.range, None)] };
+        let text = report.texts.get(&unused.path);
+        let snippet = text.map(|text| Element::from(place.snippet(text, unused.path, from)));
+        writeln!(out, "{}\n", renderer.render(&[title.elements(snippet)]))?;
+    }
+    Ok(())
+}
+
 fn group<'a>(report: &'a Report, finding: &'a ResolvedFinding, from: FilePath) -> Group<'a> {
     let title = level(finding.severity).primary_title(finding.message.as_str()).id(finding.code);
     let mut places = vec![Place { path: finding.path, marks: vec![(finding.range, None)] }];
@@ -38,7 +55,7 @@ fn group<'a>(report: &'a Report, finding: &'a ResolvedFinding, from: FilePath) -
     let mut elements: Vec<Element<'a>> = Vec::new();
     for place in places {
         let Some(text) = report.texts.get(&place.path) else { continue };
-        elements.push(place.snippet(text, finding, from).into());
+        elements.push(place.snippet(text, finding.path, from).into());
     }
     for fix in &finding.fixes {
         let note = if fix.safety == Safety::Unsafe { " (unsafe: it also changes behaviour)" } else { "" };
@@ -64,7 +81,7 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    fn snippet(&self, text: &'a SourceText, finding: &ResolvedFinding, from: FilePath) -> Snippet<'a, Annotation<'a>> {
+    fn snippet(&self, text: &'a SourceText, main: FilePath, from: FilePath) -> Snippet<'a, Annotation<'a>> {
         let (window, first_line) = self.window(text);
         let start = usize::from(window.start());
         let source = text.slice(window);
@@ -74,7 +91,7 @@ impl<'a> Place<'a> {
             false => std::borrow::Cow::Borrowed(source),
         };
         let annotations = self.marks.iter().map(|(range, label)| {
-            let is_finding = label.is_none() && self.path == finding.path;
+            let is_finding = label.is_none() && self.path == main;
             let kind = if is_finding { AnnotationKind::Primary } else { AnnotationKind::Context };
             let (from, to) = (usize::from(range.offsets.start()), usize::from(range.offsets.end()));
             let span = from.max(start) - start..to.max(start) - start;

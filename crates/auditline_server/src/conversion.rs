@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 
 use auditline_hazards::{Hazard, Severity, find};
-use auditline_project::{ConfigError, FileReport, FixDetail, ResolvedFinding};
+use auditline_project::{ConfigError, FileReport, FixDetail, ResolvedFinding, UnusedSuppression};
 use auditline_source::{
     Encoding, FilePath, Position as SourcePosition, PositionRange, SourceText, TextEdit, TextRange,
 };
@@ -12,23 +12,27 @@ use rustc_hash::FxHasher;
 use serde_json::json;
 use tower_lsp::ls_types::{
     AnnotatedTextEdit, ChangeAnnotation, CodeDescription, Diagnostic, DiagnosticRelatedInformation, DiagnosticSeverity,
-    DocumentChanges, Location, NumberOrString, OneOf, OptionalVersionedTextDocumentIdentifier, Position, Range,
-    TextDocumentEdit, TextEdit as WireEdit, Uri, WorkspaceEdit,
+    DiagnosticTag, DocumentChanges, Location, NumberOrString, OneOf, OptionalVersionedTextDocumentIdentifier, Position,
+    Range, TextDocumentEdit, TextEdit as WireEdit, Uri, WorkspaceEdit,
 };
 
 use crate::features::Features;
+use crate::settings::Shown;
 use crate::snapshot::Snapshot;
 use crate::uri;
 
 /// What every diagnostic of ours is signed with.
 pub(crate) const SOURCE: &str = "auditline";
 
+/// The code of a comment that suppresses nothing.
+pub(crate) const UNUSED: &str = "unused-suppression";
+
 /// How the client is spoken to.
 #[derive(Debug, Clone)]
 pub(crate) struct Speech {
     pub(crate) features: Features,
-    /// Whether findings of severity hint are shown.
-    pub(crate) hints: bool,
+    /// What the user wants to see.
+    pub(crate) shown: Shown,
 }
 
 /// What a client is told of one file.
@@ -68,13 +72,16 @@ impl Speech {
             diagnostics.extend(report.failed.iter().map(|hazard| failure(hazard)));
             let findings = self.visible(&report);
             diagnostics.extend(findings.map(|finding| self.diagnostic(snapshot, &text, finding)));
+            if self.shown.unused_suppressions {
+                diagnostics.extend(report.unused.iter().map(|unused| self.unused(&text, unused)));
+            }
         }
         Told { diagnostics, generation: snapshot.generation }
     }
 
     /// The findings that an editor shows.
     pub(crate) fn visible<'a>(&self, report: &'a FileReport) -> impl Iterator<Item = &'a ResolvedFinding> {
-        let hints = self.hints;
+        let hints = self.shown.hints;
         report.findings.iter().filter(move |finding| hints || finding.severity > Severity::Hint)
     }
 
@@ -106,6 +113,19 @@ impl Speech {
             related_information: (!related.is_empty()).then_some(related),
             tags: None,
             data: self.features.diagnostic_data.then_some(data),
+        }
+    }
+
+    /// A comment that suppresses nothing, in grey.
+    pub(crate) fn unused(&self, text: &SourceText, unused: &UnusedSuppression) -> Diagnostic {
+        Diagnostic {
+            range: range(text, unused.range.offsets, self.features.encoding),
+            severity: Some(DiagnosticSeverity::HINT),
+            code: Some(NumberOrString::String(UNUSED.to_owned())),
+            source: Some(SOURCE.to_owned()),
+            message: unused.message.clone(),
+            tags: self.features.unnecessary_tag.then(|| vec![DiagnosticTag::UNNECESSARY]),
+            ..Diagnostic::default()
         }
     }
 

@@ -3,10 +3,10 @@
 use auditline_source::Encoding;
 use serde_json::Value;
 use tower_lsp::ls_types::{
-    CodeActionKind, CodeActionOptions, DiagnosticOptions, DiagnosticServerCapabilities, ExecuteCommandOptions,
-    HoverProviderCapability, InitializeResult, OneOf, PositionEncodingKind, ServerCapabilities, ServerInfo,
-    TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions, WorkspaceFoldersServerCapabilities,
-    WorkspaceServerCapabilities,
+    CodeActionKind, CodeActionOptions, CompletionOptions, DiagnosticOptions, DiagnosticServerCapabilities,
+    ExecuteCommandOptions, HoverProviderCapability, InitializeResult, OneOf, PositionEncodingKind, ServerCapabilities,
+    ServerInfo, TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions,
+    WorkspaceFoldersServerCapabilities, WorkspaceServerCapabilities,
 };
 
 use crate::actions::{COMMANDS, FIX_ALL};
@@ -21,6 +21,10 @@ pub(crate) struct Features {
     pub(crate) pull: bool,
     pub(crate) related_information: bool,
     pub(crate) code_description: bool,
+    /// The client greys out what is not needed.
+    pub(crate) unnecessary_tag: bool,
+    /// The documentation of a completion is Markdown.
+    pub(crate) completion_markdown: bool,
     /// The client keeps the data of a diagnostic.
     pub(crate) diagnostic_data: bool,
     /// The client knows code actions, not only commands.
@@ -60,12 +64,14 @@ impl Features {
         } else {
             Encoding::Utf16
         };
-        let formats = at("/textDocument/hover/contentFormat").and_then(Value::as_array);
-        let format = formats.into_iter().flatten().find_map(|format| match format.as_str() {
-            Some("markdown") => Some(true),
-            Some("plaintext") => Some(false),
-            _ => None,
-        });
+        let format_of = |path: &str| {
+            let formats = at(path).and_then(Value::as_array);
+            formats.into_iter().flatten().find_map(|format| match format.as_str() {
+                Some("markdown") => Some(true),
+                Some("plaintext") => Some(false),
+                _ => None,
+            })
+        };
         // A finding may come and go with an edit of another file. A client that cannot be asked to pull again would
         // go on showing what is no longer so; to such a client findings are published.
         let pull = has("/textDocument/diagnostic") && is("/workspace/diagnostics/refreshSupport");
@@ -80,6 +86,11 @@ impl Features {
             pull,
             related_information: is(&format!("{diagnostics}/relatedInformation")),
             code_description: is(&format!("{diagnostics}/codeDescriptionSupport")),
+            unnecessary_tag: at(&format!("{diagnostics}/tagSupport/valueSet"))
+                .and_then(Value::as_array)
+                .is_some_and(|tags| tags.iter().any(|tag| *tag == 1)),
+            completion_markdown: format_of("/textDocument/completion/completionItem/documentationFormat")
+                .unwrap_or(false),
             diagnostic_data: is(&format!("{diagnostics}/dataSupport")),
             action_literals: has("/textDocument/codeAction/codeActionLiteralSupport"),
             // What is resolved is found again by the data of the action.
@@ -87,7 +98,7 @@ impl Features {
             document_changes,
             annotations: document_changes && has("/workspace/workspaceEdit/changeAnnotationSupport"),
             apply_edit: is("/workspace/applyEdit"),
-            markdown: format.unwrap_or(true),
+            markdown: format_of("/textDocument/hover/contentFormat").unwrap_or(true),
             watches_files: is("/workspace/didChangeWatchedFiles/dynamicRegistration"),
             configuration: is("/workspace/configuration"),
             progress: is("/window/workDoneProgress"),
@@ -114,6 +125,10 @@ impl Features {
                 change: Some(TextDocumentSyncKind::INCREMENTAL),
                 ..TextDocumentSyncOptions::default()
             })),
+            completion_provider: Some(CompletionOptions {
+                trigger_characters: Some(["[", ",", "\""].map(str::to_owned).to_vec()),
+                ..CompletionOptions::default()
+            }),
             hover_provider: Some(HoverProviderCapability::Simple(true)),
             code_action_provider: Some(
                 CodeActionOptions {

@@ -7,14 +7,14 @@ use serde_json::json;
 use tower_lsp::LanguageServer;
 use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
 use tower_lsp::ls_types::{
-    CodeAction, CodeActionParams, CodeActionResponse, DocumentDiagnosticParams, DocumentDiagnosticReportResult,
-    ExecuteCommandParams, Hover, HoverParams, InitializeParams, InitializeResult, LSPAny, TextDocumentIdentifier,
-    WorkspaceDiagnosticParams, WorkspaceDiagnosticReportResult, error_codes,
+    CodeAction, CodeActionParams, CodeActionResponse, CompletionParams, CompletionResponse, DocumentDiagnosticParams,
+    DocumentDiagnosticReportResult, ExecuteCommandParams, Hover, HoverParams, InitializeParams, InitializeResult,
+    LSPAny, TextDocumentIdentifier, WorkspaceDiagnosticParams, WorkspaceDiagnosticReportResult, error_codes,
 };
 
 use crate::pool::Lane;
 use crate::shared::{Shared, Unanswered};
-use crate::{actions, diagnostics, hover};
+use crate::{actions, codes, diagnostics, hover};
 
 /// The request for [`Handlers::view_file_text`].
 pub(crate) const VIEW_FILE_TEXT: &str = "auditline/viewFileText";
@@ -62,6 +62,16 @@ impl LanguageServer for Handlers {
         let speech = self.shared.speech();
         let read =
             self.shared.read_document(path, move |snapshot| hover::hover(&speech, snapshot, path, place.position));
+        Ok(read.await?.flatten())
+    }
+
+    async fn completion(&self, params: CompletionParams) -> Result<Option<CompletionResponse>> {
+        let place = params.text_document_position;
+        let Some(path) = self.shared.open_path_of(place.text_document.uri.as_str()) else { return Ok(None) };
+        let speech = self.shared.speech();
+        let read = self.shared.read_document(path, move |snapshot| {
+            codes::completion(&speech, snapshot, path, place.position).map(CompletionResponse::Array)
+        });
         Ok(read.await?.flatten())
     }
 

@@ -10,6 +10,7 @@ use auditline_project::{FixDetail, ResolvedFinding};
 use auditline_source::{FilePath, Position as SourcePosition};
 use tower_lsp::ls_types::{Hover, HoverContents, MarkupContent, MarkupKind, Position};
 
+use crate::codes;
 use crate::conversion::{self, Speech, uri_of};
 use crate::snapshot::Snapshot;
 
@@ -22,7 +23,7 @@ pub(crate) fn hover(speech: &Speech, snapshot: &Snapshot, path: FilePath, positi
         speech.visible(&report).filter(|finding| finding.range.offsets.contains_inclusive(offset)).collect();
     // At the border of two findings both are there; the one that the cursor stands on comes first.
     here.sort_by_key(|finding| (!finding.range.offsets.contains(offset), finding.range.offsets.len()));
-    let first = here.first()?;
+    let Some(first) = here.first() else { return codes::hover(speech, snapshot, path, offset) };
     let range = conversion::range(&text, first.range.offsets, speech.features.encoding);
     let parts: Vec<String> = here.iter().map(|finding| explain(speech, snapshot, path, finding)).collect();
     let (kind, separator) =
@@ -31,7 +32,7 @@ pub(crate) fn hover(speech: &Speech, snapshot: &Snapshot, path: FilePath, positi
     Some(Hover { contents, range: Some(range) })
 }
 
-fn page_of(code: &str) -> Option<&'static Page> {
+pub(crate) fn page_of(code: &str) -> Option<&'static Page> {
     static PAGES: OnceLock<HashMap<&'static str, Page>> = OnceLock::new();
     let pages = PAGES.get_or_init(|| {
         CATALOGUE.iter().filter_map(|hazard| Some((hazard.code, page::parse(hazard.page).ok()?))).collect()

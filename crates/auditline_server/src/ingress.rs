@@ -46,6 +46,7 @@ pub(crate) struct Ingress {
 /// The requests that are answered. The router knows all those of the protocol and would complain of parameters first.
 const HANDLED: &[&str] = &[
     "textDocument/hover",
+    "textDocument/completion",
     "textDocument/codeAction",
     "codeAction/resolve",
     "workspace/executeCommand",

@@ -10,6 +10,7 @@
 //! request sees every change that came before it on the wire: it carries the number of the last one, and waits for it.
 
 mod actions;
+mod codes;
 mod conversion;
 mod diagnostics;
 mod document;

@@ -19,8 +19,26 @@ pub(crate) const SECTION: &str = "auditline";
 pub(crate) struct Settings {
     select: Vec<Selector>,
     ignore: Vec<Selector>,
-    /// Whether findings about the posture of a project are shown, too.
+    pub(crate) shown: Shown,
+}
+
+/// What is shown besides the findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shown {
+    /// Findings about the posture of a project.
     pub(crate) hints: bool,
+    /// Comments that suppress nothing.
+    pub(crate) unused_suppressions: bool,
+    /// The unit of work above each route handler and task.
+    pub(crate) code_lens: bool,
+    /// The commits that a callee makes.
+    pub(crate) inlay_hints: bool,
+}
+
+impl Default for Shown {
+    fn default() -> Self {
+        Self { hints: false, unused_suppressions: true, code_lens: false, inlay_hints: false }
+    }
 }
 
 impl Settings {
@@ -32,10 +50,18 @@ impl Settings {
         let mut problems = Vec::new();
         settings.select = selectors(section, "select", &mut problems);
         settings.ignore = selectors(section, "ignore", &mut problems);
-        match section.get("hints") {
-            None | Some(Value::Null) => {}
-            Some(Value::Bool(hints)) => settings.hints = *hints,
-            Some(_) => problems.push("`auditline.hints` must be `true` or `false`".to_owned()),
+        let shown = &mut settings.shown;
+        for (key, flag) in [
+            ("hints", &mut shown.hints),
+            ("unusedSuppressions", &mut shown.unused_suppressions),
+            ("codeLens", &mut shown.code_lens),
+            ("inlayHints", &mut shown.inlay_hints),
+        ] {
+            match section.get(key) {
+                None | Some(Value::Null) => {}
+                Some(Value::Bool(value)) => *flag = *value,
+                Some(_) => problems.push(format!("`auditline.{key}` must be `true` or `false`")),
+            }
         }
         (settings, problems)
     }
@@ -107,7 +133,7 @@ mod tests {
     fn settings_are_read_in_both_forms() {
         let (inner, problems) = Settings::read(&json!({ "ignore": ["AUD201", "AUD3"], "hints": true }));
         assert!(problems.is_empty());
-        assert!(inner.hints && inner.ignore.len() == 2 && inner.select.is_empty());
+        assert!(inner.shown.hints && inner.ignore.len() == 2 && inner.select.is_empty());
         assert_eq!(Settings::read(&json!({ "auditline": { "ignore": "AUD201,AUD3", "hints": true } })).0, inner);
         assert_eq!(Settings::read(&Value::Null), (Settings::default(), vec![]));
     }

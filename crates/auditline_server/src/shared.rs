@@ -19,6 +19,7 @@ use crate::features::Features;
 use crate::keeper::{Event, Numbered};
 use crate::outbox::Outbox;
 use crate::pool::{Lane, Pool};
+use crate::settings::Shown;
 use crate::snapshot::{Interrupted, Snapshot};
 use crate::uri;
 use crate::workspace::Workspace;
@@ -50,8 +51,8 @@ pub(crate) struct Shared {
     workspaces: RwLock<Arc<Vec<Arc<Workspace>>>>,
     /// Counts the writes, for those who act on what has changed.
     changed: watch::Sender<u64>,
-    /// Whether findings of severity hint are shown.
-    hints: std::sync::atomic::AtomicBool,
+    /// What the user wants to see.
+    shown: Mutex<Shown>,
 }
 
 /// The open documents as the wire has them, which may be ahead of the database.
@@ -99,7 +100,7 @@ impl Shared {
             documents: Mutex::default(),
             workspaces: RwLock::default(),
             changed: watch::channel(0).0,
-            hints: false.into(),
+            shown: Mutex::default(),
         };
         Ok((Arc::new(shared), receiver))
     }
@@ -125,12 +126,13 @@ impl Shared {
         self.features().encoding
     }
 
-    pub(crate) fn shows_hints(&self) -> bool {
-        self.hints.load(Ordering::Relaxed)
+    /// What the user wants to see.
+    pub(crate) fn shown(&self) -> Shown {
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn set_shows_hints(&self, hints: bool) {
-        self.hints.store(hints, Ordering::Relaxed);
+    pub(crate) fn set_shown(&self, shown: Shown) {
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = shown;
     }
 
     /// Sends the keeper an event of the wire. Called in wire order, from one thread.
@@ -229,7 +231,7 @@ impl Shared {
 
     /// How the client is spoken to. A request asks for it after [`Shared::catch_up`].
     pub(crate) fn speech(&self) -> Speech {
-        Speech { features: self.features().clone(), hints: self.shows_hints() }
+        Speech { features: self.features().clone(), shown: self.shown() }
     }
 
     /// Does a job on a snapshot of a workspace, once it is indexed; `None` if it is gone. A job that a write interrupts

@@ -33,14 +33,14 @@ fn wrong_configuration_is_named_with_file_and_line() {
     let sandbox = Sandbox::shop();
     sandbox.write(
         "pyproject.toml",
-        "[project]\nname = \"shop\"\n\n[tool.auditline]\nselct = [\"AUD2\"]\nignore = [\"AUD999\"]\n",
+        "[project]\nname = \"shop\"\n\n[tool.auditline]\nselct = [\"AUD2\"]\nignore = [\"AUDIBLE\"]\n",
     );
     let ended = sandbox.check(2, &["app"]);
     assert_eq!(ended.out, "");
     let expected = "\
 error: wrong configuration
   pyproject.toml:5:1: unknown key `selct`; did you mean `select`?
-  pyproject.toml:6:11: unknown hazard `AUD999`
+  pyproject.toml:6:11: unknown hazard `AUDIBLE`
 ";
     assert_eq!(ended.err, expected);
     sandbox.write("auditline.toml", "select = [\n");

@@ -188,3 +188,21 @@ fn threads_do_not_change_the_result() {
     let many = sandbox.check(1, &["--threads", "4", "--output-format", "json"]);
     assert_eq!(one.out, many.out);
 }
+
+#[test]
+fn comments_that_suppress_nothing_are_reported_on_request() {
+    let sandbox = Sandbox::sound();
+    sandbox.write("lonely.py", "x = 1  # auditline: ignore[AUD101] long gone\n");
+    let ended = sandbox.check(0, &[]);
+    assert!(ended.out.contains("1 comment suppresses nothing"), "{}", ended.out);
+    let ended = sandbox.check(1, &["--unused-suppressions", "--output-format", "concise"]);
+    assert_eq!(ended.out, "lonely.py:1:28: unused-suppression `AUD101` suppresses nothing here\n");
+    let ended = sandbox.check(1, &["--unused-suppressions"]);
+    assert!(ended.out.contains("note[unused-suppression]: `AUD101` suppresses nothing here"), "{}", ended.out);
+    assert!(ended.out.contains("--> lonely.py:1:28"), "{}", ended.out);
+    let document = schema::read(&sandbox.check(0, &["--output-format", "json"]).out);
+    let unused = &document.unused_suppressions[0];
+    assert_eq!((unused.path.as_str(), unused.range.start.line, unused.range.start.column), ("lonely.py", 1, 28));
+    assert_eq!(unused.message, "`AUD101` suppresses nothing here");
+    sandbox.check(0, &["--unused-suppressions", "--exit-zero"]);
+}

@@ -9,7 +9,17 @@ use serde::Deserialize;
 pub(crate) struct Document {
     pub(crate) version: u32,
     pub(crate) findings: Vec<Finding>,
+    #[serde(default)]
+    pub(crate) unused_suppressions: Vec<Unused>,
     pub(crate) summary: Summary,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Unused {
+    pub(crate) message: String,
+    pub(crate) path: String,
+    pub(crate) range: Range,
 }
 
 #[derive(Debug, Deserialize)]

@@ -3,6 +3,7 @@
 mod error;
 mod parse;
 mod selector;
+mod spot;
 
 use auditline_hazards::{Hazard, Severity};
 use auditline_source::{FilePath, SourceText};
@@ -15,6 +16,7 @@ use crate::skipped::SkipReason;
 pub use error::{ConfigError, ConfigErrors};
 pub use parse::KEYS;
 pub use selector::{Selector, UnknownHazard};
+pub use spot::{ConfigSpot, ConfigSpotKind, config_spot};
 
 /// The names of the configuration file, the stronger first; `pyproject.toml` comes after them.
 const FILE_NAMES: &[&str] = &["auditline.toml", ".auditline.toml"];

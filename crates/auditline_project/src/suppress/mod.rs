@@ -2,12 +2,18 @@
 
 mod directive;
 mod statement;
+mod typing;
+mod unused;
 
 use auditline_hazards::Hazard;
 use auditline_source::{FileKind, SourceText, TextRange, TextSize};
 use auditline_syntax::python::ir::Module;
+use smallvec::SmallVec;
 
-use directive::{Directive, directives};
+pub use directive::{Directive, Word, directives};
+pub use typing::{Typing, typing_at};
+pub use unused::{Unused, UnusedSuppression};
+pub(crate) use unused::{Usage, may_hold_ours};
 
 /// The suppressing comments of one file.
 ///
@@ -16,11 +22,27 @@ use directive::{Directive, directives};
 /// `# auditline: ignore-file[AUD201]` covers the file.
 #[derive(Debug, Default)]
 pub struct Suppressions {
-    whole_file: Vec<Directive>,
-    /// By line; sorted.
-    trailing: Vec<(u32, Directive)>,
-    /// Comments alone on their line.
-    own_line: Vec<(u32, Directive)>,
+    /// In the order in which they stand.
+    entries: Vec<Entry>,
+}
+
+/// A directive and where it counts.
+#[derive(Debug)]
+struct Entry {
+    directive: Directive,
+    scope: Scope,
+    /// The whole comment in which it stands.
+    comment: TextRange,
+    own_line: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    File,
+    /// Behind code on that line.
+    Trailing(u32),
+    /// Alone on that line.
+    OwnLine(u32),
 }
 
 impl Suppressions {
@@ -30,7 +52,7 @@ impl Suppressions {
         let mut found = Self::default();
         if let Some(module) = module {
             for pragma in &module.pragmas {
-                found.add(text, pragma.range.start(), &pragma.text, pragma.own_line);
+                found.add(text, pragma.range, pragma.own_line);
             }
             return found;
         }
@@ -38,39 +60,44 @@ impl Suppressions {
         let mut offset = 0;
         for line in text.text().split_inclusive('\n') {
             if let Some(at) = line.find(marker).filter(|_| mentions_us(line)) {
-                let start = TextSize::try_from(offset + at).unwrap_or_default();
+                let at_offset = |at: usize| TextSize::try_from(offset + at).unwrap_or_default();
                 let own_line = line[..at].trim_start_matches('\u{feff}').trim().is_empty();
-                found.add(text, start, line[at + marker.len()..].trim(), own_line);
+                found.add(text, TextRange::new(at_offset(at), at_offset(line.trim_end().len())), own_line);
             }
             offset += line.len();
         }
         found
     }
 
-    fn add(&mut self, text: &SourceText, start: TextSize, comment: &str, own_line: bool) {
-        let line = text.line_index().line_of(start);
-        for directive in directives(comment) {
-            if directive.whole_file {
-                self.whole_file.push(directive);
-            } else if own_line {
-                self.own_line.push((line, directive));
-            } else {
-                self.trailing.push((line, directive));
-            }
+    fn add(&mut self, text: &SourceText, comment: TextRange, own_line: bool) {
+        let line = text.line_index().line_of(comment.start());
+        for directive in directives(text.slice(comment), comment.start()) {
+            let scope = match (directive.whole_file, own_line) {
+                (true, _) => Scope::File,
+                (false, true) => Scope::OwnLine(line),
+                (false, false) => Scope::Trailing(line),
+            };
+            self.entries.push(Entry { directive, scope, comment, own_line });
         }
     }
 
     /// Whether a finding of that hazard at that range is suppressed.
     #[must_use]
     pub fn covers(&self, hazard: &Hazard, range: TextRange, text: &SourceText, module: Option<&Module>) -> bool {
-        if self.whole_file.iter().any(|directive| directive.covers(hazard)) {
-            return true;
-        }
-        let at_line = |directives: &[(u32, Directive)], wanted: u32| {
-            directives.iter().any(|(line, directive)| *line == wanted && directive.covers(hazard))
-        };
-        if self.trailing.is_empty() && self.own_line.is_empty() {
-            return false;
+        !self.covering(hazard, range, text, module).is_empty()
+    }
+
+    /// Which entries cover a finding of that hazard at that range.
+    fn covering(
+        &self,
+        hazard: &Hazard,
+        range: TextRange,
+        text: &SourceText,
+        module: Option<&Module>,
+    ) -> SmallVec<[usize; 2]> {
+        let speaks = |entry: &Entry| entry.directive.covers(hazard);
+        if !self.entries.iter().any(speaks) {
+            return SmallVec::new();
         }
         let lines = text.line_index();
         // The end is exclusive: a range that ends with a line does not reach into the next one.
@@ -78,13 +105,23 @@ impl Suppressions {
         let (first, last) = (lines.line_of(range.start()), lines.line_of(end));
         let statement = module.and_then(|module| statement::header_lines(module, text, range.start()));
         let (top, bottom) = statement.unwrap_or((first, last));
-        if [first, last, top, bottom].into_iter().any(|line| at_line(&self.trailing, line)) {
-            return true;
-        }
-        // A comment inside a statement of several lines covers the line below it, one above the statement all of it.
-        [first, top]
-            .into_iter()
-            .any(|line| comment_lines_above(text, module.is_some(), line).any(|above| at_line(&self.own_line, above)))
+        let counts = |entry: &Entry| match entry.scope {
+            Scope::File => true,
+            Scope::Trailing(line) => [first, last, top, bottom].contains(&line),
+            // A comment inside a statement of several lines covers the line below it, one above the statement all of it.
+            Scope::OwnLine(line) => [first, top]
+                .into_iter()
+                .any(|below| line < below && comment_lines_above(text, module.is_some(), below).any(|at| at == line)),
+        };
+        let covering = self.entries.iter().enumerate().filter(|(_, entry)| speaks(entry) && counts(entry));
+        covering.map(|(index, _)| index).collect()
+    }
+
+    /// The word of a list at that offset.
+    #[must_use]
+    pub fn word_at(&self, offset: TextSize) -> Option<&Word> {
+        let words = self.entries.iter().flat_map(|entry| entry.directive.words.iter().flatten());
+        words.into_iter().find(|word| word.range.contains_inclusive(offset))
     }
 }
 

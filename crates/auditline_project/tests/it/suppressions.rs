@@ -85,3 +85,72 @@ fn a_suppressed_finding_does_not_change_the_fingerprint_of_the_next() {
         assert_eq!(suppressed.findings[0].fingerprint, second.fingerprint);
     }
 }
+
+/// What is reported as suppressing nothing, and the service without it.
+fn unused(comment: &str) -> Vec<(String, String)> {
+    let text = SERVICE.replace(LINE, &format!("{LINE}  {comment}"));
+    let report = Sandbox::shop(&text).check("");
+    let mut found = Vec::new();
+    for unused in &report.unused {
+        let after = auditline_source::apply_edits(&text, std::slice::from_ref(&unused.edit)).unwrap();
+        let line = after.lines().find(|line| line.starts_with(LINE)).unwrap()[LINE.len()..].to_owned();
+        found.push((unused.message.clone(), line));
+    }
+    found
+}
+
+#[test]
+fn what_suppresses_nothing_is_reported_with_what_takes_it_away() {
+    let one = |message: &str, rest: &str| vec![(message.to_owned(), rest.to_owned())];
+    assert_eq!(unused("# auditline: ignore[AUD101] because"), one("`AUD101` suppresses nothing here", ""));
+    assert_eq!(
+        unused("# auditline: ignore[AUD101, AUD201,AUD3] because"),
+        one("`AUD101`, `AUD3` suppress nothing here", "  # auditline: ignore[AUD201] because")
+    );
+    assert_eq!(
+        unused("# noqa: E501, AUD101 # auditline: ignore[AUD201]"),
+        one("`AUD101` suppresses nothing here", "  # noqa: E501 # auditline: ignore[AUD201]")
+    );
+    assert_eq!(
+        unused("# auditline: ignore[AUD3] why # noqa: AUD201"),
+        one("`AUD3` suppresses nothing here", "  # noqa: AUD201")
+    );
+    assert_eq!(
+        unused("# noqa: AUD201 # auditline: ignore[AUD3] why"),
+        one("`AUD3` suppresses nothing here", "  # noqa: AUD201")
+    );
+    assert_eq!(unused("# auditline: ignore[AUD999]"), one("no hazard is called `AUD999`; this suppresses nothing", ""));
+    assert_eq!(unused("# auditline: ignore[]"), one("this comment suppresses nothing here", ""));
+}
+
+#[test]
+fn what_suppresses_something_is_not_reported() {
+    for comment in [
+        "# auditline: ignore[AUD201]",
+        "# auditline: ignore",
+        "# auditline: ignore[AUD2]",
+        "# noqa",
+        "# noqa: E501",
+        "# noqa: AUD201, E501",
+        "# auditline: ignore[unlocked-read-modify-write]",
+        "# auditline: ignore[AUD101",
+    ] {
+        assert_eq!(unused(comment), [], "{comment}");
+    }
+    // Somewhere a blanket `noqa` may serve another linter.
+    let elsewhere = SERVICE.replace("db.commit()", "db.commit()  # noqa");
+    assert!(Sandbox::shop(&elsewhere).check("").unused.is_empty());
+    // The configuration may leave the finding out: the comment goes on to count.
+    let kept = SERVICE.replace(LINE, &format!("{LINE}  # auditline: ignore[AUD201]"));
+    assert!(Sandbox::shop(&kept).check("ignore = [\"AUD2\"]").unused.is_empty());
+}
+
+#[test]
+fn a_comment_alone_on_its_line_goes_with_the_line() {
+    let text = format!("\u{feff}# auditline: ignore-file[AUD3]\r\n{}", SERVICE.replace('\n', "\r\n"));
+    let report = Sandbox::shop(&text).check("");
+    assert_eq!(report.unused.len(), 1);
+    assert_eq!(report.unused[0].message, "`AUD3` suppresses nothing in this file");
+    let after = auditline_source::apply_edits(&text, std::slice::from_ref(&report.unused[0].edit)).unwrap();
+    assert_eq!(after, format!("\u{feff}{}", SERVICE.replace('\n', "\r\n")));
+}

@@ -6,7 +6,7 @@ mod suppress;
 use std::sync::Arc;
 
 use auditline_hazards::Safety;
-use auditline_project::{FileReport, FixDetail, ResolvedFinding, ResolvedFix};
+use auditline_project::{FileReport, FixDetail, ResolvedFinding, ResolvedFix, Unused, UnusedSuppression};
 use auditline_source::{FilePath, TextEdit, TextRange};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -45,6 +45,8 @@ pub(crate) enum Choice {
     Fix { finding: String, title: String },
     /// A comment that silences a finding.
     Suppress { finding: String },
+    /// Taking away a comment that suppresses nothing, by its place.
+    Unsuppress { at: u32 },
     /// All safe fixes of the document.
     FixAll,
 }
@@ -88,7 +90,7 @@ fn offer(
     let mut preferred = false;
     let mut actions = Vec::with_capacity(proposals.len());
     for proposal in proposals {
-        let is_fix = matches!(proposal.choice, Choice::Fix { .. });
+        let is_fix = matches!(proposal.choice, Choice::Fix { .. } | Choice::Unsuppress { .. });
         let is_preferred = is_fix && proposal.safety == Safety::Safe && !std::mem::replace(&mut preferred, true);
         let data = Offer { uri: document.uri.to_string(), version: document.version, choice: proposal.choice.clone() };
         let data = serde_json::to_value(data).ok()?;
@@ -103,7 +105,10 @@ fn offer(
         actions.push(CodeActionOrCommand::CodeAction(CodeAction {
             title: proposal.title,
             kind: Some(proposal.kind),
-            diagnostics: finding.map(|finding| vec![speech.diagnostic(snapshot, &document.text, finding)]),
+            diagnostics: finding
+                .map(|finding| speech.diagnostic(snapshot, &document.text, finding))
+                .or_else(|| unused_of(&proposal.choice, &report).map(|unused| speech.unused(&document.text, unused)))
+                .map(|diagnostic| vec![diagnostic]),
             edit,
             is_preferred: is_preferred.then_some(true),
             data: lazily.then_some(data),
@@ -162,6 +167,21 @@ fn proposals(
         });
     }
     if is_wanted(only, CodeActionKind::QUICKFIX.as_str()) {
+        let unused = report.unused.iter().filter(|_| speech.shown.unused_suppressions);
+        for unused in unused.filter(|unused| touch(unused.range.offsets, range)) {
+            let title = match &unused.what {
+                Unused::Comment => "Remove the comment that suppresses nothing".to_owned(),
+                Unused::Words(words) => format!("Remove {} from the comment", words.join(", ")),
+            };
+            proposals.push(Proposal {
+                title,
+                kind: CodeActionKind::QUICKFIX,
+                choice: Choice::Unsuppress { at: unused.range.offsets.start().into() },
+                finding: None,
+                edits: vec![(path, vec![unused.edit.clone()])],
+                safety: Safety::Safe,
+            });
+        }
         for (index, finding) in &findings {
             let Some(edit) = suppress::comment(snapshot, path, finding) else { continue };
             proposals.push(Proposal {
@@ -185,6 +205,17 @@ fn is_wanted(only: Option<&[CodeActionKind]>, kind: &str) -> bool {
         let wanted = wanted.as_str();
         wanted.is_empty() || kind.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     })
+}
+
+fn unused_of<'a>(choice: &Choice, report: &'a FileReport) -> Option<&'a UnusedSuppression> {
+    match choice {
+        Choice::Unsuppress { at } => unused_at(report, *at),
+        _ => None,
+    }
+}
+
+fn unused_at(report: &FileReport, at: u32) -> Option<&UnusedSuppression> {
+    report.unused.iter().find(|unused| u32::from(unused.range.offsets.start()) == at)
 }
 
 fn touch(one: TextRange, other: TextRange) -> bool {
@@ -214,6 +245,10 @@ fn chosen(speech: &Speech, snapshot: &Snapshot, path: FilePath, choice: &Choice)
         }
         Choice::Suppress { finding } => {
             (vec![(path, vec![suppress::comment(snapshot, path, find(finding)?)?])], Safety::Safe)
+        }
+        Choice::Unsuppress { at } => {
+            let unused = unused_at(&report, *at)?;
+            (vec![(path, vec![unused.edit.clone()])], Safety::Safe)
         }
         Choice::FixAll => (vec![(path, fix_all::fix_all(speech, snapshot, path, &report)?.edits)], Safety::Safe),
     };

@@ -25,7 +25,7 @@ impl Keeper {
         for problem in problems {
             self.shared.outbox.show(MessageType::WARNING, &format!("Auditline: {problem}"));
         }
-        self.shared.set_shows_hints(settings.hints);
+        self.shared.set_shown(settings.shown);
         self.settings = settings;
     }
 
@@ -35,6 +35,13 @@ impl Keeper {
         if self.settings != before {
             self.reload(batch);
             batch.anew = true;
+            if self.settings.shown != before.shown {
+                // Nothing else need have changed for what is shown to be another.
+                for workspace in self.shared.workspaces().iter() {
+                    workspace.shelf().generation += 1;
+                    batch.touch(workspace);
+                }
+            }
         }
     }
 

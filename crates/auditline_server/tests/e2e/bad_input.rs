@@ -45,7 +45,13 @@ async fn a_body_that_is_no_json_is_answered_and_the_server_lives_on() {
 async fn requests_with_wrong_parameters_are_refused() {
     let shop = Shop::new();
     let mut client = TestClient::open(shop.root(), pulling()).await;
-    for method in ["textDocument/hover", "textDocument/codeAction", "textDocument/diagnostic", "codeAction/resolve"] {
+    for method in [
+        "textDocument/hover",
+        "textDocument/completion",
+        "textDocument/codeAction",
+        "textDocument/diagnostic",
+        "codeAction/resolve",
+    ] {
         for params in [Value::Null, json!({}), json!({ "textDocument": { "uri": 7 } })] {
             let error = client.request(method, params).await.unwrap_err();
             assert_eq!(error["code"], -32602, "{method}");
@@ -60,7 +66,7 @@ async fn requests_with_wrong_parameters_are_refused() {
 async fn unknown_methods_are_named() {
     let shop = Shop::new();
     let mut client = TestClient::open(shop.root(), capabilities()).await;
-    for method in ["textDocument/nonsense", "textDocument/completion", "$/nonsense", "", "🦀"] {
+    for method in ["textDocument/nonsense", "textDocument/definition", "$/nonsense", "", "🦀"] {
         let error = client.request(method, json!({})).await.unwrap_err();
         assert_eq!(error["code"], -32601, "{method}");
     }

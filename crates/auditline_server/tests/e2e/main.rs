@@ -4,6 +4,7 @@
 mod actions;
 mod bad_input;
 mod client;
+mod codes;
 mod diagnostics;
 mod editors;
 mod edits;
