@@ -76,6 +76,7 @@ pub enum Check {
 /// Every hazard, in the order of its code.
 pub const CATALOGUE: &[&Hazard] = &[
     &crate::transactions::commit_without_rollback::HAZARD,
+    &crate::transactions::swallowed_db_error::HAZARD,
     &crate::transactions::double_commit_scope::HAZARD,
     &crate::races::unlocked_read_modify_write::HAZARD,
     &crate::races::check_then_external_call::HAZARD,

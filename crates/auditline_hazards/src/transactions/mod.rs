@@ -2,6 +2,7 @@
 
 pub mod commit_without_rollback;
 pub mod double_commit_scope;
+pub mod swallowed_db_error;
 
 use auditline_model::{Db, FunctionRef, entry};
 

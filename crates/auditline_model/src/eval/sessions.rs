@@ -266,6 +266,8 @@ impl Evaluator<'_> {
                 "rollback" => self.session_event(session, SessionAction::Rollback, range),
                 _ => {}
             }
+        } else if name == "rollback" {
+            self.session_event(session, SessionAction::Restore, range);
         }
         Bound::of(Value::None)
     }

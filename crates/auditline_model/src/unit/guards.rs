@@ -69,7 +69,8 @@ impl Unit {
     pub fn ends_in(&self, frame: FrameId, session: &SessionValue) -> bool {
         self.events_in(frame).any(|(_, event)| match &event.kind {
             EventKind::Session { session: other, action, .. } => {
-                matches!(action, SessionAction::Rollback | SessionAction::Close) && same_session(other, session)
+                matches!(action, SessionAction::Rollback | SessionAction::Restore | SessionAction::Close)
+                    && same_session(other, session)
             }
             _ => false,
         })

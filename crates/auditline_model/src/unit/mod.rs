@@ -390,6 +390,8 @@ pub enum SessionAction {
     Close,
     Expire,
     Savepoint,
+    /// The rollback of a savepoint: the session can be used again, and its transaction goes on.
+    Restore,
     Begin,
 }
 

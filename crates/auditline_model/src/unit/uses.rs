@@ -11,7 +11,7 @@ pub enum Use {
     Statement,
     /// An object is added or marked for deletion; nothing is sent yet.
     Pending,
-    /// The transaction is rolled back, or the session closed.
+    /// The transaction is rolled back, at least to a savepoint, or the session closed.
     End,
 }
 
@@ -31,7 +31,7 @@ impl Unit {
                 SessionAction::Flush | SessionAction::Commit | SessionAction::Savepoint | SessionAction::Begin => {
                     Some(Use::Statement)
                 }
-                SessionAction::Rollback | SessionAction::Close => Some(Use::End),
+                SessionAction::Rollback | SessionAction::Restore | SessionAction::Close => Some(Use::End),
                 SessionAction::Expire => None,
             },
             _ => None,

@@ -1,0 +1,411 @@
+//! AUD102: a database error is caught, nobody rolls back, and the session is used again.
+
+use std::sync::Arc;
+
+use auditline_model::eval::value::{QueryKind, SessionOrigin, SessionValue, TransactionKind, Value};
+use auditline_model::owner::{Ownership, argument_of, callers, owner};
+use auditline_model::symbols::Symbol;
+use auditline_model::unit::{
+    Breadth, EventKind, FrameId, FrameKind, HandlerInfo, SessionAction, TryId, Unit, Use, same_session, unit_of,
+};
+use auditline_model::{Db, FunctionRef, classes, entry, function};
+
+use crate::catalogue::{Check, Family, Hazard};
+use crate::edit;
+use crate::finding::{Evidence, Finding, Fix, Place, Safety, Severity, symbol};
+
+/// AUD102.
+pub const HAZARD: Hazard = Hazard {
+    code: "AUD102",
+    name: "swallowed-db-error",
+    family: Family::Transactions,
+    severity: Severity::Warning,
+    summary: "A database error is caught without a rollback, and the same session is used again",
+    page: include_str!("page.md"),
+    check: Check::Function(check),
+};
+
+fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
+    if super::is_silent(db, of) {
+        return;
+    }
+    let unit = unit_of(db, of);
+    for (frame, info) in unit.frames.iter().zip(0u32..).filter_map(|(frame, id)| match frame.kind {
+        FrameKind::Try(of) => Some((Guarded { id: of, frame: FrameId(id) }, unit.tries.get(of.0 as usize)?)),
+        _ => None,
+    }) {
+        // The first handler that catches what a failed statement raises is the one that runs.
+        for handler in &info.handlers {
+            if handler.breadth == Breadth::Narrow {
+                continue;
+            }
+            if !handler.raises
+                && let Some(finding) = swallowed(db, of, &unit, frame, handler)
+            {
+                findings.push(finding);
+            }
+            if handler.breadth >= Breadth::AllDatabase {
+                break;
+            }
+        }
+    }
+}
+
+/// The guarded block of a `try`.
+#[derive(Debug, Clone, Copy)]
+struct Guarded {
+    id: TryId,
+    frame: FrameId,
+}
+
+fn swallowed(db: &dyn Db, of: FunctionRef, unit: &Unit, guarded: Guarded, handler: &HandlerInfo) -> Option<Finding> {
+    let (failing, session) = unit.events_in(guarded.frame).find_map(|(ordinal, event)| {
+        let session = failing_session(&event.kind)?;
+        reaches_handler(unit, ordinal, session, guarded, handler).then(|| (ordinal, Arc::clone(session)))
+    })?;
+    let finally = unit.tries.get(guarded.id.0 as usize)?.finally;
+    if unit.ends_in(handler.frame, &session)
+        || finally.is_some_and(|finally| unit.ends_in(finally, &session))
+        || opened_in(unit, guarded.frame, &session)
+    {
+        return None;
+    }
+    let again = used_again(db, of, unit, guarded, handler, &session)?;
+    let name = classes::simple(of.path);
+    let event = unit.events.get(failing as usize)?;
+    let what = match &event.kind {
+        EventKind::Session { action: SessionAction::Commit, .. } => "commit",
+        EventKind::Session { .. } => "flush",
+        _ => "statement",
+    };
+    let caught = handler.catches.first().map_or_else(|| "everything".to_owned(), |caught| format!("`{caught}`"));
+    let message =
+        format!("`{name}` catches {caught} of this {what} and goes on without a rollback: {}", again.consequence);
+    let mut evidence =
+        vec![Evidence { place: Place::InFunction(of, event.range), message: format!("this {what} may fail") }];
+    evidence.push(again.evidence);
+    Some(Finding {
+        hazard: &HAZARD,
+        severity: Severity::Warning,
+        message,
+        place: Place::InFunction(of, handler.head),
+        symbol: symbol(of.path),
+        evidence,
+        story: None,
+        fixes: fix(db, of, unit, failing, &session, handler).into_iter().collect(),
+    })
+}
+
+/// The session that is broken when the event fails: by a write. A read that fails is a mistake in the query.
+fn failing_session(kind: &EventKind) -> Option<&Arc<SessionValue>> {
+    match kind {
+        EventKind::Session { session, action: SessionAction::Flush | SessionAction::Commit, .. } => Some(session),
+        EventKind::Execute(query)
+            if matches!(query.kind, QueryKind::Insert | QueryKind::Update | QueryKind::Delete | QueryKind::Text) =>
+        {
+            query.session.as_ref()
+        }
+        _ => None,
+    }
+}
+
+/// Whether a failure of the event comes to the handler with the session still broken.
+fn reaches_handler(unit: &Unit, ordinal: u32, session: &SessionValue, guarded: Guarded, handler: &HandlerInfo) -> bool {
+    let Some(event) = unit.events.get(ordinal as usize) else { return false };
+    // What a broad handler around a call is there for is seldom what the callee only does at times.
+    if handler.breadth >= Breadth::Exception
+        && matches!(event.kind, EventKind::Session { by: Some(_), maybe: true, .. })
+    {
+        return false;
+    }
+    // A callee that rolls back looks after its own failure.
+    let by_callee = |kind: &EventKind| matches!(kind, EventKind::Session { by: Some(_), .. });
+    if by_callee(&event.kind)
+        && unit.events.iter().any(|other| {
+            other.range == event.range
+                && matches!(&other.kind, EventKind::Session { session: own, action: SessionAction::Rollback | SessionAction::Restore | SessionAction::Close, .. }
+                    if same_session(own, session))
+        })
+    {
+        return false;
+    }
+    for (id, frame) in unit.ancestors(event.frame) {
+        if id == guarded.frame {
+            return true;
+        }
+        match &frame.kind {
+            // A savepoint, a scope of its own, or a context manager that may be one.
+            FrameKind::WithTransaction(..) | FrameKind::WithSession(_) | FrameKind::WithSuppress | FrameKind::With => {
+                return false;
+            }
+            FrameKind::Try(inner) => {
+                let Some(info) = unit.tries.get(inner.0 as usize) else { return false };
+                let ends = |frame| unit.ends_in(frame, session);
+                let caught = info.handlers.iter().any(|other| {
+                    other.breadth >= handler.breadth.min(Breadth::AllDatabase) && (!other.raises || ends(other.frame))
+                });
+                if caught || info.finally.is_some_and(ends) {
+                    return false;
+                }
+            }
+            FrameKind::Handler(inner, _) | FrameKind::Else(inner)
+                if unit
+                    .tries
+                    .get(inner.0 as usize)
+                    .and_then(|info| info.finally)
+                    .is_some_and(|finally| unit.ends_in(finally, session)) =>
+            {
+                return false;
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
+fn opened_in(unit: &Unit, frame: FrameId, session: &SessionValue) -> bool {
+    unit.events_in(frame)
+        .any(|(_, event)| matches!(&event.kind, EventKind::Open(opened) if same_session(opened, session)))
+}
+
+/// A use of the broken session.
+struct Again {
+    consequence: String,
+    evidence: Evidence,
+}
+
+fn used_again(
+    db: &dyn Db,
+    of: FunctionRef,
+    unit: &Unit,
+    guarded: Guarded,
+    handler: &HandlerInfo,
+    session: &SessionValue,
+) -> Option<Again> {
+    let fails = "fails as well";
+    let at = |ordinal: u32, message: &str| {
+        unit.events
+            .get(ordinal as usize)
+            .map(|event| Evidence { place: Place::InFunction(of, event.range), message: message.to_owned() })
+    };
+    // In the handler itself.
+    let inside =
+        unit.events_in(handler.frame).find(|(ordinal, _)| unit.use_of(*ordinal, session) == Some(Use::Statement));
+    if let Some((ordinal, _)) = inside {
+        return Some(Again {
+            consequence: format!("the next statement, in the handler itself, {fails}"),
+            evidence: at(ordinal, "this uses the session whose transaction has failed")?,
+        });
+    }
+    // The scope that ends the transaction, if one stands around the `try`.
+    let limit = limit(unit, guarded, session);
+    let behind = end_of_try(unit, guarded);
+    if !handler.exits {
+        for (ordinal, event) in unit.numbered() {
+            if ordinal < behind || ordinal >= limit.end || !unit.leads_to(handler.frame, event.frame) {
+                continue;
+            }
+            match unit.use_of(ordinal, session) {
+                Some(Use::Statement) => {
+                    return Some(Again {
+                        consequence: format!("the next statement on the session {fails}"),
+                        evidence: at(ordinal, "this uses the session whose transaction has failed")?,
+                    });
+                }
+                Some(Use::End) => return None,
+                Some(Use::Pending) | None => {}
+            }
+        }
+    }
+    if (!handler.exits || handler.repeats)
+        && let Some((_, looped)) = unit
+            .ancestors(guarded.frame)
+            .take_while(|(id, _)| Some(*id) != limit.frame)
+            .find(|(_, frame)| matches!(frame.kind, FrameKind::Loop { .. }))
+    {
+        let of_round = |ordinal: &u32| (looped.first..looped.end).contains(ordinal);
+        let fresh = unit.numbered().any(|(ordinal, event)| {
+            of_round(&ordinal) && matches!(&event.kind, EventKind::Open(opened) if same_session(opened, session))
+        });
+        let first = (looped.first..looped.end)
+            .map(|ordinal| (ordinal, unit.use_of(ordinal, session)))
+            .find(|(_, used)| matches!(used, Some(Use::Statement | Use::End)));
+        if !fresh && let Some((ordinal, Some(Use::Statement))) = first {
+            return Some(Again {
+                consequence: format!("in the next round of the loop, the session {fails}, and so for all the rest"),
+                evidence: at(ordinal, "the next round uses the session whose transaction has failed")?,
+            });
+        }
+    }
+    if handler.exits && handler.breaks && !handler.repeats {
+        return None;
+    }
+    if limit.frame.is_some() {
+        return lost_with_scope(of, unit, guarded, session, &limit);
+    }
+    by_provider(db, of, session).or_else(|| by_caller(db, of, unit, session))
+}
+
+/// What ends the transaction around a `try`: the frame, and where its events end.
+struct Limit {
+    frame: Option<FrameId>,
+    end: u32,
+}
+
+fn limit(unit: &Unit, guarded: Guarded, session: &SessionValue) -> Limit {
+    let mut inner = true;
+    for (id, frame) in unit.ancestors(guarded.frame) {
+        let ends = match &frame.kind {
+            FrameKind::WithSession(held) | FrameKind::WithTransaction(held, _) => same_session(held, session),
+            FrameKind::Try(of) if !inner => unit
+                .tries
+                .get(of.0 as usize)
+                .and_then(|info| info.finally)
+                .is_some_and(|finally| unit.ends_in(finally, session)),
+            _ => false,
+        };
+        inner = false;
+        if ends {
+            return Limit { frame: Some(id), end: frame.end };
+        }
+    }
+    Limit { frame: None, end: u32::MAX }
+}
+
+/// The ordinal of the first event behind a `try` with its handlers.
+fn end_of_try(unit: &Unit, guarded: Guarded) -> u32 {
+    unit.frames
+        .iter()
+        .filter(|frame| match frame.kind {
+            FrameKind::Try(id) | FrameKind::Handler(id, _) | FrameKind::Else(id) | FrameKind::Finally(id) => {
+                id == guarded.id
+            }
+            _ => false,
+        })
+        .map(|frame| frame.end)
+        .max()
+        .unwrap_or_default()
+}
+
+/// `begin()` that is left normally with a failed transaction rolls everything back, and says nothing.
+fn lost_with_scope(
+    of: FunctionRef,
+    unit: &Unit,
+    guarded: Guarded,
+    session: &SessionValue,
+    limit: &Limit,
+) -> Option<Again> {
+    let frame = unit.frames.get(limit.frame?.0 as usize)?;
+    if !matches!(frame.kind, FrameKind::WithTransaction(_, TransactionKind::Begin)) {
+        return None;
+    }
+    let other = (frame.first..frame.end).find(|ordinal| {
+        let Some(event) = unit.events.get(*ordinal as usize) else { return false };
+        let within = unit.ancestors(event.frame).any(|(id, _)| id == guarded.frame);
+        !within
+            && (unit.use_of(*ordinal, session) == Some(Use::Pending)
+                || matches!(&event.kind, EventKind::Execute(_)) && unit.use_of(*ordinal, session).is_some())
+    })?;
+    let event = unit.events.get(other as usize)?;
+    Some(Again {
+        consequence: "the scope then rolls back everything, and reports no error".to_owned(),
+        evidence: Evidence { place: Place::InFunction(of, event.range), message: "this is lost with it".to_owned() },
+    })
+}
+
+/// The dependency or scope that commits when it is left.
+fn by_provider(db: &dyn Db, of: FunctionRef, session: &SessionValue) -> Option<Again> {
+    let provider = match &session.origin {
+        SessionOrigin::Context(function) | SessionOrigin::Dependency(Symbol::Function(function)) => *function,
+        _ => return None,
+    };
+    if owner(db, of, session) != (Ownership::Managed { commits: true }) {
+        return None;
+    }
+    let name = classes::simple(provider.path);
+    Some(Again {
+        consequence: format!("`{name}` then commits a transaction that has failed"),
+        evidence: Evidence { place: Place::Function(provider), message: format!("`{name}` commits when it is left") },
+    })
+}
+
+/// A caller that cannot know, and goes on with the session.
+fn by_caller(db: &dyn Db, of: FunctionRef, unit: &Unit, session: &SessionValue) -> Option<Again> {
+    let SessionOrigin::Param(index) = session.origin else { return None };
+    // What is returned may tell the caller.
+    let tells = unit.events.iter().any(|event| {
+        matches!(&event.kind, EventKind::Return(value) if !matches!(value, Value::None))
+            || matches!(event.kind, EventKind::Yield(_))
+    });
+    if tells {
+        return None;
+    }
+    for site in callers(db, of).iter() {
+        if entry::is_test(db, site.function.file) || entry::is_script(db, site.function.file) {
+            continue;
+        }
+        let Some(Value::Session(handed)) = argument_of(db, of, &site.event, index) else { continue };
+        let caller = unit_of(db, site.function);
+        let range = caller.events.get(site.ordinal as usize)?.range;
+        let later = caller.numbered().find_map(|(ordinal, event)| {
+            let behind = ordinal > site.ordinal && event.range != range && caller.can_follow(site.ordinal, ordinal);
+            let used = if behind { caller.use_of(ordinal, &handed) } else { None };
+            match used {
+                Some(Use::Statement) => Some(Some(ordinal)),
+                Some(Use::End) => Some(None),
+                _ => None,
+            }
+        });
+        if let Some(Some(ordinal)) = later {
+            let name = classes::simple(site.function.path);
+            return Some(Again {
+                consequence: format!("`{name}`, which called it, goes on with a session that refuses everything"),
+                evidence: Evidence {
+                    place: Place::Event(site.function, ordinal),
+                    message: format!("`{name}` uses the session again"),
+                },
+            });
+        }
+    }
+    None
+}
+
+fn fix(
+    db: &dyn Db,
+    of: FunctionRef,
+    unit: &Unit,
+    failing: u32,
+    session: &SessionValue,
+    handler: &HandlerInfo,
+) -> Option<Fix> {
+    // A rollback ends the transaction of a `begin()` scope with all that is in it, and the scope takes no other.
+    let in_scope = unit
+        .ancestors(handler.frame)
+        .any(|(_, frame)| matches!(&frame.kind, FrameKind::WithTransaction(held, _) if same_session(held, session)));
+    if in_scope {
+        return None;
+    }
+    let is_async = function(db, of).is_some_and(|body| body.is_async);
+    // The session is written in any call of one of its own methods.
+    let (call, ordinal) = unit.numbered().find_map(|(ordinal, event)| {
+        let own = match &event.kind {
+            EventKind::Session {
+                session: own, by: None, action: SessionAction::Flush | SessionAction::Commit, ..
+            }
+            | EventKind::Add { session: own, by: None, .. } => same_session(own, session),
+            EventKind::Execute(query) => query.session.as_ref().is_some_and(|own| same_session(own, session)),
+            _ => false,
+        };
+        let here =
+            ordinal == failing || !matches!(unit.events[failing as usize].kind, EventKind::Session { by: None, .. });
+        (own && here).then_some((event.range, ordinal))
+    })?;
+    let awaits = unit.events.get(ordinal as usize + 1).is_some_and(|next| matches!(next.kind, EventKind::Await));
+    let awaited = is_async && (session.is_async == Some(true) || session.is_async.is_none() && awaits);
+    let range = handler.range;
+    Some(Fix::new("Roll back in the handler", Safety::Safe, move |db| {
+        edit::in_function(db, of, |scope| {
+            edit::insert_rollback_in_handler(scope, range, scope.receiver(call)?, awaited)
+        })
+    }))
+}
