@@ -45,6 +45,8 @@ pub(crate) struct Features {
     pub(crate) configuration: bool,
     /// The client shows progress.
     pub(crate) progress: bool,
+    /// The client shows how far the workspaces are, see [`crate::status`].
+    pub(crate) status: bool,
 }
 
 impl Features {
@@ -102,6 +104,7 @@ impl Features {
             watches_files: is("/workspace/didChangeWatchedFiles/dynamicRegistration"),
             configuration: is("/workspace/configuration"),
             progress: is("/window/workDoneProgress"),
+            status: is("/experimental/auditline/status"),
         }
     }
 

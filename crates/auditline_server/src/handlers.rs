@@ -14,7 +14,7 @@ use tower_lsp::ls_types::{
 
 use crate::pool::Lane;
 use crate::shared::{Shared, Unanswered};
-use crate::{actions, codes, diagnostics, hover};
+use crate::{actions, catalogue, codes, diagnostics, hover};
 
 /// The request for [`Handlers::view_file_text`].
 pub(crate) const VIEW_FILE_TEXT: &str = "auditline/viewFileText";
@@ -43,6 +43,16 @@ impl Handlers {
             open.or_else(|| snapshot.text(path)).map(|text| text.text().to_owned())
         });
         Ok(text.await?.flatten())
+    }
+}
+
+impl Handlers {
+    pub(crate) async fn hazards(&self) -> Result<Vec<catalogue::Entry>> {
+        Ok(catalogue::hazards())
+    }
+
+    pub(crate) async fn explain(&self, params: catalogue::Explain) -> Result<catalogue::Explanation> {
+        catalogue::explain(&params)
     }
 }
 

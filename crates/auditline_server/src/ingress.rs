@@ -16,6 +16,7 @@ use tower_lsp::jsonrpc::{Error, ErrorCode, Id, Request, Response};
 use tower_lsp::ls_types::error_codes::SERVER_NOT_INITIALIZED;
 use tower_lsp::{ExitedError, LspService};
 
+use crate::catalogue::{EXPLAIN, HAZARDS};
 use crate::features::Features;
 use crate::handlers::{Handlers, VIEW_FILE_TEXT};
 use crate::keeper::{Event, FileChange};
@@ -53,6 +54,8 @@ const HANDLED: &[&str] = &[
     "textDocument/diagnostic",
     "workspace/diagnostic",
     VIEW_FILE_TEXT,
+    HAZARDS,
+    EXPLAIN,
 ];
 
 type Answer = BoxFuture<'static, Result<Option<Response>, ExitedError>>;

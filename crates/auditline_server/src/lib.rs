@@ -10,6 +10,7 @@
 //! request sees every change that came before it on the wire: it carries the number of the last one, and waits for it.
 
 mod actions;
+mod catalogue;
 mod codes;
 mod conversion;
 mod diagnostics;
@@ -27,6 +28,7 @@ mod progress;
 mod settings;
 mod shared;
 mod snapshot;
+mod status;
 mod transport;
 mod uri;
 mod watch;

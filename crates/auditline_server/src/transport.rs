@@ -12,6 +12,7 @@ use tower::Service;
 use tower_lsp::LspService;
 use tower_lsp::jsonrpc::{Error, Id, Request, Response};
 
+use crate::catalogue::{EXPLAIN, HAZARDS};
 use crate::frame::{FrameError, read_frame};
 use crate::handlers::{Handlers, VIEW_FILE_TEXT};
 use crate::ingress::{Ingress, Stage};
@@ -54,6 +55,8 @@ where
         Handlers::new(handlers_shared)
     })
     .custom_method(VIEW_FILE_TEXT, Handlers::view_file_text)
+    .custom_method(HAZARDS, Handlers::hazards)
+    .custom_method(EXPLAIN, Handlers::explain)
     .finish();
     if let Err(error) = keeper::start(Arc::clone(&shared), events) {
         eprintln!("auditline: the server's threads could not be started: {error}");

@@ -17,14 +17,15 @@ use auditline_project::Skipped;
 use auditline_source::{ContentChange, FilePath};
 use serde_json::Value;
 
-use crate::diagnostics;
 use crate::document::Document;
 use crate::pool::STACK_SIZE;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::snapshot::OpenDocument;
+use crate::status::Status;
 use crate::watch::OwnWatcher;
 use crate::workspace::{Shelf, Workspace};
+use crate::{diagnostics, status};
 
 /// More events are not taken together: who waits for the first of them would wait too long.
 const MAX_BATCH: usize = 4096;
@@ -110,6 +111,8 @@ struct Keeper {
     /// The last reading of each file that is being read.
     readings: disk::Readings,
     watcher: Option<OwnWatcher>,
+    /// What the client knows of how far the workspaces are.
+    status: Option<Status>,
 }
 
 /// What a batch of events leaves to be written.
@@ -143,6 +146,7 @@ impl Keeper {
             indexing: false,
             readings: disk::Readings::default(),
             watcher: None,
+            status: None,
         }
     }
 
@@ -167,6 +171,7 @@ impl Keeper {
             if catch_unwind(AssertUnwindSafe(|| self.commit(batch))).is_err() {
                 tracing::error!("a change could not be written");
             }
+            self.status = status::tell(&self.shared, self.status.take());
             if last > 0 {
                 self.shared.set_applied(last);
             }

@@ -3,6 +3,7 @@
 
 mod actions;
 mod bad_input;
+mod catalogue;
 mod client;
 mod codes;
 mod diagnostics;
