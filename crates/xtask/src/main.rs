@@ -4,10 +4,12 @@ mod bench;
 mod check;
 mod dist;
 mod docs;
+mod editor;
 mod neovim;
 mod shell;
 mod test;
 mod tree;
+mod vscode;
 
 use std::process::ExitCode;
 

