@@ -45,6 +45,8 @@ pub(crate) struct Features {
     pub(crate) configuration: bool,
     /// The client shows progress.
     pub(crate) progress: bool,
+    /// The client shows the message and the evidence of a finding above the hover by itself.
+    pub(crate) message_in_hover: bool,
     /// The client shows how far the workspaces are, see [`crate::status`].
     pub(crate) status: bool,
 }
@@ -104,6 +106,7 @@ impl Features {
             watches_files: is("/workspace/didChangeWatchedFiles/dynamicRegistration"),
             configuration: is("/workspace/configuration"),
             progress: is("/window/workDoneProgress"),
+            message_in_hover: is("/experimental/auditline/messageInHover"),
             status: is("/experimental/auditline/status"),
         }
     }

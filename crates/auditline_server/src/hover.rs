@@ -48,7 +48,11 @@ fn explain(speech: &Speech, snapshot: &Snapshot, path: FilePath, finding: &Resol
         head: page_of(finding.code).map_or("", |page| page.summary()),
         url: find(finding.code).map(|hazard| hazard.url()).unwrap_or_default(),
     };
-    if speech.features.markdown { parts.markdown() } else { parts.plain() }
+    match (speech.features.markdown, speech.features.message_in_hover) {
+        (true, false) => parts.markdown(),
+        (true, true) => parts.rest(),
+        (false, _) => parts.plain(),
+    }
 }
 
 struct Parts<'a> {
@@ -62,43 +66,80 @@ struct Parts<'a> {
 
 impl Parts<'_> {
     fn markdown(&self) -> String {
+        let mut out = self.title();
+        let _ = write!(out, "{}.\n\n", self.finding.message);
+        self.add_head(&mut out);
+        if self.finding.story.is_some() {
+            out.push_str("**What happens**\n\n");
+        }
+        self.add_story(&mut out);
+        self.add_evidence(&mut out);
+        self.add_fixes(&mut out);
+        self.add_link(&mut out);
+        out
+    }
+
+    /// What a client that shows the message and the evidence by itself does not show: the story first, for there is
+    /// little room.
+    fn rest(&self) -> String {
+        let mut out = self.title();
+        self.add_story(&mut out);
+        self.add_head(&mut out);
+        self.add_fixes(&mut out);
+        self.add_link(&mut out);
+        out
+    }
+
+    fn title(&self) -> String {
         let finding = self.finding;
-        let mut out = String::new();
-        let _ = write!(out, "**{} {}** · {}\n\n", finding.code, finding.name, finding.severity.as_str());
-        let _ = write!(out, "{}.\n\n", finding.message);
+        format!("**{} {}** · {}\n\n", finding.code, finding.name, finding.severity.as_str())
+    }
+
+    fn add_head(&self, out: &mut String) {
         if !self.head.is_empty() {
             let _ = write!(out, "{}\n\n", self.head);
         }
-        if let Some(story) = &finding.story {
-            out.push_str("**What happens**\n\n");
-            if story.actors.len() > 1 {
-                table(&mut out, story)
-            } else {
-                list(&mut out, story)
-            }
-            if !story.outcome.is_empty() {
-                let _ = write!(out, "{}\n\n", sentence(&story.outcome));
-            }
+    }
+
+    fn add_story(&self, out: &mut String) {
+        let Some(story) = &self.finding.story else { return };
+        if story.actors.len() > 1 {
+            table(out, story);
+        } else {
+            list(out, story);
         }
-        if !finding.evidence.is_empty() {
-            out.push_str("**Why**\n\n");
-            for evidence in &finding.evidence {
-                let place = self.place(evidence.path, evidence.range.start.line);
-                let uri = uri_of(self.snapshot, evidence.path);
-                let link = uri.map(|uri| format!("[{place}]({}#L{})", uri.as_str(), evidence.range.start.line));
-                let _ = writeln!(out, "- {} {}", link.unwrap_or(place), evidence.message);
-            }
-            out.push('\n');
+        if !story.outcome.is_empty() {
+            let _ = write!(out, "{}\n\n", sentence(&story.outcome));
         }
-        if !finding.fixes.is_empty() {
-            out.push_str("**Fix**\n\n");
-            for (title, note) in self.fixes() {
-                let _ = writeln!(out, "- {title}{note}");
-            }
-            out.push('\n');
+    }
+
+    fn add_evidence(&self, out: &mut String) {
+        if self.finding.evidence.is_empty() {
+            return;
         }
-        let _ = write!(out, "[More about {}]({})", finding.code, self.url);
-        out
+        out.push_str("**Why**\n\n");
+        for evidence in &self.finding.evidence {
+            let place = self.place(evidence.path, evidence.range.start.line);
+            let uri = uri_of(self.snapshot, evidence.path);
+            let link = uri.map(|uri| format!("[{place}]({}#L{})", uri.as_str(), evidence.range.start.line));
+            let _ = writeln!(out, "- {} {}", link.unwrap_or(place), evidence.message);
+        }
+        out.push('\n');
+    }
+
+    fn add_fixes(&self, out: &mut String) {
+        if self.finding.fixes.is_empty() {
+            return;
+        }
+        out.push_str("**Fix**\n\n");
+        for (title, note) in self.fixes() {
+            let _ = writeln!(out, "- {title}{note}");
+        }
+        out.push('\n');
+    }
+
+    fn add_link(&self, out: &mut String) {
+        let _ = write!(out, "[More about {}]({})", self.finding.code, self.url);
     }
 
     fn plain(&self) -> String {

@@ -281,12 +281,12 @@ function options(output: vscode.LogOutputChannel): LanguageClientOptions {
   };
 }
 
-/** Says to the server that we show how far it is. */
+/** Says to the server that we show how far it is, and that VS Code shows messages and evidence in the hover by itself. */
 function announcement(): StaticFeature {
   return {
     fillClientCapabilities(capabilities) {
       const experimental = (capabilities.experimental ?? {}) as Record<string, unknown>;
-      capabilities.experimental = { ...experimental, auditline: { status: true } };
+      capabilities.experimental = { ...experimental, auditline: { status: true, messageInHover: true } };
     },
     initialize() {},
     getState: () => ({ kind: "static" }),

@@ -71,7 +71,7 @@ projects() {
   rm -rf "$work/projects"
   mkdir "$work/projects"
   cp -r "$root/tests/projects/storefront" "$here/warehouse" "$work/projects/"
-  echo '{ "folders": [{ "path": "storefront" }, { "path": "warehouse" }] }' > "$work/projects/shop.code-workspace"
+  cp "$here/shop.code-workspace" "$work/projects/"
 }
 
 failed=0
@@ -79,8 +79,8 @@ projects
 "$NODE" "$extension/out/host.js" --url "$url" --workspace "$work/projects/shop.code-workspace" \
   --extension "$work/tests" --tests "$extension/out/exthost.js" | tee "$out/exthost.log" | sed '$d' || failed=1
 projects
-"$NODE" "$extension/out/screen.js" --url "$url" --projects "$work/projects" --out "$out/screenshots" \
-  | tee "$out/screen.log" | sed '$d' || failed=1
+"$NODE" "$extension/out/screen.js" --url "$url" --projects "$work/projects" --server "$server" \
+  --out "$out/screenshots" | tee "$out/screen.log" | sed '$d' || failed=1
 tail -qn1 "$out/exthost.log" "$out/screen.log" | awk '
   /^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3; lines++ }
   END { printf "%d passed, %d failed\n", passed, failed + 2 - lines }'

@@ -47,6 +47,24 @@ async fn evidence_in_other_files_is_linked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_client_shows_by_itself_is_not_said_twice() {
+    let shop = Shop::new();
+    let cart = shop.path("app/cart.py");
+    let mut capabilities = pulling();
+    capabilities["experimental"] = serde_json::json!({ "auditline": { "messageInHover": true } });
+    let mut client = TestClient::open(shop.root(), capabilities).await;
+    let text = client.open_file(&cart).await;
+    let message = client.pull(&cart).await[0]["message"].as_str().unwrap().to_owned();
+    let (line, column) = find(&text, "stock -= quantity");
+    let hover = client.hover(&cart, line, column).await;
+    let markdown = hover["contents"]["value"].as_str().unwrap();
+    assert!(markdown.starts_with("**AUD201 unlocked-read-modify-write** · warning\n\n| "), "{markdown}");
+    assert!(!markdown.contains(&message) && !markdown.contains("**Why**"), "{markdown}");
+    assert!(markdown.contains("Lock the load"), "{markdown}");
+    client.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn plain_text_has_no_marks() {
     let shop = Shop::new();
     let cart = shop.path("app/cart.py");

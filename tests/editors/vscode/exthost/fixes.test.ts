@@ -1,13 +1,21 @@
 import * as assert from "node:assert/strict";
 import * as vscode from "vscode";
-import { actions, configure, file, onDisk, openFresh, place, ready, revert, untilFound } from "./support";
+import { RACE, actions, configure, file, onDisk, openFresh, place, ready, revert, untilFound } from "./support";
+
+const ORDERS = ["AUD201 order.status = OrderStatus.PAID", "AUD201 user.loyalty_points += int(order.total)"];
+const SERVICE = [
+  "AUD201 order.status = OrderStatus.CANCELLED",
+  "AUD201 product.stock = product.stock + quantity",
+  "AUD201 coupon.redeemed = True",
+];
+const MISNAMED = ["AUD401 return self.session.query(Order).filter_by(payment_intent=intent).first()"];
 
 describe("fixes", () => {
   before(ready);
 
   it("come first, and the safe one is preferred", async () => {
     const document = await openFresh(file("storefront", "app/services/wallets.py"));
-    await untilFound(document.uri, ["AUD201:17"]);
+    await untilFound(document.uri, ["AUD201 wallet.balance += amount"]);
     const offered = await actions(document, place(document, "wallet.balance += amount"));
     const ours = offered.filter((action) => /Wallet|AUD201/.test(action.title));
     assert.deepEqual(
@@ -23,7 +31,7 @@ describe("fixes", () => {
 
   it("cure what they are for, byte for byte", async () => {
     const document = await openFresh(file("warehouse", "app/stock.py"));
-    await untilFound(document.uri, ["AUD201:8"]);
+    await untilFound(document.uri, RACE);
     const before = document.getText();
     const offered = await actions(document, place(document, "pallet.crates -="), vscode.CodeActionKind.QuickFix);
     const fix = offered.find((action) => action.isPreferred);
@@ -35,24 +43,24 @@ describe("fixes", () => {
     await document.save();
     assert.equal(onDisk(document.uri), expected);
     await vscode.commands.executeCommand("undo");
-    await untilFound(document.uri, ["AUD201:8"]);
+    await untilFound(document.uri, RACE);
     await document.save();
     assert.equal(onDisk(document.uri), before);
   });
 
   it("are applied all at once", async () => {
     const document = await openFresh(file("storefront", "app/api/orders.py"));
-    await untilFound(document.uri, ["AUD201:34", "AUD201:36"]);
+    await untilFound(document.uri, ORDERS);
     await vscode.commands.executeCommand("auditline.fixAll");
     await untilFound(document.uri, []);
     assert.match(document.getText(), /\.with_for_update\(\)/);
     await revert(document);
-    await untilFound(document.uri, ["AUD201:34", "AUD201:36"]);
+    await untilFound(document.uri, ORDERS);
   });
 
   it("are applied on save, if the user wants that, and unsafe ones never", async () => {
     const document = await openFresh(file("storefront", "app/services/orders.py"));
-    await untilFound(document.uri, ["AUD201:33", "AUD201:41", "AUD201:50"]);
+    await untilFound(document.uri, SERVICE);
     const before = document.getText();
     await configure("codeActionsOnSave", { "source.fixAll.auditline": "explicit" }, "editor");
     try {
@@ -72,31 +80,41 @@ describe("fixes", () => {
       await vscode.workspace.applyEdit(edit);
       await document.save();
     }
-    await untilFound(document.uri, ["AUD201:33", "AUD201:41", "AUD201:50"]);
+    await untilFound(document.uri, SERVICE);
   });
 
   it("ask for confirmation where they change what the code does", async () => {
     const document = await openFresh(file("storefront", "app/repositories/orders.py"));
-    await untilFound(document.uri, ["AUD401:18"]);
+    await untilFound(document.uri, MISNAMED);
     const before = document.getText();
-    const offered = await actions(document, place(document, "payment_intent="), vscode.CodeActionKind.QuickFix);
+    // The command that lists code actions for extensions loses what has to be confirmed; the client has it.
+    const client = (await ready()).server.running();
+    assert.ok(client);
+    const range = client.code2ProtocolConverter.asRange(place(document, "payment_intent="));
+    const textDocument = { uri: document.uri.toString() };
+    const params = { textDocument, range, context: { diagnostics: [] } };
+    const offered = await client.sendRequest<{ title: string; isPreferred?: boolean }[]>("textDocument/codeAction", params);
     const fix = offered.find((action) => action.title.startsWith("Rename to"));
-    assert.ok(fix?.edit, offered.map((action) => action.title).join("\n"));
+    assert.ok(fix, offered.map((action) => action.title).join("\n"));
     assert.notEqual(fix.isPreferred, true);
+    const resolved = await client.sendRequest<{ edit: never }>("codeAction/resolve", fix);
+    const edit = await client.protocol2CodeConverter.asWorkspaceEdit(resolved.edit);
+    assert.ok(edit);
     // An edit that nobody has confirmed stands in the preview and not in the document.
-    void vscode.workspace.applyEdit(fix.edit, { isRefactoring: true });
-    await vscode.commands.executeCommand("refactorPreview.focus");
+    const applied = vscode.workspace.applyEdit(edit);
+    const outcome = await Promise.race([applied, new Promise((resolve) => setTimeout(resolve, 1500, "waits"))]);
+    assert.equal(outcome, "waits");
     assert.equal(document.getText(), before);
-    await vscode.commands.executeCommand("refactorPreview.apply");
-    await untilFound(document.uri, []);
-    assert.equal(document.getText(), before.replace("payment_intent=", "payment_intent_id="));
-    await revert(document);
-    await untilFound(document.uri, ["AUD401:18"]);
+    // One that is refused has done nothing; the tests on the screen confirm one.
+    await vscode.commands.executeCommand("refactorPreview.discard");
+    assert.equal(await applied, false);
+    assert.equal(document.getText(), before);
+    await untilFound(document.uri, MISNAMED);
   });
 
   it("silence a finding with a comment", async () => {
     const document = await openFresh(file("warehouse", "app/stock.py"));
-    await untilFound(document.uri, ["AUD201:8"]);
+    await untilFound(document.uri, RACE);
     const offered = await actions(document, place(document, "pallet.crates -="), vscode.CodeActionKind.QuickFix);
     const suppress = offered.find((action) => action.title.startsWith("Suppress"));
     assert.ok(suppress?.edit);
@@ -104,6 +122,6 @@ describe("fixes", () => {
     assert.match(document.getText(), /pallet\.crates -= crates {2}# auditline: ignore\[AUD201\]\n/);
     await untilFound(document.uri, []);
     await revert(document);
-    await untilFound(document.uri, ["AUD201:8"]);
+    await untilFound(document.uri, RACE);
   });
 });

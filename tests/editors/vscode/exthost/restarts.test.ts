@@ -1,6 +1,6 @@
 import * as assert from "node:assert/strict";
 import * as vscode from "vscode";
-import { api, file, openFresh, place, ready, replace, revert, until, untilFound } from "./support";
+import { RACE, api, file, openFresh, place, ready, replace, revert, until, untilFound } from "./support";
 
 /** The process of the server. */
 async function processId(): Promise<number> {
@@ -17,7 +17,7 @@ describe("a server that crashes", () => {
   it("is started again, and knows what stands in the buffers", async () => {
     const { server } = await ready();
     const document = await openFresh(file("warehouse", "app/stock.py"));
-    await untilFound(document.uri, ["AUD201:8"]);
+    await untilFound(document.uri, RACE);
     const crashed = await processId();
     // Edited before the crash, during it, and after it; nothing of it is saved.
     await replace(document, new vscode.Range(0, 0, 0, 0), "# one\n");
@@ -25,7 +25,7 @@ describe("a server that crashes", () => {
     await replace(document, new vscode.Range(0, 0, 0, 0), "# two\n");
     await until("another server runs", async () => server.running() !== undefined && (await processId()) !== crashed);
     await replace(document, new vscode.Range(0, 0, 0, 0), "# three\n");
-    await untilFound(document.uri, ["AUD201:11"]);
+    await untilFound(document.uri, RACE);
     const client = server.running();
     assert.ok(client);
     const text = await client.sendRequest("auditline/viewFileText", { textDocument: { uri: document.uri.toString() } });
@@ -33,7 +33,7 @@ describe("a server that crashes", () => {
     await replace(document, place(document, "pallet.crates -= crates"), "pallet.crates = crates");
     await untilFound(document.uri, []);
     await revert(document);
-    await untilFound(document.uri, ["AUD201:8"]);
+    await untilFound(document.uri, RACE);
   });
 
   it("over and over is left alone, until the user starts it again", async () => {
@@ -50,6 +50,6 @@ describe("a server that crashes", () => {
     assert.equal(server.running(), undefined);
     await vscode.commands.executeCommand("auditline.restart");
     await ready();
-    await untilFound(file("warehouse", "app/stock.py"), ["AUD201:8"]);
+    await untilFound(file("warehouse", "app/stock.py"), RACE);
   });
 });

@@ -37,7 +37,7 @@ describe("typing at speed", () => {
       }
       await editor.edit((edit) => edit.delete(new vscode.Range(line, column, line, column + typed)));
       assert.equal(document.lineAt(line).text, (functions[line] ?? "").replace(lock, ""));
-      await untilFound(uri, [`AUD201:${line + 2}`]);
+      await untilFound(uri, ["AUD201 pallet.crates -= 1"]);
       await editor.edit((edit) => edit.insert(new vscode.Position(line, column), lock));
       await untilFound(uri, []);
       // The last word stays the last: nothing of what was typed comes late.
