@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use auditline_hazards::{Hazard, Severity, find};
 use auditline_project::{ConfigError, FileReport, FixDetail, ResolvedFinding, UnusedSuppression};
 use auditline_source::{
-    Encoding, FilePath, Position as SourcePosition, PositionRange, SourceText, TextEdit, TextRange,
+    Encoding, FilePath, Position as SourcePosition, PositionRange, SourceText, TextEdit, TextRange, apply_edits,
 };
 use rustc_hash::FxHasher;
 use serde_json::json;
@@ -163,7 +163,8 @@ impl Speech {
             let text = snapshot.text(*path)?;
             let wire =
                 |edit: &TextEdit| WireEdit { range: range(&text, edit.range, encoding), new_text: edit.text.clone() };
-            let edits: Vec<WireEdit> = edits.iter().map(wire).collect();
+            let whole_lines = (!self.features.names_encodings).then(|| without_columns(&text, edits)).flatten();
+            let edits: Vec<WireEdit> = whole_lines.as_deref().unwrap_or(edits).iter().map(wire).collect();
             documents.push((uri_of(snapshot, *path)?, snapshot.documents.get(path).map(|open| open.version), edits));
         }
         if !self.features.document_changes {
@@ -195,6 +196,25 @@ impl Speech {
             ..WorkspaceEdit::default()
         })
     }
+}
+
+/// The same edits as one of whole lines, which have no columns to disagree about, where a character outside of the
+/// basic plane stands in one of the lines.
+fn without_columns(text: &SourceText, edits: &[TextEdit]) -> Option<Vec<TextEdit>> {
+    let lines = text.line_index();
+    let first = edits.iter().map(|edit| edit.range.start()).min()?;
+    let last = edits.iter().map(|edit| edit.range.end()).max()?;
+    let start = lines.line_content(text.text(), lines.line_of(first))?.start();
+    // The lines end where the next one starts; the last of the text has none behind it.
+    let next = lines.line_content(text.text(), lines.line_of(last) + 1);
+    let end = next.map_or(text.len(), TextRange::start);
+    let range = TextRange::new(start, end);
+    if text.slice(range).chars().all(|char| char.len_utf16() == 1) {
+        return None;
+    }
+    let moved = edits.iter().map(|edit| TextEdit::replace(edit.range - start, edit.text.clone()));
+    let replaced = apply_edits(text.slice(range), &moved.collect::<Vec<_>>()).ok()?;
+    Some(vec![TextEdit::replace(range, replaced)])
 }
 
 /// A check that failed on a file: the user is told, and the other checks go on.

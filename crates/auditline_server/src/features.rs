@@ -17,6 +17,9 @@ use crate::actions::{COMMANDS, FIX_ALL};
 pub(crate) struct Features {
     /// What columns count.
     pub(crate) encoding: Encoding,
+    /// The client says what its columns count. Some that do not say it take UTF-16 for Unicode characters (ALE 3.3),
+    /// which differ behind a character outside of the basic plane.
+    pub(crate) names_encodings: bool,
     /// The client asks for diagnostics; they are never published to it.
     pub(crate) pull: bool,
     pub(crate) related_information: bool,
@@ -87,6 +90,7 @@ impl Features {
         let document_changes = is("/workspace/workspaceEdit/documentChanges");
         Self {
             encoding,
+            names_encodings: has("/general/positionEncodings"),
             pull,
             related_information: is(&format!("{diagnostics}/relatedInformation")),
             code_description: is(&format!("{diagnostics}/codeDescriptionSupport")),

@@ -1,14 +1,17 @@
 //! The chores of the project: `cargo xtask CHORE`.
 
+mod apt;
 mod bench;
 mod check;
 mod dist;
 mod docs;
 mod editor;
+mod emacs;
 mod neovim;
 mod shell;
 mod test;
 mod tree;
+mod vim;
 mod vscode;
 
 use std::process::ExitCode;

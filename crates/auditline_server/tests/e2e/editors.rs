@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::client::{Shop, TestClient, codes, find, uri};
+use crate::client::{Shop, TestClient, apply, codes, find, uri};
 
 fn recorded(name: &str, root: &Path) -> Value {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/initialize/{name}.json"));
@@ -42,6 +42,34 @@ async fn greet(name: &str, encoding: &str, pulls: bool, markdown: bool, resolves
     }
     assert!(lock["edit"]["documentChanges"].is_array() || lock["edit"]["changes"].is_object(), "{name}: {lock:#}");
     client.finish().await;
+}
+
+/// ALE counts Unicode characters where the protocol counts UTF-16: on a line where the two differ it gets whole lines.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_names_no_encoding_gets_whole_lines_where_columns_differ() {
+    for (name, whole) in [("ale", true), ("emacs", true), ("vscode", false)] {
+        let shop = Shop::new();
+        let cart = shop.path("app/cart.py");
+        let text = shop.read("app/cart.py").replace("    item = db.query", "    note = \"🛒\"; item = db.query");
+        let mut client = TestClient::start();
+        client.ignore("textDocument/publishDiagnostics");
+        client.initialize(recorded(name, shop.root())).await;
+        client.did_open(&cart, &text).await;
+        let (line, column) = find(&text, "item.stock -= quantity");
+        let mut lock = client.actions(&cart, line, column, None).await.swap_remove(0);
+        if lock["edit"].is_null() {
+            lock = client.request("codeAction/resolve", lock).await.unwrap();
+        }
+        let edits = lock["edit"].pointer("/documentChanges/0/edits").cloned();
+        let edits = edits.unwrap_or_else(|| lock["edit"]["changes"][uri(&cart)].clone());
+        let (start, end) = (&edits[0]["range"]["start"], &edits[0]["range"]["end"]);
+        let (load, _) = find(&text, "note = ");
+        assert_eq!(*start == json!({ "line": load, "character": 0 }), whole, "{name}: {edits:#}");
+        assert_eq!(*end == json!({ "line": load + 1, "character": 0 }), whole, "{name}: {edits:#}");
+        let expected = text.replace("Item.sku == sku).first()", "Item.sku == sku).with_for_update().first()");
+        assert_eq!(apply(&lock["edit"], &cart, &text), expected, "{name}");
+        client.finish().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

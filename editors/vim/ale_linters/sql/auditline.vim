@@ -1,0 +1,1 @@
+call auditline#define('sql')
