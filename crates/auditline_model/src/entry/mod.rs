@@ -1,6 +1,8 @@
 //! Entry points: from where code is reached.
 
 mod commands;
+mod routes;
+mod startup;
 mod webhooks;
 
 use auditline_syntax::python::ir::{CompareOp, Expr, StmtKind};
@@ -8,6 +10,8 @@ use auditline_syntax::python::ir::{CompareOp, Expr, StmtKind};
 use crate::db::{Db, SourceFile, parsed};
 
 pub use commands::is_command;
+pub use routes::is_endpoint;
+pub use startup::is_startup;
 pub use webhooks::webhook;
 
 /// Whether a file is a script: it runs when it is started by name (`if __name__ == "__main__":`), so that its process

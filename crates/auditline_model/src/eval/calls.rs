@@ -9,7 +9,7 @@ use crate::classes;
 use crate::db::{ClassRef, FunctionRef, head};
 use crate::names;
 use crate::symbols::Symbol;
-use crate::unit::{EventKind, LoadForm, Reach, When, effect};
+use crate::unit::{EventKind, FrameKind, LoadForm, Reach, When, effect};
 
 use super::libraries::{self, Known};
 use super::value::{
@@ -533,7 +533,10 @@ impl Evaluator<'_> {
                     open: arguments.open,
                 };
                 let callee = arguments.first();
-                self.call_value(code, &callee, &shifted, &[], (id, range))
+                let frame = self.push_frame(FrameKind::Handed);
+                let result = self.call_value(code, &callee, &shifted, &[], (id, range));
+                self.pop_frame(frame);
+                result
             }
         }
     }

@@ -6,7 +6,7 @@ use auditline_syntax::python::ir::{Arg, Code, ExprId};
 use auditline_syntax::{Name, TextRange};
 
 use crate::tables::orm_model;
-use crate::unit::{EventKind, LoadForm, SessionAction};
+use crate::unit::{EventKind, FrameKind, LoadForm, SessionAction};
 
 use super::calls::Arguments;
 use super::value::{
@@ -225,7 +225,10 @@ impl Evaluator<'_> {
                         arguments.list.iter().filter(|(name, _)| *name != super::value::ArgName::Position(0)).cloned(),
                     );
                     let shifted = Arguments { list, open: arguments.open };
-                    return self.call_function(function, None, &Value::Unknown, &shifted, range);
+                    let frame = self.push_frame(FrameKind::Handed);
+                    let result = self.call_function(function, None, &Value::Unknown, &shifted, range);
+                    self.pop_frame(frame);
+                    return result;
                 }
                 Bound::unknown()
             }

@@ -7,6 +7,7 @@ mod effects;
 mod guards;
 mod queries;
 mod uses;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ pub use effects::{Effect, Operation, Target, When, session_target};
 pub use guards::{Guard, same_session};
 pub use queries::{effect, event_range, unit, unit_of};
 pub use uses::Use;
+pub use waiting::{Blocking, blocking};
 
 /// What one function does with sessions and rows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -112,6 +114,9 @@ pub enum FrameKind {
     WithSuppress,
     /// Another `with`.
     With,
+    /// Work that is handed to a thread (`to_thread`, `run_in_threadpool`) or run beside the event loop (`run_sync`): it
+    /// keeps no event loop waiting.
+    Handed,
 }
 
 /// An index into [`Unit::tries`].
