@@ -82,6 +82,7 @@ pub const CATALOGUE: &[&Hazard] = &[
     &crate::races::check_then_external_call::HAZARD,
     &crate::races::webhook_state_race::HAZARD,
     &crate::sessions::shared_session::HAZARD,
+    &crate::sessions::blocking_db_in_async::HAZARD,
     &crate::sessions::unsafe_session_dependency::HAZARD,
     &crate::schema::unknown_model_field::HAZARD,
     &crate::delivery::dockerfile_missing_source::HAZARD,
