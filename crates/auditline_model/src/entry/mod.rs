@@ -1,6 +1,7 @@
 //! Entry points: from where code is reached.
 
 mod commands;
+mod requests;
 mod routes;
 mod startup;
 mod webhooks;
@@ -10,6 +11,7 @@ use auditline_syntax::python::ir::{CompareOp, Expr, StmtKind};
 use crate::db::{Db, SourceFile, parsed};
 
 pub use commands::is_command;
+pub use requests::request;
 pub use routes::is_endpoint;
 pub use startup::is_startup;
 pub use webhooks::webhook;

@@ -112,7 +112,7 @@ impl Evaluator<'_> {
             Expr::Comprehension { element, clauses, .. } => {
                 let saved = self.environment.clone();
                 let mut from = Sources::default();
-                let split = self.push_frame(crate::unit::FrameKind::Loop { endless: false });
+                let split = self.push_frame(crate::unit::FrameKind::Loop { endless: false, over_items: true });
                 for clause in clauses {
                     let iterated = self.expr(code, clause.iter);
                     from = from.with(&iterated.from.clone().computed());

@@ -128,7 +128,7 @@ impl Evaluator<'_> {
             StmtKind::While { test, body, orelse } => {
                 let endless = matches!(code[*test], Expr::Bool(true) | Expr::Int(Some(1)));
                 let conditions = self.condition(code, *test);
-                let frame = self.push_frame(FrameKind::Loop { endless });
+                let frame = self.push_frame(FrameKind::Loop { endless, over_items: false });
                 let split = self.new_split();
                 let inner =
                     self.push_frame(FrameKind::Branch { split, conditions, exits: false, raises: false, rest: false });
@@ -148,7 +148,7 @@ impl Evaluator<'_> {
                 if *is_async {
                     self.event(EventKind::Await, code.range(*iter));
                 }
-                let frame = self.push_frame(FrameKind::Loop { endless: false });
+                let frame = self.push_frame(FrameKind::Loop { endless: false, over_items: true });
                 let before = self.environment.clone();
                 let element = self.element(&iterated);
                 self.assign(code, *target, &element, None);

@@ -95,6 +95,8 @@ pub enum FrameKind {
     Loop {
         /// `while True`, `for … in` an endless source.
         endless: bool,
+        /// Whether it runs over items (`for`), not on a condition.
+        over_items: bool,
     },
     /// The guarded block of a `try`.
     Try(TryId),
