@@ -77,6 +77,9 @@ pub enum Check {
 pub const CATALOGUE: &[&Hazard] = &[
     &crate::transactions::commit_without_rollback::HAZARD,
     &crate::transactions::swallowed_db_error::HAZARD,
+    &crate::transactions::commit_in_loop::HAZARD,
+    &crate::transactions::dual_write::HAZARD,
+    &crate::transactions::exception_text_match::HAZARD,
     &crate::transactions::double_commit_scope::HAZARD,
     &crate::races::unlocked_read_modify_write::HAZARD,
     &crate::races::check_then_external_call::HAZARD,

@@ -1,7 +1,10 @@
 //! 1xx: transactions.
 
+pub mod commit_in_loop;
 pub mod commit_without_rollback;
 pub mod double_commit_scope;
+pub mod dual_write;
+pub mod exception_text_match;
 pub mod swallowed_db_error;
 
 use auditline_model::{Db, FunctionRef, entry};

@@ -1,0 +1,147 @@
+//! AUD106: a worker is told of a row before the row can be seen.
+
+use std::sync::Arc;
+
+use auditline_model::eval::value::{RowOrigin, RowValue, SessionValue};
+use auditline_model::unit::{EventKind, Reach, SessionAction, Unit, same_session, unit_of};
+use auditline_model::{Db, FunctionRef, classes, function};
+
+use crate::catalogue::{Check, Family, Hazard};
+use crate::edit;
+use crate::finding::{Evidence, Finding, Fix, Place, Safety, Severity, Story, symbol};
+
+/// AUD106.
+pub const HAZARD: Hazard = Hazard {
+    code: "AUD106",
+    name: "dual-write",
+    family: Family::Transactions,
+    severity: Severity::Warning,
+    summary: "A worker is given a task about a row before the commit that makes the row visible",
+    page: include_str!("page.md"),
+    check: Check::Function(check),
+};
+
+fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
+    if super::is_silent(db, of) {
+        return;
+    }
+    let unit = unit_of(db, of);
+    for (ordinal, event) in unit.numbered() {
+        let EventKind::External { reach: Reach::Enqueue, about, path, by, .. } = &event.kind else { continue };
+        let Some(pending) = about.iter().find_map(|row| pending(&unit, ordinal, row)) else { continue };
+        let is_async = function(db, of).is_some_and(|body| body.is_async);
+        findings.push(finding(of, &unit, (ordinal, path.as_str(), by.is_none()), &pending, is_async));
+    }
+}
+
+/// A change that nobody else can see yet.
+struct Pending {
+    row: Arc<RowValue>,
+    session: Arc<SessionValue>,
+    /// The ordinal of the change.
+    change: u32,
+    /// The ordinal of the commit that makes it visible.
+    commit: u32,
+}
+
+/// The change of the row that nobody but this transaction can see yet, and the commit behind the event.
+fn pending(unit: &Unit, event: u32, row: &Arc<RowValue>) -> Option<Pending> {
+    let session = session_of(unit, event, row)?;
+    let mut change = None;
+    for ordinal in 0..event {
+        match &unit.events.get(ordinal as usize)?.kind {
+            EventKind::Add { row: Some(added), session: into, .. }
+                if added.id == row.id && matches!(added.origin, RowOrigin::Created) && same_session(into, &session) =>
+            {
+                change = Some(ordinal);
+            }
+            EventKind::Write { row: written, .. } if written.id == row.id => change = change.or(Some(ordinal)),
+            EventKind::Session { session: own, action, .. } if same_session(own, &session) => match action {
+                SessionAction::Commit | SessionAction::Rollback | SessionAction::Close
+                    if unit.can_follow(ordinal, event) =>
+                {
+                    change = None;
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+    let change = change.filter(|change| unit.can_follow(*change, event))?;
+    // In a loop the next round's commit is not this row's.
+    let commit = unit.numbered().find_map(|(ordinal, later)| match &later.kind {
+        EventKind::Session { session: own, action: SessionAction::Commit, maybe: false, .. } => {
+            (ordinal > event && same_session(own, &session) && unit.can_follow(event, ordinal)).then_some(ordinal)
+        }
+        _ => None,
+    })?;
+    Some(Pending { row: Arc::clone(row), session, change, commit })
+}
+
+/// The session that saves the row.
+fn session_of(unit: &Unit, event: u32, row: &RowValue) -> Option<Arc<SessionValue>> {
+    unit.events[..event as usize]
+        .iter()
+        .rev()
+        .find_map(|event| match &event.kind {
+            EventKind::Add { row: Some(added), session, .. } if added.id == row.id => Some(Arc::clone(session)),
+            _ => None,
+        })
+        .or_else(|| row.session.clone())
+}
+
+fn finding(
+    of: FunctionRef,
+    unit: &Unit,
+    (ordinal, path, is_here): (u32, &str, bool),
+    pending: &Pending,
+    is_async: bool,
+) -> Finding {
+    let Pending { row, session, change, commit } = pending;
+    let (change, commit) = (*change, *commit);
+    let name = classes::simple(of.path);
+    let model = row.model.map_or("row", |class| classes::simple(class.path));
+    let at = |ordinal: u32, message: String| {
+        unit.events.get(ordinal as usize).map(|event| Evidence { place: Place::InFunction(of, event.range), message })
+    };
+    let evidence = [
+        at(change, format!("the `{model}` is written here, and only this transaction sees it")),
+        at(commit, "it becomes visible here, behind the task".to_owned()),
+    ];
+    let place = unit.events.get(ordinal as usize).map_or_else(Default::default, |event| event.range);
+    let last = unit.events.get(commit as usize).map(|event| (event.range, event.frame));
+    let mut fixes = Vec::new();
+    // Behind the commit the row is expired, and an `AsyncSession` cannot load it where an attribute is read.
+    let readable = session.keeps_on_commit || session.is_async == Some(false) || !is_async;
+    if is_here
+        && readable
+        && let Some((behind, frame)) = last
+        && unit.events.get(ordinal as usize).is_some_and(|event| event.frame == frame)
+    {
+        fixes.push(Fix::new("Move the task behind the commit", Safety::Safe, move |db| {
+            edit::in_function(db, of, |scope| edit::move_statement_behind(scope, place, behind))
+        }));
+    }
+    Finding {
+        hazard: &HAZARD,
+        severity: Severity::Warning,
+        message: format!(
+            "`{name}` hands `{path}` a `{model}` that is not committed yet: the worker may start before the row is there, and \
+             starts even if the commit fails"
+        ),
+        place: Place::InFunction(of, place),
+        symbol: symbol(of.path),
+        evidence: evidence.into_iter().flatten().collect(),
+        story: Some(Story {
+            actors: vec!["Request".to_owned(), "Worker".to_owned()],
+            steps: vec![
+                (0, format!("writes the `{model}`")),
+                (0, format!("calls `{path}`")),
+                (1, format!("looks for the `{model}` as it was before: not there, or unchanged")),
+                (0, "commits".to_owned()),
+            ],
+            outcome: "The task has failed, or worked with old values, and nobody starts it again.".to_owned(),
+        }),
+        fixes,
+    }
+}

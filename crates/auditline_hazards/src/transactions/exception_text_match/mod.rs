@@ -1,0 +1,98 @@
+//! AUD107: the text of a database error decides what happens.
+
+use auditline_model::unit::{Breadth, EventKind, FrameKind, HandlerInfo, SessionAction, TextTest, Unit, unit_of};
+use auditline_model::{Db, FunctionRef, classes};
+
+use crate::catalogue::{Check, Family, Hazard};
+use crate::finding::{Evidence, Finding, Place, Severity, symbol};
+
+/// AUD107.
+pub const HAZARD: Hazard = Hazard {
+    code: "AUD107",
+    name: "exception-text-match",
+    family: Family::Transactions,
+    severity: Severity::Warning,
+    summary: "The text of a database error decides what happens",
+    page: include_str!("page.md"),
+    check: Check::Function(check),
+};
+
+fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
+    if super::is_silent(db, of) {
+        return;
+    }
+    let unit = unit_of(db, of);
+    for frame in &unit.frames {
+        let FrameKind::Try(id) = frame.kind else { continue };
+        let Some(info) = unit.tries.get(id.0 as usize) else { continue };
+        for handler in &info.handlers {
+            let work = (frame.first..frame.end).find(|ordinal| sends(&unit, *ordinal));
+            let tested = handler.text_tests.iter().find(|test| speaks_of_database(handler, test, work.is_some()));
+            if let Some(test) = tested {
+                findings.push(finding(of, &unit, handler, test, work));
+            }
+        }
+    }
+}
+
+/// Whether an event sends a write, so that what a constraint says comes back.
+fn sends(unit: &Unit, ordinal: u32) -> bool {
+    matches!(
+        unit.events.get(ordinal as usize).map(|event| &event.kind),
+        Some(EventKind::Execute(_) | EventKind::Session { action: SessionAction::Flush | SessionAction::Commit, .. })
+    )
+}
+
+/// Whether a test looks for the words of a database's message. The name of a constraint, index or column is the project's own
+/// and stays what it is.
+fn speaks_of_database(handler: &HandlerInfo, test: &TextTest, work: bool) -> bool {
+    let Some(words) = test.words else { return false };
+    let words = words.as_str().to_ascii_lowercase();
+    let is_name = words.contains(['_', '.']) && !words.contains(' ');
+    if is_name || words.chars().all(|c| c.is_ascii_digit()) {
+        return false;
+    }
+    let names_fault =
+        ["duplicate", "unique", "constraint", "foreign key", "not null", "deadlock", "already exists", "serialize"]
+            .iter()
+            .any(|word| words.contains(word));
+    // SQLAlchemy's own errors have no code, and one text in all databases.
+    let by_driver = handler
+        .catches
+        .iter()
+        .any(|caught| !matches!(caught.as_str(), "StaleDataError" | "FlushError" | "PendingRollbackError"));
+    match handler.breadth {
+        Breadth::Database | Breadth::AllDatabase if !by_driver => false,
+        Breadth::Database | Breadth::AllDatabase => true,
+        Breadth::Exception | Breadth::Everything => work && names_fault,
+        Breadth::Narrow => false,
+    }
+}
+
+fn finding(of: FunctionRef, unit: &Unit, handler: &HandlerInfo, test: &TextTest, work: Option<u32>) -> Finding {
+    let words = test.words.map_or_else(|| "words".to_owned(), |words| format!("\"{words}\""));
+    let caught = handler.catches.first().map_or_else(|| "exception".to_owned(), |caught| format!("`{caught}`"));
+    let mut evidence = vec![Evidence {
+        place: Place::InFunction(of, handler.head),
+        message: "what is caught here carries a SQLSTATE and the name of the constraint".to_owned(),
+    }];
+    if let Some(event) = work.and_then(|ordinal| unit.events.get(ordinal as usize)) {
+        evidence.push(Evidence {
+            place: Place::InFunction(of, event.range),
+            message: "the error comes from the database here".to_owned(),
+        });
+    }
+    Finding {
+        hazard: &HAZARD,
+        severity: Severity::Warning,
+        message: format!(
+            "`{}` looks for {words} in the text of the {caught}: the text depends on driver, database, language and data",
+            classes::simple(of.path)
+        ),
+        place: Place::InFunction(of, test.range),
+        symbol: symbol(of.path),
+        evidence,
+        story: None,
+        fixes: Vec::new(),
+    }
+}
