@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-/// Runs a script that tests an editor, shows what it says, and fails unless its closing line counts passed tests and no
-/// failed ones.
+/// Runs a script that tests an editor (or something else that stands outside of cargo), shows what it says, and fails
+/// unless its closing line counts passed tests and no failed ones.
 pub(crate) fn run(editor: &str, script: &mut Command) -> Result<()> {
     let mut child = script.stdout(Stdio::piped()).spawn().context("cannot start the script")?;
     let mut closing = None;

@@ -8,6 +8,8 @@ mod docs;
 mod editor;
 mod emacs;
 mod neovim;
+mod prove;
+mod python;
 mod shell;
 mod test;
 mod tree;
@@ -34,6 +36,8 @@ enum Chore {
     Check,
     /// Write the documentation that is made from the catalogue.
     Docs(docs::Options),
+    /// Run the pages' examples for real, before and after their fixes. Installs what is missing.
+    Prove(prove::Options),
     /// Measure the command line and the server, and write the figures to `target/bench/`.
     Bench(bench::Options),
     /// Build the release archive of this platform into `target/dist/`.
@@ -47,6 +51,7 @@ fn main() -> ExitCode {
         Chore::Test(options) => test::run(&options),
         Chore::Check => check::run(),
         Chore::Docs(options) => docs::run(&options),
+        Chore::Prove(options) => prove::run(&options),
         Chore::Bench(options) => bench::run(&options),
         Chore::Dist => dist::run(),
         Chore::Inner(inner) => bench::run_inner(&inner),

@@ -1,14 +1,17 @@
-//! `cargo xtask test`: the tests of the crates, then those in real editors.
+//! `cargo xtask test`: the tests of the crates, the proofs of the pages, then the tests in real editors.
 
 use anyhow::{Result, bail};
 
-use crate::{emacs, neovim, shell, vim, vscode};
+use crate::{emacs, neovim, prove, shell, vim, vscode};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Only the tests of the crates.
+    /// Without the tests in editors.
     #[arg(long, conflicts_with = "only_editors")]
     no_editors: bool,
+    /// Without the proofs of the pages.
+    #[arg(long)]
+    no_proofs: bool,
     /// Only the tests in editors.
     #[arg(long)]
     only_editors: bool,
@@ -20,13 +23,16 @@ pub(crate) struct Options {
 type Suite = (&'static str, Box<dyn Fn() -> Result<()>>);
 
 /// Runs every suite, also after one has failed. Each suite closes with a line of its own that counts its tests: cargo's
-/// `test result: …` for the crates, `N passed, N failed` for an editor. No line sums them up, so that whoever adds the
+/// `test result: …` for the crates, `N passed, N failed` for proofs and editors. No line sums them up, so that whoever adds the
 /// lines counts each test once.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let release = options.release;
     let mut suites: Vec<Suite> = Vec::new();
     if !options.only_editors {
         suites.push(("crates", Box::new(move || crates(release))));
+    }
+    if !options.only_editors && !options.no_proofs {
+        suites.push(("proofs", Box::new(move || prove::run(&prove::Options::all(release)))));
     }
     if !options.no_editors {
         suites.push(("Neovim", Box::new(move || neovim::test(&shell::build_auditline(release)?))));

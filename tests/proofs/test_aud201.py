@@ -1,0 +1,90 @@
+"""AUD201: both requests read the row before either has written it."""
+
+from harness import look_alike, post, proof
+from harness.world import World
+
+
+@proof(
+    "AUD201",
+    "Stock that is counted down",
+    faulty={"answers": [200, 200], "stock": 0, "sold": 1},
+    cured={"answers": [200, 409], "stock": 0, "sold": 1},
+)
+def test_stock(world: World) -> dict:
+    world.tables("app.models")
+    world.sql("INSERT INTO items (sku, stock, sold) VALUES ('lamp', 1, 0)")
+    buy = post("app.routers.cart:router", "/cart/lamp?quantity=1")
+    answers = world.race(buy, buy, before="^UPDATE items")
+    [(stock, sold)] = world.rows("SELECT stock, sold FROM items")
+    return {"answers": [one.brief for one in answers], "stock": stock, "sold": sold}
+
+
+def voucher(world: World) -> dict:
+    world.tables("app.models")
+    world.sql("INSERT INTO accounts (balance, settings) VALUES (100, '{}')")
+    redeem = post("app.routers.vouchers:router", "/vouchers/1?worth=20&fee=5")
+    answers = world.race(redeem, redeem, before="^UPDATE accounts")
+    return {"answers": [one.brief for one in answers], "balance": world.value("SELECT balance FROM accounts")}
+
+
+LOST = {"answers": [200, 200], "balance": 115}
+BOTH = {"answers": [200, 200], "balance": 130}
+VOUCHERS = "A balance, where the database could do the sum"
+test_balance = proof("AUD201", VOUCHERS, faulty=LOST, cured=BOTH)(voucher)
+test_balance_in_sql = proof("AUD201", VOUCHERS, faulty=LOST, cured=BOTH, fix="Compute")(voucher)
+
+
+@proof(
+    "AUD201",
+    "A state machine, with a statement built step by step",
+    faulty=[200, 200],
+    cured=[200, "NotPending"],
+)
+def test_state(world: World) -> list:
+    world.tables("app.models")
+    world.sql("INSERT INTO accounts (balance, settings) VALUES (0, '{}')")
+    world.sql("INSERT INTO orders (account_id, status) VALUES (1, 'pending')")
+    cancel = post("app.routers.orders:router", "/orders/1/cancel")
+    return [one.brief for one in world.race(cancel, cancel, before="^UPDATE orders")]
+
+
+@proof(
+    "AUD201",
+    "Two rows by their keys, with SQLModel's session",
+    faulty={"answers": [200, 200], "balances": [90, 110]},
+    cured={"answers": [200, 200], "balances": [80, 120]},
+)
+def test_transfer(world: World) -> dict:
+    world.tables("app.models")
+    world.sql("INSERT INTO accounts (balance, settings) VALUES (100, '{}'), (100, '{}')")
+    transfer = post("app.routers.transfers:router", "/transfers/?source_id=1&target_id=2&amount=10")
+    answers = world.race(transfer, transfer, before="^UPDATE accounts")
+    balances = world.rows("SELECT balance FROM accounts ORDER BY id")
+    return {"answers": [one.brief for one in answers], "balances": [balance for (balance,) in balances]}
+
+
+@proof(
+    "AUD201",
+    "The row comes from a repository",
+    faulty={"answers": [200, 200], "stock": 0},
+    cured={"answers": [200, 409], "stock": 0},
+)
+def test_repository(world: World) -> dict:
+    world.tables("app.models")
+    world.sql("INSERT INTO items (sku, stock, sold) VALUES ('lamp', 1, 0)")
+    reserve = post("app.routers.reservations:router", "/reservations/1")
+    answers = world.race(reserve, reserve, before="^UPDATE items")
+    return {"answers": [one.brief for one in answers], "stock": world.value("SELECT stock FROM items")}
+
+
+@look_alike("AUD201", "The load locks, in every dialect", seen={"a": 8, "b": 9, "c": "published", "d": 8})
+def test_locked(world: World) -> dict:
+    world.tables("app.database")
+    seen = {}
+    for letter, column in [("a", "stock"), ("b", "stock"), ("c", "status"), ("d", "stock")]:
+        world.sql("DELETE FROM items")
+        world.sql("INSERT INTO items (id, name, stock, status, labels) VALUES (1, 'lamp', 10, 'draft', '[]')")
+        take = post("app.routes:router", f"/{letter}/1")
+        world.race(take, take, before="^UPDATE items")
+        seen[letter] = world.value(f"SELECT {column} FROM items")
+    return seen
