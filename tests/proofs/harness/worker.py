@@ -4,7 +4,7 @@ It is forked from the process of the proofs, so that Python and its packages are
 from the proof's directory. It has one event loop, as a server's worker has; requests and functions run in it as they do
 in production: coroutines on the loop, plain functions in threads.
 
-Before each statement, commit and rollback, and before each HTTP request to another system, it says so to the proof and waits
+Before each connection, statement, commit and rollback, and before each HTTP request to another system, it says so to the proof and waits
 to be let go: that is how a proof forces the order of steps.
 """
 
@@ -111,6 +111,7 @@ class Worker:
 
         @event.listens_for(Engine, "do_connect")
         def connect_to_the_proof(dialect: Any, record: Any, words: list[Any], options: dict[str, Any]) -> None:
+            self.step("CONNECT")
             # Whatever address the example names: it is this server that answers.
             words.clear()
             options.clear()

@@ -4,6 +4,7 @@ import os
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ class Process:
         self.pid = os.fork()
         if self.pid == 0:
             self.channel.close()
+            for preparation in world.preparations:
+                preparation()
             serve(theirs, world.root, str(world.server.root), world.database, name)
         theirs.close()
 
@@ -142,6 +145,7 @@ class Call:
 
     def cancel(self) -> None:
         """Cancels its task where it stands, as a server does with a request whose client has gone."""
+        self.steps.clear()
         self.process.channel.send(("cancel", self.number))
 
 
@@ -156,6 +160,7 @@ class World:
         self.processes: list[Process] = []
         #: How the other systems answer: gets the method and the address, gives the JSON.
         self.elsewhere: Callable[[str, str], Any] | None = None
+        self.preparations: list[Callable[[], None]] = []
         #: What other systems were asked.
         self.asked: list[str] = []
 
@@ -180,6 +185,23 @@ class World:
         other = self.start(second)
         other.advance(before)
         return one.finish(), other.finish()
+
+    def prepare(self, preparation: Callable[[], None]) -> None:
+        """Has every worker do that before it imports the example."""
+        self.preparations.append(preparation)
+
+    def small_pools(self) -> None:
+        """Gives every engine of the example a pool of two connections, which is soon tired of waiting."""
+        import sqlalchemy
+        from sqlalchemy.ext import asyncio
+
+        options = {"pool_size": 2, "max_overflow": 0, "pool_timeout": 0.05}
+
+        def patch() -> None:
+            sqlalchemy.create_engine = partial(sqlalchemy.create_engine, **options)
+            asyncio.create_async_engine = partial(asyncio.create_async_engine, **options)
+
+        self.prepare(patch)
 
     def answer(self, method: str, url: str) -> Any:
         """The answer of another system."""
