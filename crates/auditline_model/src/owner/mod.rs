@@ -1,6 +1,7 @@
 //! Owners of sessions: who ends a transaction when a statement fails.
 
 mod call_sites;
+mod convention;
 mod providers;
 mod sharing;
 
@@ -16,6 +17,7 @@ use crate::unit::{EventKind, SessionAction, unit_of};
 
 pub(crate) use call_sites::argument_in;
 pub use call_sites::{CallSite, argument_of, callers, constructions, users_of_dependency};
+pub use convention::{Convention, convention};
 pub use providers::{OnFailure, Provider, provider};
 pub use sharing::{SharedObject, is_application_state, shared_object};
 
