@@ -29,6 +29,21 @@ pub fn insert_after(scope: Scope<'_>, range: TextRange, statement: &str) -> Opti
     scope.document.checked(vec![behind(scope, run, statement)?])
 }
 
+/// As [`insert_after`], where the statement in which `range` stands is an expression or an assignment, behind which control
+/// always comes.
+#[must_use]
+pub fn insert_after_simple(scope: Scope<'_>, range: TextRange, statement: &str) -> Option<Vec<TextEdit>> {
+    let run = Siblings::at(scope, range)?;
+    let goes_on = matches!(
+        run.block.get(run.last)?.kind,
+        StmtKind::Expr(_) | StmtKind::Assign { .. } | StmtKind::AnnAssign { .. } | StmtKind::AugAssign { .. }
+    );
+    if !goes_on {
+        return None;
+    }
+    insert_after(scope, range, statement)
+}
+
 /// The edit that inserts a simple statement behind a run of siblings.
 pub(crate) fn behind(scope: Scope<'_>, run: Siblings<'_>, statement: &str) -> Option<TextEdit> {
     let text = scope.document.text();

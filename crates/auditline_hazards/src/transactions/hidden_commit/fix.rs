@@ -1,0 +1,77 @@
+//! The cure: flush in the callee, commit in its callers.
+
+use auditline_model::eval::value::{SessionOrigin, SessionValue, Value};
+use auditline_model::owner::{argument_of, callers};
+use auditline_model::unit::{EventKind, SessionAction, same_session, unit_of};
+use auditline_model::{Db, FunctionRef, classes, entry, function, head};
+use auditline_source::TextEdit;
+use auditline_syntax::TextRange;
+use auditline_syntax::python::Call;
+
+use crate::edit::{self, Document};
+use crate::finding::{FileEdit, Fix, Safety};
+
+/// The fix, where the session is a parameter and the function commits it once.
+pub(super) fn fix(db: &dyn Db, of: FunctionRef, commit: TextRange, session: &SessionValue) -> Option<Fix> {
+    let SessionOrigin::Param(index) = session.origin else { return None };
+    let unit = unit_of(db, of);
+    let commits = unit
+        .events
+        .iter()
+        .filter(|event| {
+            matches!(&event.kind, EventKind::Session { session: own, action: SessionAction::Commit, .. } if same_session(own, session))
+        })
+        .count();
+    (commits == 1).then(|| {
+        Fix::new("Flush here, and commit in the callers", Safety::Unsafe, move |db| edits(db, of, commit, index))
+    })
+}
+
+fn edits(db: &dyn Db, of: FunctionRef, commit: TextRange, index: u32) -> Option<Vec<FileEdit>> {
+    let mut files: Vec<(auditline_model::SourceFile, Vec<TextEdit>)> = Vec::new();
+    let mut put = |file, edits: Vec<TextEdit>| match files.iter_mut().find(|(own, _)| *own == file) {
+        Some((_, own)) => own.extend(edits),
+        None => files.push((file, edits)),
+    };
+    let own = Document::of(db, of.file)?;
+    put(of.file, edit::call_other_method(own.function(of.path)?, commit, "flush")?);
+    for site in callers(db, of).iter() {
+        if entry::is_test(db, site.function.file) {
+            continue;
+        }
+        let unit = unit_of(db, site.function);
+        let call = unit.events.get(site.ordinal as usize)?;
+        let Some(Value::Session(handed)) = argument_of(db, of, &site.event, index) else { return None };
+        // A caller that commits on its way out needs no second commit.
+        let commits = unit.numbered().any(|(ordinal, event)| {
+            ordinal > site.ordinal
+                && event.range != call.range
+                && matches!(&event.kind, EventKind::Session { session: own, action: SessionAction::Commit, maybe: false, .. }
+                    if same_session(own, &handed))
+                && unit.ancestors(call.frame).any(|(id, _)| id == event.frame)
+                && unit.can_follow(site.ordinal, ordinal)
+        });
+        if commits {
+            continue;
+        }
+        let document = Document::of(db, site.function.file)?;
+        let scope = document.function(site.function.path)?;
+        let written = Call::awaited(scope.code, scope.expr_at(call.range)?)?;
+        let body = head(db, of)?;
+        let shift = usize::from(body.class.is_some() && !classes::is_static(&body));
+        let param = body.params.get(index as usize)?;
+        let argument = written.argument((index as usize).checked_sub(shift)?, &param.name)?;
+        let session = scope.source(argument);
+        if session.contains(['\n', '\r', '(', ' ']) {
+            return None;
+        }
+        let is_async = function(db, site.function).is_some_and(|body| body.is_async) && handed.is_async == Some(true);
+        let wait = if is_async { "await " } else { "" };
+        // A call that is returned or tested gives no place behind it.
+        put(site.function.file, edit::insert_after_simple(scope, call.range, &format!("{wait}{session}.commit()"))?);
+    }
+    files
+        .into_iter()
+        .map(|(file, edits)| Some(FileEdit { file, edits: Document::of(db, file)?.checked(edits)? }))
+        .collect()
+}
