@@ -77,6 +77,55 @@ def test_repository(world: World) -> dict:
     return {"answers": [one.brief for one in answers], "stock": world.value("SELECT stock FROM items")}
 
 
+@proof(
+    "AUD201",
+    "A helper that locks when it is told to",
+    faulty=[200, 200],
+    cured=[200, 409],
+)
+def test_flag(world: World) -> list:
+    world.tables("app.models")
+    world.sql("INSERT INTO accounts (balance, settings) VALUES (0, '{}')")
+    world.sql("INSERT INTO orders (account_id, status) VALUES (1, 'paid')")
+    ship = post("app.routers.shipping:router", "/shipping/1/1")
+    return [one.brief for one in world.race(ship, ship, before="^UPDATE orders")]
+
+
+def take(world: World, row: str, paths: list[str], seen: str, before: str) -> list:
+    """Two requests on one row, for each of the routes: how they end, and what the row holds."""
+    world.tables("app.routes")
+    shown = []
+    for path in paths:
+        world.sql(row)
+        answers = world.race(post("app.routes:router", path), post("app.routes:router", path), before=before)
+        shown.append(([one.brief for one in answers], world.value(seen)))
+    return shown
+
+
+ITEM = "DELETE FROM items; INSERT INTO items (id, name, stock, status, labels) VALUES (1, 'lamp', 10, 'draft', '[]')"
+
+
+@look_alike("AUD201", "The helper is told to lock", seen=[([200, 200], 8)])
+def test_told(world: World) -> list:
+    return take(world, ITEM, ["/1"], "SELECT stock FROM items", "^UPDATE items")
+
+
+@look_alike("AUD201", "The database does the sum", seen=[([200, 200], 8), ([200, 200], 8)])
+def test_sum(world: World) -> list:
+    return take(world, ITEM, ["/a/1", "/b/1"], "SELECT stock FROM items", "^UPDATE items")
+
+
+@look_alike("AUD201", "The mapper counts versions", seen=[([200, "StaleDataError"], 1)])
+def test_versions(world: World) -> list:
+    row = "INSERT INTO seats (taken, version) VALUES (0, 1)"
+    return take(world, row, ["/1"], "SELECT taken FROM seats", "^UPDATE seats")
+
+
+@look_alike("AUD201", "A serializable engine", seen=[([200, "OperationalError"], 9)])
+def test_serializable(world: World) -> list:
+    return take(world, ITEM, ["/1"], "SELECT stock FROM items", "^UPDATE items")
+
+
 @look_alike("AUD201", "The load locks, in every dialect", seen={"a": 8, "b": 9, "c": "published", "d": 8})
 def test_locked(world: World) -> dict:
     world.tables("app.database")
