@@ -135,7 +135,10 @@ pub struct Settings {
 }
 
 /// The lowered module of a Python file; empty for other files and for absent ones.
-#[salsa::tracked(returns(clone), no_eq, lru = 256)]
+///
+/// All of them are remembered: their functions and classes are held by the queries below in any case, and a module that
+/// was let go would be parsed again for each file that looks into it.
+#[salsa::tracked(returns(clone), no_eq)]
 pub fn parsed(db: &dyn Db, file: SourceFile) -> Arc<ParsedModule> {
     match (file.content(db), file.kind(db)) {
         (FileContent::Open { module: Some(module), .. }, _) => Arc::clone(module),

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use auditline_model::{FileContent, RootDatabase, SourceFile};
 use auditline_source::{FilePath, SourceText};
 use rayon::prelude::*;
-use salsa::Database;
 use thiserror::Error;
 
 use crate::discovery::{Discovered, discover};
@@ -18,9 +17,6 @@ use crate::report::{Failure, Report, Stats};
 use crate::resolved::FixDetail;
 use crate::skipped::Skipped;
 use crate::workspace::Workspace;
-
-/// Between two chunks of files, what queries remember beyond their limits is let go.
-const CHUNK: usize = 512;
 
 /// Queries recurse along the user's code; a thread's own stack is small.
 const STACK_SIZE: usize = 16 * 1024 * 1024;
@@ -169,22 +165,19 @@ impl Project {
         let mut report = Report::default();
         let done = AtomicUsize::new(0);
         let total = files.len();
-        for chunk in files.chunks(CHUNK) {
-            let (snapshot, workspace, done) = (self.db.clone(), &self.workspace, &done);
-            let outcomes: Vec<(FilePath, Option<FileReport>)> = self.pool.install(move || {
-                chunk
-                    .par_iter()
-                    .map_with(snapshot, |db, (path, file)| {
-                        let outcome = catch_unwind(AssertUnwindSafe(|| file_report(db, *file, workspace, detail)));
-                        on_progress(Progress::Checked { done: done.fetch_add(1, Ordering::Relaxed) + 1, total });
-                        (*path, outcome.ok())
-                    })
-                    .collect()
-            });
-            for (path, outcome) in outcomes {
-                self.add(path, outcome, &mut report);
-            }
-            self.db.trigger_lru_eviction();
+        let (snapshot, workspace, done) = (self.db.clone(), &self.workspace, &done);
+        let outcomes: Vec<(FilePath, Option<FileReport>)> = self.pool.install(move || {
+            files
+                .par_iter()
+                .map_with(snapshot, |db, (path, file)| {
+                    let outcome = catch_unwind(AssertUnwindSafe(|| file_report(db, *file, workspace, detail)));
+                    on_progress(Progress::Checked { done: done.fetch_add(1, Ordering::Relaxed) + 1, total });
+                    (*path, outcome.ok())
+                })
+                .collect()
+        });
+        for (path, outcome) in outcomes {
+            self.add(path, outcome, &mut report);
         }
         tracing::debug!(files = total, elapsed = ?started.elapsed(), "checked");
         let is_in_scope =

@@ -15,7 +15,7 @@ const ROUNDS: u32 = 12;
 
 /// The unit of work of a function, as seen in objects of `receiver` where it is a method.
 ///
-/// No limit on how many are remembered: the engine takes a value of a fixed-point query that was let go, and then
+/// No limit (`lru`) on how many are remembered: the engine takes a value of a fixed-point query that was let go, and then
 /// verified without it, for one whose computation panicked, and gives up (salsa 0.28.5, `MemoHeader::previous_iteration`).
 #[salsa::tracked(returns(clone), cycle_initial = initial_unit, cycle_fn = settle_unit)]
 pub fn unit(db: &dyn Db, function: FunctionRef, receiver: Option<ClassRef>) -> Arc<Unit> {

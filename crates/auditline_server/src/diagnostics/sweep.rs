@@ -11,7 +11,6 @@ use tokio::task::JoinSet;
 use super::ledger::Entry;
 use super::push::publish_closed;
 use crate::conversion::Told;
-use crate::keeper::Event;
 use crate::pool::Lane;
 use crate::progress::Work;
 use crate::shared::{CLIENT_PATIENCE, Shared};
@@ -26,7 +25,7 @@ const MAX_WAIT: Duration = Duration::from_secs(3);
 /// So many files are one job.
 const CHUNK: usize = 32;
 
-/// After so many files queries let go what they remember beyond their limits.
+/// So many files are told at once.
 const WAVE: usize = 512;
 
 /// Looks at the rest of the workspace after each pause.
@@ -91,9 +90,6 @@ pub(super) async fn check_in_waves(
             let told = told.unwrap_or_default();
             done += told.len();
             take(told, done);
-        }
-        if wave.len() == WAVE {
-            shared.tell_keeper(Event::Tidy(Arc::clone(workspace)));
         }
     }
 }

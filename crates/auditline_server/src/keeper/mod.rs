@@ -71,8 +71,6 @@ pub(crate) enum Event {
     },
     /// Files were read that changed on disk.
     Read(Vec<disk::ReadFile>),
-    /// Queries may let go what they remember beyond their limits.
-    Tidy(Arc<Workspace>),
     Stop,
 }
 
@@ -218,11 +216,6 @@ impl Keeper {
             Event::Settings(value) => self.set_settings(&value, batch),
             Event::Indexed { workspace, run, db, skipped } => self.indexed(&workspace, run, *db, &skipped, batch),
             Event::Read(files) => self.write_read(files, batch),
-            Event::Tidy(workspace) => {
-                if let Some(db) = &mut workspace.shelf().db {
-                    salsa::Database::trigger_lru_eviction(db);
-                }
-            }
             Event::Stop => {}
         }
     }
