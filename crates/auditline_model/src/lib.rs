@@ -14,6 +14,7 @@ pub mod place;
 pub mod symbols;
 pub mod tables;
 pub mod unit;
+pub mod uses;
 
 pub use db::{
     ClassRef, Db, FileContent, FunctionRef, ParsedModule, RootDatabase, Settings, SourceFile, VariableRef, class,

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use auditline_syntax::python::ir::{Expr, Function};
-
 use crate::classes;
 use crate::db::{ClassRef, Db, FunctionRef, SourceFile, head, parsed};
 use crate::eval::value::{ArgName, Value};
 use crate::names::files_mentioning;
 use crate::unit::{EventKind, unit_of};
+use crate::uses::functions_calling;
 
 /// A call in a function's unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,28 +70,6 @@ fn constructions_query(db: &dyn Db, class: ClassRef, _key: ()) -> Arc<Vec<CallSi
 
 fn no_constructions(_db: &dyn Db, _id: salsa::Id, _class: ClassRef, _key: ()) -> Arc<Vec<CallSite>> {
     Arc::default()
-}
-
-/// The functions of a file in which something of that name is called.
-fn functions_calling(db: &dyn Db, file: SourceFile, name: &str) -> Vec<FunctionRef> {
-    parsed(db, file)
-        .module
-        .functions
-        .iter()
-        .filter(|function| calls(function, name))
-        .map(|function| FunctionRef { file, path: function.path })
-        .collect()
-}
-
-fn calls(function: &Function, name: &str) -> bool {
-    function.code.exprs.iter().any(|expr| match expr {
-        Expr::Call { func, .. } => match &function.code[*func] {
-            Expr::Name(called) => *called == name,
-            Expr::Attribute { attr, .. } => *attr == name,
-            _ => false,
-        },
-        _ => false,
-    })
 }
 
 /// The value that a call or construction passes for a parameter of the callee.

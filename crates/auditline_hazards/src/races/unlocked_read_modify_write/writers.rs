@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use auditline_model::names::files_mentioning;
 use auditline_model::unit::{EventKind, Unit, unit_of};
-use auditline_model::{ClassRef, Db, FunctionRef, classes, entry, parsed};
+use auditline_model::uses::functions_assigning;
+use auditline_model::{ClassRef, Db, FunctionRef, classes, entry};
 use auditline_syntax::Name;
-use auditline_syntax::python::ir::{Expr, StmtKind};
 
 use crate::finding::Place;
 
@@ -76,16 +76,7 @@ fn writing(db: &dyn Db, column: Name) -> impl Iterator<Item = (FunctionRef, Arc<
         .collect::<Vec<_>>()
         .into_iter()
         .filter(|file| !entry::is_test(db, *file) && !entry::is_migration(db, *file))
-        .flat_map(move |file| {
-            let module = parsed(db, file);
-            module
-                .module
-                .functions
-                .iter()
-                .filter(|function| assigns(function, column))
-                .map(|function| FunctionRef { file, path: function.path })
-                .collect::<Vec<_>>()
-        })
+        .flat_map(move |file| functions_assigning(db, file, &column))
         .map(|function| (function, unit_of(db, function)))
 }
 
@@ -106,20 +97,4 @@ fn writers(db: &dyn Db, model: ClassRef, column: Name) -> Arc<[(FunctionRef, u32
         })
         .take(MOST + 1)
         .collect()
-}
-
-/// Whether a function assigns an attribute of that name at all: a look at its statements before its unit is asked for.
-fn assigns(function: &auditline_syntax::python::ir::Function, column: Name) -> bool {
-    let mut found = false;
-    auditline_syntax::python::walk_statements(&function.code.block, &mut |stmt| {
-        let targets: &[_] = match &stmt.kind {
-            StmtKind::Assign { targets, .. } => targets,
-            StmtKind::AugAssign { target, .. } | StmtKind::AnnAssign { target, .. } => std::slice::from_ref(target),
-            _ => return,
-        };
-        found |= targets
-            .iter()
-            .any(|target| matches!(&function.code[*target], Expr::Attribute { attr, .. } if *attr == column));
-    });
-    found
 }

@@ -1,0 +1,108 @@
+//! What the functions of a file call and assign, by name: what is asked of a file before the units of its functions.
+
+use std::sync::Arc;
+
+use auditline_syntax::Name;
+use auditline_syntax::python::ir::{Expr, Function, StmtKind};
+use auditline_syntax::python::walk_statements;
+
+use crate::db::{Db, FunctionRef, SourceFile, parsed};
+
+/// Names with the functions in which they occur: sorted by name, then as the functions stand in the file.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Occurrences(Box<[(Name, Name)]>);
+
+impl Occurrences {
+    fn new(mut pairs: Vec<(Name, Name)>) -> Self {
+        // A stable sort leaves the functions of a name in their order; those of one function stand side by side.
+        pairs.sort_by_key(|(name, _)| *name);
+        pairs.dedup();
+        Self(pairs.into())
+    }
+
+    fn of(&self, name: &str) -> impl Iterator<Item = Name> {
+        let start = self.0.partition_point(|(other, _)| other.as_str() < name);
+        self.0[start..].iter().take_while(move |(other, _)| *other == *name).map(|(_, function)| *function)
+    }
+}
+
+/// What the functions of one file call and assign.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Uses {
+    calls: Occurrences,
+    assignments: Occurrences,
+}
+
+/// A query of its own: workspace-wide questions look at every file that mentions a word, and an edit in one of them is
+/// nothing to them as long as its functions call and assign the same names.
+#[salsa::tracked(returns(clone))]
+fn uses_in(db: &dyn Db, file: SourceFile) -> Arc<Uses> {
+    let (mut calls, mut assignments) = (Vec::new(), Vec::new());
+    for function in &parsed(db, file).module.functions {
+        calls.extend(called_names(function).map(|name| (name, function.path)));
+        assigned_attributes(function, |name| assignments.push((name, function.path)));
+    }
+    Arc::new(Uses { calls: Occurrences::new(calls), assignments: Occurrences::new(assignments) })
+}
+
+/// The functions of a file in which something of that name is called: `name()`, `object.name()`.
+#[must_use]
+pub fn functions_calling(db: &dyn Db, file: SourceFile, name: &str) -> Vec<FunctionRef> {
+    uses_in(db, file).calls.of(name).map(|path| FunctionRef { file, path }).collect()
+}
+
+/// The functions of a file in which an attribute of that name is assigned: `object.name = …`.
+#[must_use]
+pub fn functions_assigning(db: &dyn Db, file: SourceFile, attribute: &str) -> Vec<FunctionRef> {
+    uses_in(db, file).assignments.of(attribute).map(|path| FunctionRef { file, path }).collect()
+}
+
+fn called_names(function: &Function) -> impl Iterator<Item = Name> {
+    function.code.exprs.iter().filter_map(|expr| match expr {
+        Expr::Call { func, .. } => match &function.code[*func] {
+            Expr::Name(name) => Some(*name),
+            Expr::Attribute { attr, .. } => Some(*attr),
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
+fn assigned_attributes(function: &Function, mut found: impl FnMut(Name)) {
+    walk_statements(&function.code.block, &mut |stmt| {
+        let targets: &[_] = match &stmt.kind {
+            StmtKind::Assign { targets, .. } => targets,
+            StmtKind::AugAssign { target, .. } | StmtKind::AnnAssign { target, .. } => std::slice::from_ref(target),
+            _ => return,
+        };
+        for target in targets {
+            if let Expr::Attribute { attr, .. } = &function.code[*target] {
+                found(*attr);
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use auditline_syntax::Name;
+
+    use super::Occurrences;
+
+    #[test]
+    fn functions_come_in_their_order_and_once() {
+        let pair = |name: &str, function: &str| (Name::new(name), Name::new(function));
+        let occurrences = Occurrences::new(vec![
+            pair("save", "z"),
+            pair("load", "z"),
+            pair("save", "z"),
+            pair("save", "a"),
+            pair("saved", "a"),
+        ]);
+        let of = |name| occurrences.of(name).map(Name::as_str).collect::<Vec<_>>();
+        assert_eq!(of("save"), ["z", "a"]);
+        assert_eq!(of("load"), ["z"]);
+        assert_eq!(of("sav"), [""; 0]);
+        assert_eq!(of("saved"), ["a"]);
+    }
+}
