@@ -247,8 +247,18 @@ impl Evaluator<'_> {
             | Value::Many(_)
             | Value::Tuple(_)
             | Value::Column(..) => {
+                self.given(Name::new("call"), arguments, range);
                 Bound { value: Value::Unknown, from: Sources { other: true, ..arguments.sources() } }
             }
+        }
+    }
+
+    /// Records that something that is not understood gets hold of a session, or of what uses one.
+    fn given(&mut self, to: Name, arguments: &Arguments, range: TextRange) {
+        let holds = arguments.list.iter().any(|(_, bound)| holds_session(&bound.value));
+        if holds || libraries::runs_later(&to) {
+            let values = arguments.list.iter().map(|(_, bound)| bound.value.clone()).collect();
+            self.event(EventKind::Given { to, values }, range);
         }
     }
 
@@ -278,6 +288,7 @@ impl Evaluator<'_> {
                         self.database_method(code, &object, (receiver_id, attr), &arguments, args, (id, range))
                     }
                     None => {
+                        self.given(attr, &arguments, range);
                         if libraries::names_lock(&attr) || (attr == "acquire" && names_lock_value(&object.value)) {
                             self.event(EventKind::ExternalLock, range);
                         }
@@ -347,6 +358,7 @@ impl Evaluator<'_> {
         }
         match &receiver.value {
             Value::Many(inner) => {
+                self.given(name, arguments, range);
                 let value = match name.as_str() {
                     "append" | "extend" => Value::None,
                     "pop" => (**inner).clone(),
@@ -361,7 +373,10 @@ impl Evaluator<'_> {
                 let session = Arc::clone(session);
                 self.transaction_method(&session, *kind, name, range)
             }
-            _ => Bound { value: Value::Unknown, from: Sources { other: true, ..arguments.sources() } },
+            _ => {
+                self.given(name, arguments, range);
+                Bound { value: Value::Unknown, from: Sources { other: true, ..arguments.sources() } }
+            }
         }
     }
 
@@ -410,6 +425,7 @@ impl Evaluator<'_> {
 
     /// Records a call that leaves the process, and gives what it made.
     fn external_result(&mut self, path: Name, arguments: &Arguments, range: TextRange) -> Bound {
+        self.given(path, arguments, range);
         let mut from = arguments.sources();
         from.other = true;
         if libraries::holds_lock(&path) {
@@ -475,6 +491,16 @@ impl Evaluator<'_> {
                     keeps_on_commit: keeps_on_commit(arguments),
                     variable: None,
                 };
+                let bind = arguments.position(0).or_else(|| arguments.keyword("bind")).map(|bound| &bound.value);
+                if bind.is_some_and(is_connection) {
+                    // It joins the transaction of a connection that somebody else opens and ends.
+                    return Bound::of(Value::Session(Arc::new(SessionValue {
+                        origin: SessionOrigin::Unknown,
+                        is_async: factory.is_async,
+                        id: self.next_ordinal(),
+                        keeps_on_commit: factory.keeps_on_commit,
+                    })));
+                }
                 Bound::of(self.open_session(factory, range))
             }
             Known::FactoryClass(is_async) => {
@@ -732,6 +758,27 @@ impl Evaluator<'_> {
             origin: RowOrigin::Loaded { lock, single, by: Some(callee) },
             session: row.session.clone(),
         })
+    }
+}
+
+/// Whether a session is bound to a connection, or to what a caller handed in and may be one.
+fn is_connection(bind: &Value) -> bool {
+    match bind {
+        Value::Made(path) => path.ends_with("Connection"),
+        Value::Param(_) => true,
+        _ => false,
+    }
+}
+
+/// Whether a value is a session or holds one.
+fn holds_session(value: &Value) -> bool {
+    match value {
+        Value::Session(_) | Value::BegunSession(_) | Value::Transaction(..) | Value::Context(_) => true,
+        Value::Instance(instance) => instance.arguments.iter().any(|(_, value)| holds_session(value)),
+        Value::Method(object, _) => holds_session(object),
+        Value::Tuple(values) => values.iter().any(holds_session),
+        Value::Many(inner) => holds_session(inner),
+        _ => false,
     }
 }
 

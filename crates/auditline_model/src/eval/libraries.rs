@@ -155,6 +155,14 @@ pub fn hands_on(method: &str) -> bool {
     )
 }
 
+/// Whether a call hands work to something that runs it beside or behind the caller: a task, a thread.
+#[must_use]
+pub fn runs_later(path: &str) -> bool {
+    let last = path.rsplit('.').next().unwrap_or(path);
+    matches!(last, "create_task" | "ensure_future" | "run_coroutine_threadsafe" | "gather" | "add_task" | "start_soon")
+        || path == "threading.Thread"
+}
+
 /// Client libraries by their top-level package, sorted.
 const CLIENTS: &[&str] = &[
     "adyen",

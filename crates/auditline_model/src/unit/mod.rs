@@ -347,6 +347,14 @@ pub enum EventKind {
         /// The arguments.
         arguments: Vec<(ArgName, Value)>,
     },
+    /// Something that is not understood is handed a session, or what uses one: `tasks.add_task(send, db)`,
+    /// `StreamingResponse(rows(db))`, `asyncio.create_task(work(db))`, `stack.enter_context(session)`.
+    Given {
+        /// The dotted path or the last name of what is called.
+        to: Name,
+        /// What it is handed.
+        values: Vec<Value>,
+    },
     /// An attribute of something that is no row is set: `app.state.db = …`, `Holder.session = …`.
     Store {
         /// The object.
