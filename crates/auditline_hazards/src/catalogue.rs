@@ -86,6 +86,7 @@ pub const CATALOGUE: &[&Hazard] = &[
     &crate::races::check_then_external_call::HAZARD,
     &crate::races::webhook_state_race::HAZARD,
     &crate::sessions::shared_session::HAZARD,
+    &crate::sessions::leaked_session::HAZARD,
     &crate::sessions::blocking_db_in_async::HAZARD,
     &crate::sessions::unsafe_session_dependency::HAZARD,
     &crate::schema::unknown_model_field::HAZARD,

@@ -22,6 +22,7 @@ mod lex;
 mod lock;
 mod move_behind;
 mod remove;
+mod with;
 mod wrap;
 
 use std::sync::Arc;
@@ -44,6 +45,7 @@ pub use insert::{insert_after, insert_after_simple, insert_before};
 pub use lock::{Refresh, RowLock, lock_get, lock_query, make_plain_def, refresh_before, refresh_behind_check};
 pub use move_behind::move_statement_behind;
 pub use remove::{call_other_method, remove_call_statement};
+pub use with::assignment_to_with;
 pub use wrap::wrap_in_try;
 
 /// A Python file as edits see it: its text and its lowered module.

@@ -1,5 +1,6 @@
 //! 3xx: sessions.
 
 pub mod blocking_db_in_async;
+pub mod leaked_session;
 pub mod shared_session;
 pub mod unsafe_session_dependency;
