@@ -5,6 +5,7 @@ pub mod commit_without_rollback;
 pub mod double_commit_scope;
 pub mod dual_write;
 pub mod exception_text_match;
+pub mod external_call_in_transaction;
 pub mod hidden_commit;
 pub mod swallowed_db_error;
 
