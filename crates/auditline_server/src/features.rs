@@ -3,10 +3,10 @@
 use auditline_source::Encoding;
 use serde_json::Value;
 use tower_lsp::ls_types::{
-    CodeActionKind, CodeActionOptions, CompletionOptions, DiagnosticOptions, DiagnosticServerCapabilities,
-    ExecuteCommandOptions, HoverProviderCapability, InitializeResult, OneOf, PositionEncodingKind, ServerCapabilities,
-    ServerInfo, TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions,
-    WorkspaceFoldersServerCapabilities, WorkspaceServerCapabilities,
+    CodeActionKind, CodeActionOptions, CodeLensOptions, CompletionOptions, DiagnosticOptions,
+    DiagnosticServerCapabilities, ExecuteCommandOptions, HoverProviderCapability, InitializeResult, OneOf,
+    PositionEncodingKind, ServerCapabilities, ServerInfo, TextDocumentSyncCapability, TextDocumentSyncKind,
+    TextDocumentSyncOptions, WorkspaceFoldersServerCapabilities, WorkspaceServerCapabilities,
 };
 
 use crate::actions::{COMMANDS, FIX_ALL};
@@ -26,6 +26,10 @@ pub(crate) struct Features {
     pub(crate) code_description: bool,
     /// The client greys out what is not needed.
     pub(crate) unnecessary_tag: bool,
+    /// The client can be asked to look at lenses again.
+    pub(crate) lens_refresh: bool,
+    /// The client can be asked to look at inlay hints again.
+    pub(crate) hint_refresh: bool,
     /// The documentation of a completion is Markdown.
     pub(crate) completion_markdown: bool,
     /// The client keeps the data of a diagnostic.
@@ -97,6 +101,8 @@ impl Features {
             unnecessary_tag: at(&format!("{diagnostics}/tagSupport/valueSet"))
                 .and_then(Value::as_array)
                 .is_some_and(|tags| tags.iter().any(|tag| *tag == 1)),
+            lens_refresh: is("/workspace/codeLens/refreshSupport"),
+            hint_refresh: is("/workspace/inlayHint/refreshSupport"),
             completion_markdown: format_of("/textDocument/completion/completionItem/documentationFormat")
                 .unwrap_or(false),
             diagnostic_data: is(&format!("{diagnostics}/dataSupport")),
@@ -139,6 +145,8 @@ impl Features {
                 trigger_characters: Some(["[", ",", "\""].map(str::to_owned).to_vec()),
                 ..CompletionOptions::default()
             }),
+            code_lens_provider: Some(CodeLensOptions { resolve_provider: Some(false) }),
+            inlay_hint_provider: Some(OneOf::Left(true)),
             hover_provider: Some(HoverProviderCapability::Simple(true)),
             code_action_provider: Some(
                 CodeActionOptions {

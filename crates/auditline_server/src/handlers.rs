@@ -7,14 +7,15 @@ use serde_json::json;
 use tower_lsp::LanguageServer;
 use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
 use tower_lsp::ls_types::{
-    CodeAction, CodeActionParams, CodeActionResponse, CompletionParams, CompletionResponse, DocumentDiagnosticParams,
-    DocumentDiagnosticReportResult, ExecuteCommandParams, Hover, HoverParams, InitializeParams, InitializeResult,
-    LSPAny, TextDocumentIdentifier, WorkspaceDiagnosticParams, WorkspaceDiagnosticReportResult, error_codes,
+    CodeAction, CodeActionParams, CodeActionResponse, CodeLens, CodeLensParams, CompletionParams, CompletionResponse,
+    DocumentDiagnosticParams, DocumentDiagnosticReportResult, ExecuteCommandParams, Hover, HoverParams,
+    InitializeParams, InitializeResult, InlayHint, InlayHintParams, LSPAny, TextDocumentIdentifier,
+    WorkspaceDiagnosticParams, WorkspaceDiagnosticReportResult, error_codes,
 };
 
 use crate::pool::Lane;
 use crate::shared::{Shared, Unanswered};
-use crate::{actions, catalogue, codes, diagnostics, hover};
+use crate::{actions, catalogue, codes, diagnostics, hover, margin};
 
 /// The request for [`Handlers::view_file_text`].
 pub(crate) const VIEW_FILE_TEXT: &str = "auditline/viewFileText";
@@ -83,6 +84,16 @@ impl LanguageServer for Handlers {
             codes::completion(&speech, snapshot, path, place.position).map(CompletionResponse::Array)
         });
         Ok(read.await?.flatten())
+    }
+
+    async fn code_lens(&self, params: CodeLensParams) -> Result<Option<Vec<CodeLens>>> {
+        let Some(path) = self.shared.open_path_of(params.text_document.uri.as_str()) else { return Ok(None) };
+        Ok(Some(margin::lenses(&self.shared, path).await?))
+    }
+
+    async fn inlay_hint(&self, params: InlayHintParams) -> Result<Option<Vec<InlayHint>>> {
+        let Some(path) = self.shared.open_path_of(params.text_document.uri.as_str()) else { return Ok(None) };
+        Ok(Some(margin::hints(&self.shared, path, params.range).await?))
     }
 
     async fn code_action(&self, params: CodeActionParams) -> Result<Option<CodeActionResponse>> {

@@ -48,6 +48,8 @@ pub(crate) struct Ingress {
 const HANDLED: &[&str] = &[
     "textDocument/hover",
     "textDocument/completion",
+    "textDocument/codeLens",
+    "textDocument/inlayHint",
     "textDocument/codeAction",
     "codeAction/resolve",
     "workspace/executeCommand",

@@ -21,6 +21,7 @@ mod handlers;
 mod hover;
 mod ingress;
 mod keeper;
+mod margin;
 mod orphan;
 mod outbox;
 mod pool;

@@ -17,6 +17,7 @@ use crate::conversion::Speech;
 use crate::diagnostics::Ledger;
 use crate::features::Features;
 use crate::keeper::{Event, Numbered};
+use crate::margin::Margins;
 use crate::outbox::Outbox;
 use crate::pool::{Lane, Pool};
 use crate::settings::Shown;
@@ -41,6 +42,7 @@ pub(crate) struct Shared {
     pub(crate) pool: Pool,
     pub(crate) runtime: Handle,
     pub(crate) ledger: Ledger,
+    pub(crate) margins: Margins,
     client: OnceLock<Client>,
     features: OnceLock<Features>,
     events: Sender<Numbered>,
@@ -92,6 +94,7 @@ impl Shared {
             pool: Pool::new()?,
             runtime: Handle::current(),
             ledger: Ledger::default(),
+            margins: Margins::default(),
             client: OnceLock::new(),
             features: OnceLock::new(),
             events,

@@ -1,6 +1,7 @@
 //! Entry points: from where code is reached.
 
 mod commands;
+mod points;
 mod requests;
 mod routes;
 mod startup;
@@ -11,6 +12,7 @@ use auditline_syntax::python::ir::{CompareOp, Expr, StmtKind};
 use crate::db::{Db, SourceFile, parsed};
 
 pub use commands::is_command;
+pub use points::{EntryPoint, entry_point};
 pub use requests::request;
 pub use routes::is_endpoint;
 pub use startup::is_startup;

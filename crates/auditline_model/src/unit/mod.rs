@@ -6,6 +6,7 @@
 mod effects;
 mod guards;
 mod queries;
+mod summary;
 mod uses;
 mod waiting;
 
@@ -19,6 +20,7 @@ use crate::eval::value::{ArgName, Lock, QueryValue, RowValue, SessionValue, Sour
 pub use effects::{Effect, Operation, Target, When, session_target};
 pub use guards::{Guard, same_session};
 pub use queries::{effect, event_range, unit, unit_of};
+pub use summary::{Commit, End, Summary, summary};
 pub use uses::Use;
 pub use waiting::{Blocking, blocking};
 

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::ledger::Entry;
 use super::push::publish_closed;
 use crate::conversion::Told;
+use crate::margin;
 use crate::pool::Lane;
 use crate::progress::Work;
 use crate::shared::{CLIENT_PATIENCE, Shared};
@@ -38,6 +39,7 @@ pub(crate) async fn sweep(shared: Arc<Shared>) {
         } else {
             publish_closed_files(&shared).await;
         }
+        margin::refresh(&shared).await;
     }
 }
 

@@ -48,6 +48,8 @@ async fn requests_with_wrong_parameters_are_refused() {
     for method in [
         "textDocument/hover",
         "textDocument/completion",
+        "textDocument/codeLens",
+        "textDocument/inlayHint",
         "textDocument/codeAction",
         "textDocument/diagnostic",
         "codeAction/resolve",

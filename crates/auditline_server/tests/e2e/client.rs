@@ -176,9 +176,11 @@ impl TestClient {
     async fn serve(&mut self, message: Value) -> Option<Value> {
         let (Some(method), Some(id)) = (message["method"].as_str(), message.get("id")) else { return Some(message) };
         let result = match method {
-            "client/registerCapability" | "window/workDoneProgress/create" | "workspace/diagnostic/refresh" => {
-                Value::Null
-            }
+            "client/registerCapability"
+            | "window/workDoneProgress/create"
+            | "workspace/diagnostic/refresh"
+            | "workspace/codeLens/refresh"
+            | "workspace/inlayHint/refresh" => Value::Null,
             "workspace/applyEdit" => json!({ "applied": true }),
             "workspace/configuration" => json!([self.settings]),
             other => panic!("the server asks for `{other}`"),

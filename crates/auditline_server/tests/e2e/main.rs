@@ -12,5 +12,6 @@ mod edits;
 mod folders;
 mod hover;
 mod lifecycle;
+mod margin;
 mod same_findings;
 mod watching;
