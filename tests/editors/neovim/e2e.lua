@@ -169,6 +169,107 @@ wraps('app/jobs_tabs.py', '\t')
 vim.cmd('silent write')
 check('the file on disk is what the buffer shows', vim.fn.readfile('app/jobs_tabs.py')[8] == '\ttry:')
 
+-- Subcommands.
+check('subcommands are completed', vim.deep_equal(vim.fn.getcompletion('Auditline re', 'cmdline'), { 'report', 'restart' }))
+check('and hazards', vim.tbl_contains(vim.fn.getcompletion('Auditline explain AUD20', 'cmdline'), 'AUD201'))
+check('and severities', vim.deep_equal(vim.fn.getcompletion('Auditline findings w', 'cmdline'), { 'warning' }))
+local function buffer_named(name)
+  return vim.iter(vim.api.nvim_list_bufs()):find(function(buffer)
+    return vim.api.nvim_buf_is_loaded(buffer) and vim.api.nvim_buf_get_name(buffer):find(name, 1, true) ~= nil
+  end)
+end
+vim.cmd.buffer(routes)
+wait('the finding is there', function()
+  return codes(routes) == 'AUD201'
+end)
+vim.api.nvim_win_set_cursor(0, { 12, 6 })
+vim.cmd('Auditline explain')
+wait(':Auditline explain shows the page of the finding on the line', function()
+  local page = buffer_named('auditline://AUD201')
+  return page ~= nil and has(page, 'unlocked-read-modify-write')
+end)
+vim.cmd('close')
+vim.cmd('Auditline findings')
+wait(':Auditline findings fills the quickfix list', function()
+  return vim.iter(vim.fn.getqflist()):any(function(item)
+    return item.lnum == 12 and item.type == 'W' and item.text:find('AUD201', 1, true) == 1
+  end)
+end)
+vim.cmd('cclose')
+vim.cmd('Auditline findings error')
+wait('and keeps what is bad enough', function()
+  return #vim.fn.getqflist() == 0
+end)
+vim.cmd('Auditline report')
+wait(':Auditline report shows every finding with its evidence', function()
+  local report = buffer_named('auditline://report')
+  return report ~= nil and has(report, '## AUD201 unlocked-read-modify-write (1)') and has(report, 'app/routes.py:12')
+end)
+vim.cmd('close')
+
+-- The story of the race, below its line.
+vim.cmd.buffer(routes)
+vim.api.nvim_win_set_cursor(0, { 12, 6 })
+local function story()
+  local space = vim.api.nvim_get_namespaces()['auditline.story']
+  local marks = vim.api.nvim_buf_get_extmarks(routes, space, 0, -1, { details = true })
+  return marks[1] and marks[1][2] == 11 and marks[1][4].virt_lines or {}
+end
+vim.cmd('Auditline story on')
+wait('the story stands below the line', function()
+  return #story() > 3
+end)
+local told = table.concat(vim.tbl_map(function(line)
+  return table.concat(vim.tbl_map(function(chunk)
+    return chunk[1]
+  end, line))
+end, story()), '\n')
+check('it names both requests and the column',
+  told:find('Request A  reads Item.stock', 1, true) and told:find('Request B  writes', 1, true), told)
+vim.api.nvim_win_set_cursor(0, { 1, 0 })
+vim.cmd('doautocmd CursorMoved')
+wait('it goes with the cursor', function()
+  return #story() == 0
+end)
+vim.cmd('Auditline story off')
+
+-- Codes in comments.
+vim.api.nvim_buf_set_lines(routes, 0, 0, false, { 'x = 1  # auditline: ignore[AUD20' })
+local items = client:request_sync('textDocument/completion', {
+  textDocument = vim.lsp.util.make_text_document_params(routes),
+  position = { line = 0, character = 32 },
+}, 20000, routes)
+check('codes are completed', vim.iter(items and items.result or {}):any(function(item)
+  return item.label == 'AUD201'
+end))
+vim.cmd('silent undo')
+
+-- A restart keeps what is not written.
+vim.api.nvim_buf_set_lines(routes, 0, 0, false, { '# a new line' })
+local before = client.id
+exited = nil
+vim.cmd('Auditline restart')
+wait(':Auditline restart starts another server', function()
+  local now = vim.lsp.get_clients({ bufnr = routes, name = 'auditline' })[1]
+  return exited ~= nil and now ~= nil and now.id ~= before and now.initialized
+end)
+wait('which knows the buffer as it is', function()
+  local now = vim.diagnostic.get(routes)
+  return #now == 1 and now[1].lnum == 12
+end)
+check('the old one ended in order', exited == 0, exited)
+client = vim.lsp.get_clients({ bufnr = routes, name = 'auditline' })[1]
+exited = nil
+vim.cmd('silent undo')
+
+-- The help has its tags.
+vim.cmd('helptags ' .. vim.env.AUDITLINE_HELP)
+vim.opt.runtimepath:append(vim.fs.dirname(vim.env.AUDITLINE_HELP))
+for _, tag in ipairs({ 'auditline', ':Auditline', ':Auditline-explain', 'auditline-story' }) do
+  check('there is help on ' .. tag, pcall(vim.cmd.help, tag))
+end
+vim.cmd('helpclose')
+
 -- Health.
 vim.cmd('checkhealth auditline')
 check('checkhealth finds the server', has(vim.api.nvim_get_current_buf(), 'auditline 0.'))

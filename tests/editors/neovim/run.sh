@@ -16,5 +16,8 @@ sed 's/$/\r/' "$work/project/app/jobs.py" > "$work/project/app/jobs_crlf.py"
 sed 's/^    /\t/; s/^\(\t*\)    /\1\t/' "$work/project/app/jobs.py" > "$work/project/app/jobs_tabs.py"
 export PATH="$work/bin:$PATH" XDG_STATE_HOME="$work/state" XDG_CONFIG_HOME="$work/config" XDG_DATA_HOME="$work/data"
 export XDG_CACHE_HOME="$work/cache" LANG=C.UTF-8 AUDITLINE_RUNTIME="$root/editors/neovim"
+# Tags are made beside a copy: the repository stays as it is.
+mkdir -p "$work/help/doc" && cp "$root/editors/neovim/doc/auditline.txt" "$work/help/doc/"
+export AUDITLINE_HELP="$work/help/doc"
 cd "$work/project"
 timeout 120 "$nvim" --headless --clean -l "$here/e2e.lua"
