@@ -94,6 +94,8 @@ pub(crate) enum OutputFormat {
     Concise,
     /// One JSON object.
     Json,
+    /// A page for people, with the stories and excerpts.
+    Html,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -3,7 +3,7 @@
 use auditline_hazards::Safety;
 use auditline_project::{FileChange, FixDetail, FixOutcome, Options, Project, Report, apply_fixes, write_changes};
 use auditline_report::lines::plural;
-use auditline_report::{json, lines, relative, relative_text, text};
+use auditline_report::{html, json, lines, relative, relative_text, text};
 use auditline_source::FilePath;
 
 use crate::args::{CheckArguments, OutputFormat};
@@ -81,6 +81,7 @@ fn print(arguments: &CheckArguments, outcome: &Outcome, from: FilePath, terminal
         return terminal.print(|out| auditline_report::diff::write(&outcome.changes, from, out));
     }
     terminal.print(|out| match arguments.output_format {
+        OutputFormat::Html => html::write(from.file_name(), report, from, out),
         OutputFormat::Json => json::Document::new(report, from, outcome.fixed).write(out),
         _ if arguments.statistics => lines::write_statistics(report, out),
         OutputFormat::Concise => {

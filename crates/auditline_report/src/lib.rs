@@ -1,6 +1,7 @@
 //! Findings as text, JSON and other formats.
 
 pub mod diff;
+pub mod html;
 pub mod json;
 pub mod lines;
 mod paths;

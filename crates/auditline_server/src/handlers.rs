@@ -15,7 +15,7 @@ use tower_lsp::ls_types::{
 
 use crate::pool::Lane;
 use crate::shared::{Shared, Unanswered};
-use crate::{actions, catalogue, codes, diagnostics, hover, margin};
+use crate::{actions, catalogue, codes, diagnostics, hover, margin, report};
 
 /// The request for [`Handlers::view_file_text`].
 pub(crate) const VIEW_FILE_TEXT: &str = "auditline/viewFileText";
@@ -54,6 +54,10 @@ impl Handlers {
 
     pub(crate) async fn explain(&self, params: catalogue::Explain) -> Result<catalogue::Explanation> {
         catalogue::explain(&params)
+    }
+
+    pub(crate) async fn report(&self) -> Result<Vec<report::Page>> {
+        report::pages(&self.shared).await
     }
 }
 

@@ -20,6 +20,7 @@ use crate::catalogue::{EXPLAIN, HAZARDS};
 use crate::features::Features;
 use crate::handlers::{Handlers, VIEW_FILE_TEXT};
 use crate::keeper::{Event, FileChange};
+use crate::report::REPORT;
 use crate::shared::{Shared, TICKET};
 use crate::{orphan, settings, uri, watch as watching};
 
@@ -58,6 +59,7 @@ const HANDLED: &[&str] = &[
     VIEW_FILE_TEXT,
     HAZARDS,
     EXPLAIN,
+    REPORT,
 ];
 
 type Answer = BoxFuture<'static, Result<Option<Response>, ExitedError>>;

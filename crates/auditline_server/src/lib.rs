@@ -26,6 +26,7 @@ mod orphan;
 mod outbox;
 mod pool;
 mod progress;
+mod report;
 mod settings;
 mod shared;
 mod snapshot;

@@ -17,6 +17,7 @@ use crate::frame::{FrameError, read_frame};
 use crate::handlers::{Handlers, VIEW_FILE_TEXT};
 use crate::ingress::{Ingress, Stage};
 use crate::outbox::{Outbox, write_all};
+use crate::report::REPORT;
 use crate::shared::Shared;
 use crate::{diagnostics, keeper};
 
@@ -57,6 +58,7 @@ where
     .custom_method(VIEW_FILE_TEXT, Handlers::view_file_text)
     .custom_method(HAZARDS, Handlers::hazards)
     .custom_method(EXPLAIN, Handlers::explain)
+    .custom_method(REPORT, Handlers::report)
     .finish();
     if let Err(error) = keeper::start(Arc::clone(&shared), events) {
         eprintln!("auditline: the server's threads could not be started: {error}");

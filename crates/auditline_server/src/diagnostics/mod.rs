@@ -8,4 +8,4 @@ mod sweep;
 pub(crate) use ledger::Ledger;
 pub(crate) use pull::{document, workspace};
 pub(crate) use push::{after_close, after_write};
-pub(crate) use sweep::sweep;
+pub(crate) use sweep::{reported_files, sweep};

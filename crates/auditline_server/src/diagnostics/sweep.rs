@@ -51,7 +51,7 @@ pub(super) async fn settle(changes: &mut watch::Receiver<u64>) {
 }
 
 /// The files of a workspace that are reported although they may be closed, sorted.
-pub(super) async fn reported_files(shared: &Arc<Shared>, workspace: &Arc<Workspace>) -> Vec<FilePath> {
+pub(crate) async fn reported_files(shared: &Arc<Shared>, workspace: &Arc<Workspace>) -> Vec<FilePath> {
     let reporter = Arc::clone(workspace);
     let files = shared.read_workspace(Lane::Background, workspace, move |snapshot| {
         let all = snapshot.db.all_files().into_iter().map(|file| file.path(&snapshot.db));

@@ -50,3 +50,21 @@ async fn whoever_asks_for_it_is_told_how_far_the_index_is() {
     client.pull(&cart).await;
     client.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_report_has_what_stands_in_the_buffers() {
+    let shop = Shop::new();
+    let cart = shop.path("app/cart.py");
+    let mut client = TestClient::open(shop.root(), pulling()).await;
+    let pages = client.request("auditline/report", Value::Null).await.unwrap();
+    let html = pages[0]["html"].as_str().unwrap();
+    assert!(html.starts_with("<!doctype html>"), "{html}");
+    for expected in ["AUD201", "AUD101", "AUD401", "<th>Request A</th>", "app/jobs.py:", "Lock the load"] {
+        assert!(html.contains(expected), "{expected}: {html}");
+    }
+    let text = client.open_file(&cart).await;
+    client.replace(&cart, 2, &text.replace("item.stock -= quantity", "pass")).await;
+    let pages = client.request("auditline/report", Value::Null).await.unwrap();
+    assert!(!pages[0]["html"].as_str().unwrap().contains("AUD201"));
+    client.finish().await;
+}
