@@ -4,6 +4,7 @@ import { Explainer } from "./explain";
 import { fixAll } from "./fixAll";
 import * as findings from "./findings";
 import { goTo } from "./navigate";
+import { Reporter } from "./report";
 import { Server } from "./server";
 import { StatusItem } from "./statusItem";
 
@@ -20,6 +21,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<Api> {
   const running = new Server(context.extensionUri);
   server = running;
   const explainer = new Explainer(running);
+  const reporter = new Reporter(running);
   const audit = new AuditView(running, context.workspaceState);
   const command = (name: string, action: (...words: never[]) => unknown) =>
     vscode.commands.registerCommand(`auditline.${name}`, action);
@@ -27,11 +29,14 @@ export async function activate(context: vscode.ExtensionContext): Promise<Api> {
     running,
     explainer,
     audit,
+    reporter,
     new StatusItem(running),
     running.onDidChangePhase((phase) => vscode.commands.executeCommand("setContext", "auditline.phase", phase.kind)),
     command("restart", () => running.restart()),
     command("showOutput", () => running.output.show()),
     command("explain", (hazard?: unknown) => explainer.explain(hazardOf(hazard))),
+    command("report", () => reporter.show()),
+    command("saveReport", () => reporter.save()),
     command("nextFinding", () => goTo(1)),
     command("previousFinding", () => goTo(-1)),
     command("fixAll", fixAll),

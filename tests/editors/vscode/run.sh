@@ -81,6 +81,12 @@ projects
 projects
 "$NODE" "$extension/out/screen.js" --url "$url" --projects "$work/projects" --server "$server" \
   --out "$out/screenshots" | tee "$out/screen.log" | sed '$d' || failed=1
+# The pictures of the README are those of the last run that was asked to renew them.
+if [ "$failed" = 0 ] && [ -n "${AUDITLINE_RENEW_SCREENSHOTS:-}" ]; then
+  for name in audit hover-dark hover-light quick-fix report; do
+    cp "$out/screenshots/$name.png" "$extension/images/"
+  done
+fi
 tail -qn1 "$out/exthost.log" "$out/screen.log" | awk '
   /^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3; lines++ }
   END { printf "%d passed, %d failed\n", passed, failed + 2 - lines }'

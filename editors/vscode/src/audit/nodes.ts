@@ -42,8 +42,8 @@ export interface Evidence {
 
 const SEVERITIES = ["error", "warning", "information", "hint"] as const;
 
-/** The family of what is no hazard, such as a mistake in the configuration. */
-export const OTHER = "configuration";
+/** The family of what is no hazard: a mistake in the configuration, a comment that suppresses nothing. */
+export const OTHER = "configuration and comments";
 
 /** The findings as a tree: by family and then by severity, or the other way round. */
 export function tree(findings: readonly Audited[], grouping: Grouping): Node[] {

@@ -12,6 +12,9 @@ import type { Audited, Group, Grouping, Leaf, Node } from "./nodes";
 const VIEW = "auditline.audit";
 const STATE = "auditline.audit.grouping";
 
+/** So long after VS Code has asked for a part of the tree another tree may take its place. */
+const QUIET_MS = 200;
+
 /** The tree "Audit": the findings of the workspace by family and severity, with filters. */
 export class AuditView implements vscode.TreeDataProvider<Node>, vscode.Disposable {
   private readonly changes = new Changes();
@@ -23,6 +26,9 @@ export class AuditView implements vscode.TreeDataProvider<Node>, vscode.Disposab
   private parents = new Map<Node, Node>();
   private filter: Filter = EVERYTHING;
   private grouping: Grouping;
+  /** When VS Code asked for a part of the tree, or was told to. */
+  private asked = 0;
+  private timer: NodeJS.Timeout | undefined;
 
   readonly onDidChangeTreeData = this.refreshed.event;
 
@@ -35,6 +41,11 @@ export class AuditView implements vscode.TreeDataProvider<Node>, vscode.Disposab
     this.subscriptions = [
       this.view,
       this.refreshed,
+      this.view.onDidChangeVisibility(({ visible }) => {
+        this.asked = Date.now();
+        // VS Code 1.139 mixes up the children of groups when it shows again what it has kept; a fresh tree it gets right.
+        if (visible) this.refresh();
+      }),
       this.changes,
       this.changes.onDidChange(() => this.filter.onlyChanged && this.refresh()),
       findings.onDidChange(() => void this.update()),
@@ -45,10 +56,12 @@ export class AuditView implements vscode.TreeDataProvider<Node>, vscode.Disposab
   }
 
   dispose(): void {
+    clearTimeout(this.timer);
     vscode.Disposable.from(...this.subscriptions).dispose();
   }
 
   getChildren(node?: Node): Node[] {
+    this.asked = Date.now();
     if (node === undefined) return [...this.roots];
     const children = node.kind === "group" ? [...node.children] : node.kind === "finding" ? evidence(node) : [];
     for (const child of children) this.parents.set(child, node);
@@ -173,7 +186,19 @@ export class AuditView implements vscode.TreeDataProvider<Node>, vscode.Disposab
     });
   }
 
+  /**
+   * Shows the tree anew, but not while VS Code still asks for parts of the one before: it takes the parts of two trees
+   * for those of one.
+   */
   private refresh(): void {
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      if (Date.now() - this.asked < QUIET_MS) this.refresh();
+      else this.build();
+    }, QUIET_MS / 4);
+  }
+
+  private build(): void {
     const all = this.audited();
     const changed = this.filter.onlyChanged ? this.changes.paths() : undefined;
     const shown = all.filter((finding) => {
@@ -188,6 +213,7 @@ export class AuditView implements vscode.TreeDataProvider<Node>, vscode.Disposab
     // The welcome view speaks where the tree is empty, and has no words for a filter.
     if (active) this.view.message = `${shown.length === 0 ? "No finding matches" : "Filter"}: ${describe(this.filter)}`;
     else this.view.message = "";
+    this.asked = Date.now();
     this.refreshed.fire(undefined);
   }
 }

@@ -122,7 +122,7 @@ export class Desk {
 
   /** Takes the mouse to where nothing happens. */
   async away(): Promise<void> {
-    await this.page.mouse.move(700, 5);
+    await this.page.mouse.move(250, 6);
     await this.until("no hover", async () => (await this.page.locator(".monaco-hover:not(.hidden):visible").count()) === 0);
   }
 
