@@ -4,39 +4,19 @@ mod commands;
 mod points;
 mod requests;
 mod routes;
+mod script;
 mod startup;
 mod webhooks;
 
-use auditline_syntax::python::ir::{CompareOp, Expr, StmtKind};
-
-use crate::db::{Db, SourceFile, parsed};
+use crate::db::{Db, SourceFile};
 
 pub use commands::is_command;
 pub use points::{EntryPoint, entry_point};
 pub use requests::request;
 pub use routes::is_endpoint;
+pub use script::is_script;
 pub use startup::is_startup;
 pub use webhooks::webhook;
-
-/// Whether a file is a script: it runs when it is started by name (`if __name__ == "__main__":`), so that its process
-/// ends with a failure.
-#[salsa::tracked(returns(copy))]
-pub fn is_script(db: &dyn Db, file: SourceFile) -> bool {
-    let parsed = parsed(db, file);
-    let code = &parsed.module.code;
-    code.block.iter().any(|stmt| match &stmt.kind {
-        StmtKind::If(statement) => match &code[statement.test] {
-            Expr::Compare { left, rest } => {
-                matches!(&code[*left], Expr::Name(name) if *name == "__name__")
-                    && rest.iter().any(|(op, right)| {
-                        *op == CompareOp::Eq && matches!(&code[*right], Expr::Str(text) if &**text == "__main__")
-                    })
-            }
-            _ => false,
-        },
-        _ => false,
-    })
-}
 
 /// Whether a file is a test or fixture: by the conventions of pytest and unittest, it stands in a directory for tests or
 /// is named like one. No file is one where the user has tests judged as production code.

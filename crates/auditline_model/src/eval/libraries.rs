@@ -82,6 +82,28 @@ pub fn known(name: &str) -> Option<Known> {
     })
 }
 
+/// Whether that class makes an application, router or task queue: an object that is handed functions which it calls when
+/// a request, message or task comes in.
+#[must_use]
+pub fn is_application(path: &str) -> bool {
+    matches!(
+        path.rsplit('.').next(),
+        Some(
+            "FastAPI"
+                | "APIRouter"
+                | "Starlette"
+                | "Flask"
+                | "Blueprint"
+                | "Quart"
+                | "Litestar"
+                | "Sanic"
+                | "Celery"
+                | "FastStream"
+                | "AsyncServer"
+        )
+    )
+}
+
 /// Whether a call of that name reaches another system over the network. Libraries that only compute are not clients,
 /// so that what is not known here is taken for computing.
 #[must_use]

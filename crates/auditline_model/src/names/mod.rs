@@ -3,6 +3,7 @@
 //! A name is looked up in the scopes of its own file; an import leads to [`exported`], one query per module and name,
 //! so that a file is looked at again only when a name that it uses means something else.
 
+mod imports;
 mod known;
 mod local;
 mod modules;
@@ -17,6 +18,7 @@ use auditline_syntax::python::ir::{Code, Expr, ExprId};
 use crate::db::{ClassRef, Db, FunctionRef, SourceFile, VariableRef};
 use crate::symbols::Symbol;
 
+pub use imports::{imported_modules, is_imported};
 pub use known::canonical;
 pub use local::{ClassScope, FunctionScope, class_scope, function_scope};
 pub use modules::resolve_module;
