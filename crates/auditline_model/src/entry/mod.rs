@@ -8,6 +8,8 @@ mod script;
 mod startup;
 mod webhooks;
 
+use auditline_syntax::Name;
+
 use crate::db::{Db, SourceFile};
 
 pub use commands::is_command;
@@ -34,11 +36,19 @@ pub fn is_test(db: &dyn Db, file: SourceFile) -> bool {
         || relative_parts(db, file).iter().any(|part| matches!(*part, "tests" | "test" | "testing" | "fixtures"))
 }
 
-/// Whether a file is a migration: it stands in a `versions` or `migrations` directory, or an Alembic environment.
+/// Whether a file is a migration: it stands in a `migrations` or `alembic` directory, or in a `versions` directory and says
+/// which revision it is. Versions of an API stand in directories of that name too.
 #[must_use]
 pub fn is_migration(db: &dyn Db, file: SourceFile) -> bool {
     let parts = relative_parts(db, file);
-    parts.iter().any(|part| matches!(*part, "versions" | "migrations" | "alembic"))
+    parts.iter().any(|part| matches!(*part, "migrations" | "alembic"))
+        || parts.contains(&"versions") && is_revision(db, file)
+}
+
+#[salsa::tracked(returns(copy))]
+fn is_revision(db: &dyn Db, file: SourceFile) -> bool {
+    let scope = crate::names::module_scope(db, file);
+    file.path(db).file_name() == "__init__.py" || scope.get(Name::new("down_revision")).is_some()
 }
 
 fn relative_parts(db: &dyn Db, file: SourceFile) -> Vec<&'static str> {
