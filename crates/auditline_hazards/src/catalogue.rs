@@ -84,6 +84,7 @@ pub const CATALOGUE: &[&Hazard] = &[
     &crate::transactions::double_commit_scope::HAZARD,
     &crate::transactions::external_call_in_transaction::HAZARD,
     &crate::races::unlocked_read_modify_write::HAZARD,
+    &crate::races::check_then_create::HAZARD,
     &crate::races::check_then_external_call::HAZARD,
     &crate::races::webhook_state_race::HAZARD,
     &crate::sessions::shared_session::HAZARD,

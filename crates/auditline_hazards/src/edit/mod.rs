@@ -22,6 +22,7 @@ mod lex;
 mod lock;
 mod move_behind;
 mod remove;
+mod savepoint;
 mod with;
 mod wrap;
 
@@ -45,6 +46,7 @@ pub use insert::{insert_after, insert_after_simple, insert_before};
 pub use lock::{Refresh, RowLock, lock_get, lock_query, make_plain_def, refresh_before, refresh_behind_check};
 pub use move_behind::move_statement_behind;
 pub use remove::{call_other_method, remove_call_statement};
+pub use savepoint::{Reload, insert_or_reload};
 pub use with::assignment_to_with;
 pub use wrap::wrap_in_try;
 

@@ -1,7 +1,9 @@
 //! 2xx: races.
 
+pub mod check_then_create;
 pub mod check_then_external_call;
 mod guardian;
+mod held;
 mod isolation;
 mod rows;
 pub mod unlocked_read_modify_write;

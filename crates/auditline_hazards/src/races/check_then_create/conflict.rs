@@ -1,0 +1,93 @@
+//! Whether somebody handles the error of the second request: a unique violation.
+
+use auditline_model::owner::callers;
+use auditline_model::symbols::Symbol;
+use auditline_model::unit::{Breadth, EventKind, FrameId, FrameKind, HandlerInfo, SessionAction, Unit, unit_of};
+use auditline_model::{Db, FunctionRef, classes, entry, parsed};
+
+use super::Creation;
+
+/// How many callers up a handler is looked for.
+const DEPTH: u32 = 3;
+
+/// Whether the violation is handled: around what writes the row, in the callee that makes it, in a decorator or a caller.
+pub(super) fn is_handled(db: &dyn Db, of: FunctionRef, unit: &Unit, creation: &Creation) -> bool {
+    let writes = unit.numbered().filter(|(ordinal, event)| {
+        let written = match &event.kind {
+            EventKind::Session { action, .. } => matches!(action, SessionAction::Flush | SessionAction::Commit),
+            _ => false,
+        };
+        *ordinal == creation.create || *ordinal == creation.add || written && unit.can_follow(creation.create, *ordinal)
+    });
+    for (_, event) in writes {
+        if catches(unit, event.frame) {
+            return true;
+        }
+    }
+    if let Some(EventKind::Add { by: Some(by), .. }) = unit.events.get(creation.add as usize).map(|event| &event.kind)
+        && handles(db, *by)
+    {
+        return true;
+    }
+    is_entered_handled(db, of, DEPTH)
+}
+
+fn is_entered_handled(db: &dyn Db, of: FunctionRef, depth: u32) -> bool {
+    let decorated = classes::decorator_symbols(db, of).into_iter().any(|symbol| match symbol {
+        Symbol::Function(decorator) => handles(db, decorator),
+        Symbol::External(path) => path.to_ascii_lowercase().contains("retry"),
+        _ => false,
+    });
+    if decorated {
+        return true;
+    }
+    let Some(depth) = depth.checked_sub(1) else { return false };
+    callers(db, of).iter().any(|site| {
+        if site.function == of || entry::is_test(db, site.function.file) {
+            return false;
+        }
+        let caller = unit_of(db, site.function);
+        let around = caller.events.get(site.ordinal as usize).is_some_and(|event| catches(&caller, event.frame));
+        around || is_entered_handled(db, site.function, depth)
+    })
+}
+
+/// Whether a `try` around the frame handles a unique violation.
+fn catches(unit: &Unit, frame: FrameId) -> bool {
+    unit.ancestors(frame).any(|(_, frame)| match &frame.kind {
+        FrameKind::Try(id) => {
+            unit.tries.get(id.0 as usize).is_some_and(|info| info.handlers.iter().any(handles_violation))
+        }
+        FrameKind::WithSuppress => true,
+        _ => false,
+    })
+}
+
+fn handles_violation(handler: &HandlerInfo) -> bool {
+    let named = handler.catches.iter().any(|caught| {
+        ["Integrity", "Unique", "Duplicate", "Conflict", "Exists", "Violation"].iter().any(|word| caught.contains(word))
+    });
+    // A handler for everything that raises only reports the failure.
+    named || handler.breadth >= Breadth::AllDatabase && !handler.raises
+}
+
+/// Whether a function, or one that stands in it, handles unique violations.
+///
+/// A query of its own, so that a check does not depend on the units of another file.
+#[salsa::tracked(returns(copy))]
+fn handles_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
+    let inner = format!("{}.", of.path);
+    parsed(db, of.file)
+        .module
+        .functions
+        .iter()
+        .filter(|function| function.path == of.path || function.path.starts_with(inner.as_str()))
+        .any(|function| {
+            let unit = unit_of(db, FunctionRef { file: of.file, path: function.path });
+            unit.tries.iter().any(|info| info.handlers.iter().any(handles_violation))
+        })
+}
+
+fn handles(db: &dyn Db, of: FunctionRef) -> bool {
+    handles_query(db, of, ())
+}

@@ -1,0 +1,229 @@
+//! AUD202: a query finds nothing, so the row is created, and nothing keeps a second request from doing the same.
+
+use std::sync::Arc;
+
+use auditline_model::eval::value::{Lock, RowValue, SessionValue};
+use auditline_model::unit::{EventKind, FrameKind, Subject, Test, Unit, unit_of};
+use auditline_model::{ClassRef, Db, FunctionRef, classes, entry};
+use auditline_syntax::Name;
+
+use crate::catalogue::{Check, Family, Hazard};
+use crate::finding::{Evidence, Finding, Place, Severity, Story, symbol};
+
+use super::{held, isolation, rows};
+
+mod conflict;
+mod fix;
+mod lookup;
+mod served;
+
+use lookup::Uniqueness;
+
+/// AUD202.
+pub const HAZARD: Hazard = Hazard {
+    code: "AUD202",
+    name: "check-then-create",
+    family: Family::Races,
+    severity: Severity::Warning,
+    summary: "A row is created because a query found none, and nothing keeps a second request from doing the same",
+    page: include_str!("page.md"),
+    check: Check::Function(check),
+};
+
+/// A row that is created because a lookup found none.
+struct Creation {
+    /// The ordinal of the lookup.
+    lookup: u32,
+    /// The ordinal of the creation.
+    create: u32,
+    /// The ordinal of the event that adds the row.
+    add: u32,
+    row: Arc<RowValue>,
+    model: ClassRef,
+    session: Arc<SessionValue>,
+    /// Whether finding a row is refused (`if existing: raise`), so that only one is to succeed.
+    refuses: bool,
+}
+
+fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
+    if rows::is_silent(db, of) {
+        return;
+    }
+    let unit = unit_of(db, of);
+    let mut reported: Vec<u32> = Vec::new();
+    for (ordinal, event) in unit.numbered() {
+        let EventKind::Create(row) = &event.kind else { continue };
+        let Some(creation) = creation(&unit, ordinal, row) else { continue };
+        if reported.contains(&creation.lookup)
+            || conflict::is_handled(db, of, &unit, &creation)
+            || held::is_held(db, of, &unit, creation.create)
+            || isolation::is_strict(db, of, Some(&creation.session))
+            || entry::is_command(db, of)
+        {
+            continue;
+        }
+        let added = RowValue { session: Some(Arc::clone(&creation.session)), ..(*creation.row).clone() };
+        if rows::durable(db, of, &unit, creation.add, &added).is_none() {
+            continue;
+        }
+        let filters = lookup::filters(db, of, &unit, creation.lookup);
+        let uniqueness = lookup::uniqueness(db, creation.model, &filters);
+        // The second one is refused either way; only the answer is another.
+        if creation.refuses && matches!(uniqueness, Uniqueness::Unique { .. }) {
+            continue;
+        }
+        reported.push(creation.lookup);
+        findings.push(finding(db, of, &unit, &creation, &filters, &uniqueness));
+    }
+}
+
+/// The creation at that event, if it happens only because a lookup of the same model found nothing.
+fn creation(unit: &Unit, create: u32, row: &Arc<RowValue>) -> Option<Creation> {
+    let model = row.model?;
+    let event = unit.events.get(create as usize)?;
+    let is_lookup = |ordinal: u32| match unit.events.get(ordinal as usize).map(|event| &event.kind) {
+        // What locks nothing because it finds nothing is another hazard.
+        Some(EventKind::Load { query, row: Some(_), .. }) => {
+            query.entities && query.model == Some(model) && query.lock == Lock::No
+        }
+        _ => false,
+    };
+    let (lookup, split) = unit.ancestors(event.frame).find_map(|(_, frame)| match &frame.kind {
+        FrameKind::Branch { conditions, split, rest, .. } => {
+            // Another condition beside it decides too: `if tag is None and make_missing`.
+            let found = conditions.iter().find_map(|condition| match condition.subject {
+                Subject::Row { row } if condition.test == Test::Present && !condition.holds && is_lookup(row) => {
+                    Some(row)
+                }
+                _ => None,
+            })?;
+            Some((found, rest.then_some(*split)))
+        }
+        FrameKind::Handler(of, index) => {
+            let handler = unit.tries.get(of.0 as usize)?.handlers.get(*index as usize)?;
+            let misses = handler.catches.iter().any(|caught| matches!(caught.as_str(), "NoResultFound" | "NoResult"));
+            let guarded = unit.frames.iter().position(|frame| matches!(&frame.kind, FrameKind::Try(id) if id == of))?;
+            let guarded = auditline_model::unit::FrameId(u32::try_from(guarded).ok()?);
+            let found = unit.events_in(guarded).map(|(ordinal, _)| ordinal).find(|ordinal| is_lookup(*ordinal));
+            misses.then_some(())?;
+            Some((found?, None))
+        }
+        _ => None,
+    })?;
+    let refuses = split.is_some_and(|split| {
+        unit.frames.iter().any(|frame| {
+            matches!(&frame.kind, FrameKind::Branch { split: other, raises: true, rest: false, .. } if *other == split)
+        })
+    });
+    let (add, session) = unit.numbered().find_map(|(ordinal, event)| match &event.kind {
+        EventKind::Add { session, row: Some(added), .. } => {
+            // Behind the branches, the row is the one that was found or the one that was made.
+            let same = added.id == create || added.id == lookup && added.model == Some(model);
+            (same && unit.can_follow(create, ordinal)).then(|| (ordinal, Arc::clone(session)))
+        }
+        // The callee that made it has added it too.
+        EventKind::Add { session, row: None, by: Some(_) } => (event.range == unit.events.get(create as usize)?.range
+            && ordinal < create)
+            .then(|| (ordinal, Arc::clone(session))),
+        _ => None,
+    })?;
+    Some(Creation { lookup, create, add, row: Arc::clone(row), model, session, refuses })
+}
+
+fn finding(
+    db: &dyn Db,
+    of: FunctionRef,
+    unit: &Unit,
+    creation: &Creation,
+    filters: &[Name],
+    uniqueness: &Uniqueness,
+) -> Finding {
+    let model = classes::simple(creation.model.path);
+    let by = listed(filters);
+    let create = &unit.events[creation.create as usize];
+    let found = if by.is_empty() { String::new() } else { format!(" with that {by}") };
+    let message = match uniqueness {
+        Uniqueness::Unique { .. } => format!(
+            "`{model}` is created because none{found} was found, and its unique constraint is not handled: the second of two requests fails"
+        ),
+        Uniqueness::NotUnique => format!(
+            "`{model}` is created because none{found} was found, and no unique constraint of the model forbids a second: two requests can create two"
+        ),
+        Uniqueness::Unknown => {
+            format!("`{model}` is created because none{found} was found: two requests can both find none")
+        }
+    };
+    let mut evidence = Vec::new();
+    if let Some(load) = unit.events.get(creation.lookup as usize) {
+        evidence.push(Evidence {
+            place: Place::InFunction(of, load.range),
+            message: "it is looked for here, without a lock".to_owned(),
+        });
+    }
+    if let Some(add) = unit.events.get(creation.add as usize).filter(|add| add.range != create.range) {
+        evidence.push(Evidence { place: Place::InFunction(of, add.range), message: "and added here".to_owned() });
+    }
+    evidence.push(match uniqueness {
+        Uniqueness::Unique { place, columns } => Evidence {
+            place: *place,
+            message: format!("{} is unique: the database refuses a second row", listed(columns)),
+        },
+        Uniqueness::NotUnique => Evidence {
+            place: Place::Class(creation.model),
+            message: if by.is_empty() {
+                format!("`{model}` has no unique constraint on what is looked for")
+            } else {
+                format!("`{model}` has no unique constraint on {by}")
+            },
+        },
+        Uniqueness::Unknown => {
+            Evidence { place: Place::Class(creation.model), message: format!("`{model}` is what is created") }
+        }
+    });
+    let unique = matches!(uniqueness, Uniqueness::Unique { .. });
+    let is_loop = unit.in_loop(create.frame);
+    let severity = if matches!(uniqueness, Uniqueness::Unknown) || is_loop || !served::is_served(db, of) {
+        Severity::Information
+    } else {
+        Severity::Warning
+    };
+    Finding {
+        hazard: &HAZARD,
+        severity,
+        message,
+        place: Place::InFunction(of, create.statement),
+        symbol: symbol(of.path),
+        evidence,
+        story: Some(story(model, &by, unique)),
+        fixes: if unique { fix::fixes(of, unit, creation) } else { Vec::new() },
+    }
+}
+
+fn story(model: &str, by: &str, unique: bool) -> Story {
+    let what = if by.is_empty() { String::new() } else { format!(" with that {by}") };
+    let (last, outcome) = if unique {
+        (
+            "its commit raises `IntegrityError`".to_owned(),
+            format!("Request B fails, although the `{model}` that it wanted is there."),
+        )
+    } else {
+        (
+            format!("creates another `{model}`, commits"),
+            "There are two: later lookups find either, and `one()` raises `MultipleResultsFound`.".to_owned(),
+        )
+    };
+    Story {
+        actors: vec!["Request A".to_owned(), "Request B".to_owned()],
+        steps: vec![
+            (0, format!("finds no `{model}`{what}")),
+            (1, format!("finds no `{model}`{what} either")),
+            (0, format!("creates a `{model}`, commits")),
+            (1, last),
+        ],
+        outcome,
+    }
+}
+
+fn listed(columns: &[Name]) -> String {
+    columns.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>().join(", ")
+}
