@@ -1,7 +1,8 @@
 //! Conventions: whether a project's functions commit sessions that they are handed.
 
 use crate::db::{Db, FunctionRef, SourceFile, parsed};
-use crate::eval::value::SessionOrigin;
+use crate::eval::attribute;
+use crate::eval::value::{SessionOrigin, Value};
 use crate::names::files_mentioning;
 use crate::unit::{EventKind, SessionAction, unit_of};
 
@@ -98,7 +99,16 @@ fn commits_handed(db: &dyn Db, of: FunctionRef) -> Option<bool> {
             | EventKind::Delete { session, .. } => (session, false),
             _ => continue,
         };
-        if !matches!(session.origin, SessionOrigin::Param(_) | SessionOrigin::SelfAttribute(..)) {
+        let handed = match &session.origin {
+            SessionOrigin::Param(_) => true,
+            // What the object was made with, not what it opened itself.
+            SessionOrigin::SelfAttribute(class, name) => matches!(
+                attribute(db, *class, *name),
+                Value::Session(held) if matches!(held.origin, SessionOrigin::Param(_))
+            ),
+            _ => false,
+        };
+        if !handed {
             continue;
         }
         if commits {

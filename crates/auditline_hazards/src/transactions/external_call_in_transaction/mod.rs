@@ -34,8 +34,10 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         }
         let Some(held) = held(&unit, ordinal) else { continue };
         // What a lock makes happen once is called under it on purpose.
-        let warns = held.locked && !stored(&unit, ordinal);
-        let severity = if warns { Severity::Warning } else { Severity::Information };
+        if held.locked && stored(&unit, ordinal) {
+            continue;
+        }
+        let severity = if held.locked { Severity::Warning } else { Severity::Information };
         if worst.as_ref().is_none_or(|(before, ..)| severity > *before) {
             worst = Some((severity, ordinal, held));
         }
