@@ -55,6 +55,14 @@ fn every_hazard_is_found_and_nothing_else() {
 }
 
 #[test]
+fn the_readme_quotes_what_is_printed() {
+    let printed = String::from_utf8(auditline(&project(), &[]).stdout).unwrap();
+    let summary = printed.trim_end().lines().next_back().unwrap();
+    let readme = std::fs::read_to_string(project().join("../../../README.md")).unwrap();
+    assert!(readme.lines().any(|line| line == summary), "the README quotes another summary than `{summary}`");
+}
+
+#[test]
 fn findings_end_the_command_with_one() {
     assert_eq!(auditline(&project(), &[]).status.code(), Some(1));
 }

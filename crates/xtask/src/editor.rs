@@ -5,19 +5,21 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::deadline;
+
 /// Runs a script that tests an editor (or something else that stands outside of cargo), shows what it says, and fails
 /// unless its closing line counts passed tests and no failed ones.
 pub(crate) fn run(editor: &str, script: &mut Command) -> Result<()> {
-    let mut child = script.stdout(Stdio::piped()).spawn().context("cannot start the script")?;
+    let mut watched = deadline::spawn(script.stdout(Stdio::piped()))?;
     let mut closing = None;
-    if let Some(stdout) = child.stdout.take() {
+    if let Some(stdout) = watched.child.stdout.take() {
         for line in BufReader::new(stdout).lines() {
             let line = line.with_context(|| format!("the output of the tests in {editor} is not text"))?;
             writeln!(std::io::stdout(), "{line}")?;
             closing = counts(&line).or(closing);
         }
     }
-    let status = child.wait()?;
+    let status = watched.child.wait()?;
     match closing {
         _ if !status.success() => bail!("the tests in {editor} failed ({status})"),
         None => bail!("the tests in {editor} never said how many passed"),

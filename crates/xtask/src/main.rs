@@ -3,6 +3,7 @@
 mod apt;
 mod bench;
 mod check;
+mod deadline;
 mod dist;
 mod docs;
 mod editor;

@@ -64,5 +64,5 @@ fn crates(release: bool) -> Result<()> {
     }
     // A snapshot that differs fails the test instead of being written beside it.
     test.env("INSTA_UPDATE", "no");
-    shell::run(&mut test)
+    shell::run_tests(&mut test)
 }

@@ -246,7 +246,7 @@ async fn line_ends_and_tabs_are_kept() {
     let jobs = shop.write("app/jobs.py", &text);
     let mut client = TestClient::open(shop.root(), pulling()).await;
     client.did_open(&jobs, &text).await;
-    assert_eq!(codes(&client.pull(&jobs).await), ["AUD101", "AUD401"]);
+    assert_eq!(codes(&client.pull(&jobs).await), ["AUD101", "AUD302", "AUD401"]);
     let (line, column) = find(&text, "db.commit()");
     let actions = client.actions(&jobs, line, column, Some(&["quickfix"])).await;
     for action in &actions {

@@ -203,6 +203,19 @@ impl TestClient {
         }
     }
 
+    /// Pulls until a document has findings of exactly these codes.
+    pub(crate) async fn pull_until(&mut self, path: &Path, expected: &[&str]) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let found = codes(&self.pull(path).await);
+            if found == expected {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "still {found:?} after {PATIENCE:?}, not {expected:?}");
+            self.listen(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Waits until the server has asked for something that often.
     pub(crate) async fn wait_until_asked(&mut self, method: &str, times: usize) {
         let deadline = tokio::time::Instant::now() + PATIENCE;

@@ -43,7 +43,7 @@ async fn closed_files_are_published_too_and_taken_back() {
     let jobs = shop.path("app/jobs.py");
     let mut client = TestClient::open(shop.root(), capabilities()).await;
     let found = client.published(&jobs, None).await;
-    assert_eq!(codes(&found), ["AUD101", "AUD401"]);
+    assert_eq!(codes(&found), ["AUD101", "AUD302", "AUD401"]);
     assert_eq!(codes(&client.published(&shop.path("app/cart.py"), None).await), ["AUD201"]);
 
     std::fs::remove_file(&jobs).unwrap();
@@ -59,7 +59,7 @@ async fn an_edit_of_one_file_changes_what_is_published_of_another() {
     let mut client = TestClient::open(shop.root(), capabilities()).await;
     client.ignore("textDocument/publishDiagnostics");
     client.open_file(&jobs).await;
-    assert_eq!(codes(&client.published(&jobs, Some(1)).await), ["AUD101", "AUD401"]);
+    assert_eq!(codes(&client.published(&jobs, Some(1)).await), ["AUD101", "AUD302", "AUD401"]);
     let text = client.open_file(&models).await;
     // The misspelt column exists from now on.
     client
@@ -69,7 +69,7 @@ async fn an_edit_of_one_file_changes_what_is_published_of_another() {
             &text.replace("    stock: Mapped[int]\n", "    stock: Mapped[int]\n    stok: Mapped[int]\n"),
         )
         .await;
-    assert_eq!(codes(&client.published(&jobs, Some(1)).await), ["AUD101"]);
+    assert_eq!(codes(&client.published(&jobs, Some(1)).await), ["AUD101", "AUD302"]);
     client.finish().await;
 }
 
@@ -139,7 +139,7 @@ async fn the_workspace_is_pulled_and_the_next_pull_waits_for_news() {
         let item = items.iter().find(|item| item["uri"] == *uri(path)).cloned();
         item.map(|item| codes(item["items"].as_array().unwrap()))
     };
-    assert_eq!(of(items, &jobs).unwrap(), ["AUD101", "AUD401"]);
+    assert_eq!(of(items, &jobs).unwrap(), ["AUD101", "AUD302", "AUD401"]);
     assert_eq!(of(items, &shop.path("app/cart.py")).unwrap(), ["AUD201"]);
     // A file without findings is not mentioned.
     assert_eq!(items.len(), 2);
@@ -180,7 +180,7 @@ async fn other_documents_are_pulled_again_when_a_file_on_disk_changes_them() {
     let models = shop.path("app/models.py");
     let mut client = TestClient::open(shop.root(), pulling()).await;
     client.open_file(&jobs).await;
-    assert_eq!(codes(&client.pull(&jobs).await), ["AUD101", "AUD401"]);
+    assert_eq!(codes(&client.pull(&jobs).await), ["AUD101", "AUD302", "AUD401"]);
     let text = shop.read("app/models.py");
     shop.write(
         "app/models.py",
@@ -188,7 +188,7 @@ async fn other_documents_are_pulled_again_when_a_file_on_disk_changes_them() {
     );
     client.files_changed(&[(&models, 2)]).await;
     client.wait_until_asked("workspace/diagnostic/refresh", 1).await;
-    assert_eq!(codes(&client.pull(&jobs).await), ["AUD101"]);
+    assert_eq!(codes(&client.pull(&jobs).await), ["AUD101", "AUD302"]);
     client.finish().await;
 }
 

@@ -37,14 +37,14 @@ async fn folders_come_and_go() {
     let (one, other) = (Shop::new(), Shop::new());
     let mut client =
         initialized(json!({ "capabilities": capabilities(), "workspaceFolders": [folder(one.root())] })).await;
-    assert_eq!(codes(&client.published(&one.path("app/jobs.py"), None).await), ["AUD101", "AUD401"]);
+    assert_eq!(codes(&client.published(&one.path("app/jobs.py"), None).await), ["AUD101", "AUD302", "AUD401"]);
     assert_eq!(codes(&client.published(&one.path("app/cart.py"), None).await), ["AUD201"]);
     let event = json!({ "event": { "added": [folder(other.root())], "removed": [folder(one.root())] } });
     client.notify("workspace/didChangeWorkspaceFolders", event).await;
     // What was said of the folder that went is taken back.
     assert!(client.published(&one.path("app/jobs.py"), None).await.is_empty());
     assert!(client.published(&one.path("app/cart.py"), None).await.is_empty());
-    assert_eq!(codes(&client.published(&other.path("app/jobs.py"), None).await), ["AUD101", "AUD401"]);
+    assert_eq!(codes(&client.published(&other.path("app/jobs.py"), None).await), ["AUD101", "AUD302", "AUD401"]);
     assert_eq!(codes(&client.published(&other.path("app/cart.py"), None).await), ["AUD201"]);
     client.finish().await;
 }
@@ -60,7 +60,11 @@ async fn older_clients_have_one_root() {
         let mut params = root.clone();
         params["capabilities"] = capabilities();
         let mut client = initialized(params).await;
-        assert_eq!(codes(&client.published(&shop.path("app/jobs.py"), None).await), ["AUD101", "AUD401"], "{root}");
+        assert_eq!(
+            codes(&client.published(&shop.path("app/jobs.py"), None).await),
+            ["AUD101", "AUD302", "AUD401"],
+            "{root}"
+        );
         client.ignore("textDocument/publishDiagnostics");
         client.finish().await;
     }
@@ -72,7 +76,7 @@ async fn without_a_folder_the_project_around_a_document_is_read_but_not_reported
     let jobs = shop.path("app/jobs.py");
     let mut client = initialized(json!({ "capabilities": capabilities() })).await;
     client.open_file(&jobs).await;
-    assert_eq!(codes(&client.published(&jobs, Some(1)).await), ["AUD101", "AUD401"]);
+    assert_eq!(codes(&client.published(&jobs, Some(1)).await), ["AUD101", "AUD302", "AUD401"]);
     client.did_close(&jobs).await;
     assert!(client.published(&jobs, None).await.is_empty());
     client.listen(std::time::Duration::from_millis(600)).await;
@@ -90,7 +94,7 @@ async fn without_a_project_what_stands_beside_a_document_is_read() {
     let jobs = folder.path().join("jobs.py");
     let mut client = initialized(json!({ "capabilities": pulling(), "rootUri": null, "rootPath": null })).await;
     client.open_file(&jobs).await;
-    assert_eq!(codes(&client.pull(&jobs).await), ["AUD101", "AUD401"]);
+    assert_eq!(codes(&client.pull(&jobs).await), ["AUD101", "AUD302", "AUD401"]);
     client.finish().await;
 }
 
@@ -100,7 +104,7 @@ async fn a_document_outside_of_the_folders_has_its_own_project() {
     let mut client = initialized(json!({ "capabilities": pulling(), "workspaceFolders": [folder(one.root())] })).await;
     let jobs = other.path("app/jobs.py");
     client.open_file(&jobs).await;
-    assert_eq!(codes(&client.pull(&jobs).await), ["AUD101", "AUD401"]);
+    assert_eq!(codes(&client.pull(&jobs).await), ["AUD101", "AUD302", "AUD401"]);
     client.did_close(&jobs).await;
     // Closed it is nobody's file again.
     assert!(client.pull(&jobs).await.is_empty());
@@ -136,7 +140,7 @@ async fn what_a_project_leaves_out_is_not_reported_when_it_is_open() {
     shop.write(".gitignore", "generated/\n");
     let new = shop.path("app/new.py");
     let mut client = TestClient::open(shop.root(), pulling()).await;
-    for (path, expected) in [(&installed, &[][..]), (&ignored, &[]), (&new, &["AUD101", "AUD401"])] {
+    for (path, expected) in [(&installed, &[][..]), (&ignored, &[]), (&new, &["AUD101", "AUD302", "AUD401"])] {
         client.did_open(path, &text).await;
         assert_eq!(codes(&client.pull(path).await), expected, "{}", path.display());
     }
@@ -150,7 +154,7 @@ async fn a_folder_inside_a_project_reads_all_and_reports_its_own() {
     shop.write("app/inner/jobs.py", &text);
     let mut client = TestClient::open(&shop.path("app/inner"), capabilities()).await;
     // The models stand outside of the folder.
-    assert_eq!(codes(&client.published(&shop.path("app/inner/jobs.py"), None).await), ["AUD101", "AUD401"]);
+    assert_eq!(codes(&client.published(&shop.path("app/inner/jobs.py"), None).await), ["AUD101", "AUD302", "AUD401"]);
     client.listen(std::time::Duration::from_millis(300)).await;
     client.finish().await;
 }

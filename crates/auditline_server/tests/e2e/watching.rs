@@ -25,25 +25,25 @@ async fn new_changed_and_deleted_files_count() {
     let mut client = TestClient::open(shop.root(), pulling()).await;
     let jobs = shop.path("app/jobs.py");
     client.open_file(&jobs).await;
-    assert_eq!(codes(&client.pull(&jobs).await), ["AUD101", "AUD401"]);
+    assert_eq!(codes(&client.pull(&jobs).await), ["AUD101", "AUD302", "AUD401"]);
     // The models go: what cannot be resolved is no finding.
     let models = shop.path("app/models.py");
     let text = shop.read("app/models.py");
     std::fs::remove_file(&models).unwrap();
     client.files_changed(&[(&models, 3)]).await;
-    assert_eq!(codes(&client.pull(&jobs).await), ["AUD101"]);
+    assert_eq!(codes(&client.pull(&jobs).await), ["AUD101", "AUD302"]);
     // They come back as a package.
     let package = shop.write("app/models/__init__.py", &text);
     client.files_changed(&[(&package, 1)]).await;
-    assert_eq!(codes(&client.pull(&jobs).await), ["AUD101", "AUD401"]);
+    assert_eq!(codes(&client.pull(&jobs).await), ["AUD101", "AUD302", "AUD401"]);
     // The directory goes as a whole, and nothing is said of what was in it.
     std::fs::remove_dir_all(shop.path("app/models")).unwrap();
     client.files_changed(&[(&shop.path("app/models"), 3)]).await;
-    assert_eq!(codes(&client.pull(&jobs).await), ["AUD101"]);
+    assert_eq!(codes(&client.pull(&jobs).await), ["AUD101", "AUD302"]);
     // A directory comes as a whole.
     shop.write("app/models/__init__.py", &text);
     client.files_changed(&[(&shop.path("app/models"), 1)]).await;
-    assert_eq!(codes(&client.pull(&jobs).await), ["AUD101", "AUD401"]);
+    assert_eq!(codes(&client.pull(&jobs).await), ["AUD101", "AUD302", "AUD401"]);
     client.finish().await;
 }
 
@@ -88,20 +88,10 @@ async fn configuration_is_read_again() {
 
     shop.write("auditline.toml", "exclude = [\"app/cart.py\"]\n");
     client.files_changed(&[(&config, 2)]).await;
-    loop {
-        if client.pull(&cart).await.is_empty() {
-            break;
-        }
-        client.listen(std::time::Duration::from_millis(20)).await;
-    }
+    client.pull_until(&cart, &[]).await;
     std::fs::remove_file(&config).unwrap();
     client.files_changed(&[(&config, 3)]).await;
-    loop {
-        if codes(&client.pull(&cart).await) == ["AUD201"] {
-            break;
-        }
-        client.listen(std::time::Duration::from_millis(20)).await;
-    }
+    client.pull_until(&cart, &["AUD201"]).await;
     client.finish().await;
 }
 
@@ -118,7 +108,7 @@ async fn settings_of_the_editor_count() {
         }))
         .await;
     client.open_file(&jobs).await;
-    assert_eq!(codes(&client.pull(&jobs).await), ["AUD101"]);
+    assert_eq!(codes(&client.pull(&jobs).await), ["AUD101", "AUD302"]);
     let settings = json!({ "settings": { "auditline": { "select": ["AUD4"] } } });
     client.notify("workspace/didChangeConfiguration", settings).await;
     assert_eq!(codes(&client.pull(&jobs).await), ["AUD401"]);
@@ -140,21 +130,16 @@ async fn settings_are_asked_for_where_the_client_tells_them() {
     let shop = Shop::new();
     let jobs = shop.path("app/jobs.py");
     let mut client = TestClient::start();
-    client.settings = json!({ "ignore": ["AUD1"] });
+    client.settings = json!({ "ignore": ["AUD1", "AUD3"] });
     let mut capabilities = pulling();
     capabilities["workspace"]["configuration"] = json!(true);
     client.initialize(json!({ "capabilities": capabilities, "rootUri": uri(shop.root()) })).await;
     client.open_file(&jobs).await;
     client.wait_until_asked("workspace/configuration", 1).await;
-    let until = async |client: &mut TestClient, expected: &[&str]| {
-        while codes(&client.pull(&jobs).await) != expected {
-            client.listen(std::time::Duration::from_millis(20)).await;
-        }
-    };
-    until(&mut client, &["AUD401"]).await;
+    client.pull_until(&jobs, &["AUD401"]).await;
     client.settings = json!({ "ignore": ["AUD4"] });
     client.notify("workspace/didChangeConfiguration", json!({ "settings": null })).await;
-    until(&mut client, &["AUD101"]).await;
+    client.pull_until(&jobs, &["AUD101", "AUD302"]).await;
     client.finish().await;
 }
 
@@ -165,13 +150,13 @@ async fn findings_about_posture_are_shown_when_asked_for() {
     let jobs = shop.path("app/jobs.py");
     let mut client = TestClient::open(shop.root(), pulling()).await;
     let text = client.open_file(&jobs).await;
-    assert_eq!(codes(&client.pull(&jobs).await), ["AUD101"]);
+    assert_eq!(codes(&client.pull(&jobs).await), ["AUD101", "AUD302"]);
     let (line, column) = crate::client::find(&text, "stok");
     assert_eq!(client.hover(&jobs, line, column).await, Value::Null);
     let settings = json!({ "settings": { "auditline": { "hints": true } } });
     client.notify("workspace/didChangeConfiguration", settings).await;
     let found = client.pull(&jobs).await;
-    assert_eq!(codes(&found), ["AUD101", "AUD401"]);
+    assert_eq!(codes(&found), ["AUD101", "AUD302", "AUD401"]);
     assert!(found.iter().any(|diagnostic| diagnostic["severity"] == 4));
     client.finish().await;
 }
@@ -190,21 +175,21 @@ async fn the_server_watches_by_itself_where_the_client_does_not() {
     let shop = Shop::new();
     let jobs = shop.path("app/jobs.py");
     let mut client = unwatched(shop.root()).await;
-    assert_eq!(codes(&client.published(&jobs, None).await), ["AUD101", "AUD401"]);
+    assert_eq!(codes(&client.published(&jobs, None).await), ["AUD101", "AUD302", "AUD401"]);
     let text = shop.read("app/jobs.py");
     shop.write("app/jobs.py", "x = 1\n");
     assert!(client.published(&jobs, None).await.is_empty());
     // A file in a directory that was not there.
     let new = shop.write("app/new/deep/jobs.py", &text);
-    assert_eq!(codes(&client.published(&new, None).await), ["AUD101", "AUD401"]);
+    assert_eq!(codes(&client.published(&new, None).await), ["AUD101", "AUD302", "AUD401"]);
     // A file that takes the place of another one, as editors save.
     shop.write("app/jobs.py.tmp", &text);
     std::fs::rename(shop.path("app/jobs.py.tmp"), &jobs).unwrap();
-    assert_eq!(codes(&client.published(&jobs, None).await), ["AUD101", "AUD401"]);
+    assert_eq!(codes(&client.published(&jobs, None).await), ["AUD101", "AUD302", "AUD401"]);
     std::fs::remove_dir_all(shop.path("app/new")).unwrap();
     assert!(client.published(&new, None).await.is_empty());
     shop.write("auditline.toml", "ignore = [\"AUD1\"]\n");
-    assert_eq!(codes(&client.published(&jobs, None).await), ["AUD401"]);
+    assert_eq!(codes(&client.published(&jobs, None).await), ["AUD302", "AUD401"]);
     assert_eq!(client.times_asked("client/registerCapability"), 0);
     client.finish().await;
 }
