@@ -92,6 +92,9 @@ pub const CATALOGUE: &[&Hazard] = &[
     &crate::sessions::blocking_db_in_async::HAZARD,
     &crate::sessions::unsafe_session_dependency::HAZARD,
     &crate::schema::unknown_model_field::HAZARD,
+    &crate::schema::migration_heads::HAZARD,
+    &crate::schema::foreign_key_type::HAZARD,
+    &crate::schema::reserved_attribute::HAZARD,
     &crate::delivery::dockerfile_missing_source::HAZARD,
 ];
 

@@ -14,6 +14,10 @@ pub struct Column {
     pub column_name: Option<Name>,
     /// What it holds.
     pub family: TypeFamily,
+    /// Whether its type is written out, not concluded from an annotation.
+    pub type_written: bool,
+    /// Whether its type is a class of the workspace, which may convert what it holds.
+    pub own_type: bool,
     /// The greatest length of a string.
     pub length: Option<u32>,
     /// Whether a date and time keeps its time zone; `None` where that cannot be told.
@@ -57,6 +61,7 @@ pub(super) struct ColumnType {
     length: Option<u32>,
     zoned: Option<bool>,
     mutable: bool,
+    own: bool,
 }
 
 impl From<TypeFamily> for ColumnType {
@@ -151,6 +156,8 @@ impl Column {
     /// Reads SQLModel's `Field(...)`.
     pub(super) fn field(db: &dyn Db, call: &Detached, inner: Option<&TypeExpr>) -> Self {
         let mut column = inner.map_or_else(Self::default, |inner| Self::annotated(db, inner));
+        // SQLModel writes the type that it takes from the annotation into the column.
+        column.type_written = inner.is_some();
         if let Some(declared) = call.keyword("sa_column").filter(|value| value.call().is_some()) {
             let family = column.family;
             column = Self::declared(db, declared, None);
@@ -256,6 +263,8 @@ impl Column {
             self.length = ty.length;
             self.zoned = ty.zoned;
             self.mutable = ty.mutable;
+            self.type_written = true;
+            self.own_type = ty.own;
         }
     }
 }
@@ -318,7 +327,7 @@ pub(super) fn type_of_value(db: &dyn Db, value: &Detached) -> ColumnType {
     }
     let target = value.call().map_or(value, |(func, _)| func);
     match target.symbol() {
-        Symbol::Class(class) => return type_of_class(db, class, value),
+        Symbol::Class(class) => return ColumnType { own: true, ..type_of_class(db, class, value) },
         Symbol::Variable(variable) => {
             // `JsonType = JSON().with_variant(JSONB, "postgresql")`
             let held = crate::classes::variable(db, variable).and_then(|info| info.value.clone());
