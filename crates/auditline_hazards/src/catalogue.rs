@@ -92,8 +92,10 @@ pub const CATALOGUE: &[&Hazard] = &[
     &crate::sessions::blocking_db_in_async::HAZARD,
     &crate::sessions::unsafe_session_dependency::HAZARD,
     &crate::schema::unknown_model_field::HAZARD,
+    &crate::schema::missing_required_field::HAZARD,
     &crate::schema::migration_heads::HAZARD,
     &crate::schema::foreign_key_type::HAZARD,
+    &crate::schema::untracked_json_mutation::HAZARD,
     &crate::schema::reserved_attribute::HAZARD,
     &crate::delivery::dockerfile_missing_source::HAZARD,
 ];

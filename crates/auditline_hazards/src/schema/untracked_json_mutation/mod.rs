@@ -1,0 +1,165 @@
+//! AUD414: a document or list column that is changed in place, which the ORM does not see.
+
+use auditline_model::eval::value::{Derivation, RowOrigin, RowValue, Sources};
+use auditline_model::tables::{Column, TypeFamily, orm_model};
+use auditline_model::unit::{EventKind, SessionAction, Unit, unit_of};
+use auditline_model::{ClassRef, Db, FunctionRef, classes, entry, function, names};
+use auditline_syntax::python::Call;
+use auditline_syntax::python::ir::{Code, Expr};
+use auditline_syntax::{Name, TextRange};
+
+use crate::catalogue::{Check, Family, Hazard};
+use crate::finding::{Evidence, Finding, Fix, Place, Safety, Severity, symbol};
+
+mod fix;
+
+/// AUD414.
+pub const HAZARD: Hazard = Hazard {
+    code: "AUD414",
+    name: "untracked-json-mutation",
+    family: Family::Schema,
+    severity: Severity::Warning,
+    summary: "A JSON or list column is changed in place, which the ORM does not see: nothing is saved",
+    page: include_str!("page.md"),
+    check: Check::Function(check),
+};
+
+fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
+    if entry::is_test(db, of.file) || entry::is_migration(db, of.file) {
+        return;
+    }
+    let unit = unit_of(db, of);
+    let mut seen: Vec<(u32, Name)> = Vec::new();
+    for (ordinal, event) in unit.numbered() {
+        let EventKind::Write { row, column, in_place: true, by: None, .. } = &event.kind else { continue };
+        if seen.contains(&(row.id, *column)) || !is_loaded(row) {
+            continue;
+        }
+        let Some((class, declared)) = untracked(db, row, *column) else { continue };
+        let saved = unit.numbered().find(|(later, event)| {
+            matches!(&event.kind, EventKind::Session { action: SessionAction::Commit | SessionAction::Flush, .. })
+                && *later > ordinal
+                && unit.can_follow(ordinal, *later)
+        });
+        let Some((commit, _)) = saved else { continue };
+        let Some(body) = function(db, of) else { continue };
+        if is_replaced(&unit, row, *column) || is_told(db, of, &body.code, *column) || escapes(&unit, row) {
+            continue;
+        }
+        seen.push((row.id, *column));
+        findings.push(finding(of, (row, *column), (class, &declared), event.range, event.statement, commit));
+    }
+}
+
+/// Whether the row is one that the session knows from the database.
+fn is_loaded(row: &RowValue) -> bool {
+    matches!(row.origin, RowOrigin::Loaded { .. } | RowOrigin::Related | RowOrigin::Dependency(_))
+}
+
+/// The column, where it holds a container whose changes nobody tracks, with the class that declares it.
+fn untracked(db: &dyn Db, row: &RowValue, name: Name) -> Option<(ClassRef, Column)> {
+    let model = orm_model(db, row.model?)?;
+    let attribute = model.attribute(name)?;
+    let column = model.column(name)?;
+    let is_container = match column.family {
+        TypeFamily::Json | TypeFamily::Array => true,
+        TypeFamily::Other(name) => name == "PickleType",
+        _ => false,
+    };
+    // A map of annotations, or an association for all columns of a type, may make them tracked.
+    let elsewhere = !names::files_mentioning(db, "associate_with").is_empty()
+        || !column.type_written && !names::files_mentioning(db, "type_annotation_map").is_empty();
+    (is_container && !column.mutable && !column.own_type && !elsewhere).then(|| (attribute.declared_in, column.clone()))
+}
+
+/// Whether the function also gives the column another object: then the change is seen. Putting the same object back is
+/// no change to the ORM, which compares the two.
+fn is_replaced(unit: &Unit, row: &RowValue, name: Name) -> bool {
+    unit.events.iter().any(|event| match &event.kind {
+        EventKind::Write { row: other, column, in_place: false, from, in_sql, .. } => {
+            other.id == row.id && *column == name && (*in_sql || !is_same_object(from, row, name))
+        }
+        _ => false,
+    })
+}
+
+fn is_same_object(from: &Sources, row: &RowValue, name: Name) -> bool {
+    !from.other
+        && from.external.is_none()
+        && !from.fields.is_empty()
+        && from.fields.iter().all(|field| field.row == row.id && field.column == name && field.how == Derivation::Same)
+}
+
+/// Whether the function says itself that the column has changed: `flag_modified(row, "data")`, `row.data.changed()`.
+fn is_told(db: &dyn Db, of: FunctionRef, code: &Code, name: Name) -> bool {
+    let _ = (db, of);
+    code.exprs.iter().any(|expr| match expr {
+        Expr::Name(called) => *called == "flag_modified" || *called == "flag_dirty",
+        Expr::Attribute { attr, .. } => *attr == "flag_modified" || *attr == "flag_dirty" || *attr == "changed",
+        Expr::Call { func, args } => {
+            matches!(&code[*func], Expr::Name(called) if *called == "setattr")
+                && args.iter().any(|arg| match &code[arg.value] {
+                    Expr::Str(text) => **text == *name.as_str(),
+                    _ => false,
+                })
+        }
+        _ => false,
+    })
+}
+
+/// Whether the row is handed to a function that may do the rest.
+fn escapes(unit: &Unit, row: &RowValue) -> bool {
+    unit.events.iter().any(|event| match &event.kind {
+        EventKind::Call { arguments, object, .. } => {
+            let is_row = |value: &auditline_model::eval::value::Value| value.row().is_some_and(|own| own.id == row.id);
+            is_row(object) || arguments.iter().any(|(_, value)| is_row(value))
+        }
+        _ => false,
+    })
+}
+
+fn finding(
+    of: FunctionRef,
+    (row, name): (&RowValue, Name),
+    (class, column): (ClassRef, &Column),
+    range: TextRange,
+    statement: TextRange,
+    commit: u32,
+) -> Finding {
+    let model = row.model.map_or("the row", |model| classes::simple(model.path));
+    let kind = match column.family {
+        TypeFamily::Json => "JSON",
+        TypeFamily::Array => "ARRAY",
+        _ => "pickled",
+    };
+    let fixes = vec![Fix::new(format!("Tell the session that `{name}` has changed"), Safety::Safe, move |db| {
+        fix::flag(db, of, statement, name)
+    })];
+    Finding {
+        hazard: &HAZARD,
+        severity: Severity::Warning,
+        message: format!("`{model}.{name}` is changed in place, which the ORM does not see: the change is not saved"),
+        place: Place::InFunction(of, range),
+        symbol: symbol(of.path),
+        evidence: vec![
+            Evidence {
+                place: Place::Attribute(class, name),
+                message: format!("`{name}` is a plain {kind} column: changes inside its value are not tracked"),
+            },
+            Evidence { place: Place::Event(of, commit), message: "This writes nothing for the column".to_owned() },
+        ],
+        story: None,
+        fixes,
+    }
+}
+
+/// The object whose column a statement changes in place, as it is written: `row` of `row.data["x"] = 1`.
+fn object_of(code: &Code, statement: TextRange, name: Name) -> Option<TextRange> {
+    code.exprs.iter().zip(&code.ranges).find_map(|(expr, range)| match expr {
+        Expr::Attribute { value, attr } if *attr == name && statement.contains_range(*range) => {
+            let object = Call::awaited(code, *value).map_or(*value, |call| call.id);
+            Some(code.range(object))
+        }
+        _ => None,
+    })
+}
