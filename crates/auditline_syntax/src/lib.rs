@@ -3,6 +3,7 @@
 pub mod docker;
 mod name;
 pub mod python;
+pub mod sql;
 
 pub use name::Name;
 pub use text_size::{TextRange, TextSize};
