@@ -37,9 +37,10 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         let missing: Vec<(&Attribute, &Column)> = model
             .columns()
             .filter(|(attribute, column)| {
+                let by_relationship = column.foreign_key.is_some() && created.sets_relationship(&unit, &model);
                 is_required(&model, attribute, column)
                     && !created.sets(&unit, attribute.name)
-                    && !(column.foreign_key.is_some() && created.sets_relationship(&unit, &model))
+                    && !by_relationship
                     && !is_set_by_listener(db, attribute.name)
             })
             .collect();

@@ -43,7 +43,10 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         });
         let Some((commit, _)) = saved else { continue };
         let Some(body) = function(db, of) else { continue };
-        if is_replaced(&unit, row, *column) || is_told(db, of, &body.code, *column) || escapes(&unit, row) {
+        if is_used_before(&unit, row, *column, ordinal, commit) {
+            continue;
+        }
+        if is_replaced(&unit, row, *column) || is_told(&body.code, *column) || escapes(&unit, row) {
             continue;
         }
         seen.push((row.id, *column));
@@ -72,6 +75,21 @@ fn untracked(db: &dyn Db, row: &RowValue, name: Name) -> Option<(ClassRef, Colum
     (is_container && !column.mutable && !column.own_type && !elsewhere).then(|| (attribute.declared_in, column.clone()))
 }
 
+/// Whether the changed value is used between the change and the commit: then it may have been changed for that, as one
+/// puts old documents into shape before they are read.
+fn is_used_before(unit: &Unit, row: &RowValue, name: Name, write: u32, commit: u32) -> bool {
+    unit.numbered().any(|(at, event)| match &event.kind {
+        EventKind::Read { row: other, column } if other.id == row.id && *column == name => {
+            let changes = |other: &auditline_model::unit::Event| {
+                matches!(&other.kind, EventKind::Write { row: changed, column, .. }
+                    if other.statement == event.statement && changed.id == row.id && *column == name)
+            };
+            at > write && at < commit && !unit.events.iter().any(changes)
+        }
+        _ => false,
+    })
+}
+
 /// Whether the function also gives the column another object: then the change is seen. Putting the same object back is
 /// no change to the ORM, which compares the two.
 fn is_replaced(unit: &Unit, row: &RowValue, name: Name) -> bool {
@@ -91,8 +109,7 @@ fn is_same_object(from: &Sources, row: &RowValue, name: Name) -> bool {
 }
 
 /// Whether the function says itself that the column has changed: `flag_modified(row, "data")`, `row.data.changed()`.
-fn is_told(db: &dyn Db, of: FunctionRef, code: &Code, name: Name) -> bool {
-    let _ = (db, of);
+fn is_told(code: &Code, name: Name) -> bool {
     code.exprs.iter().any(|expr| match expr {
         Expr::Name(called) => *called == "flag_modified" || *called == "flag_dirty",
         Expr::Attribute { attr, .. } => *attr == "flag_modified" || *attr == "flag_dirty" || *attr == "changed",
