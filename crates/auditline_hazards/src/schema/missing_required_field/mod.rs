@@ -34,6 +34,10 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         let Some(created) = Created::of(db, of, &body.code, row, class, event.range) else { continue };
         let Some(added) = created.added(&unit, &body.code) else { continue };
         let Some(model) = orm_model(db, class).filter(|model| is_certain(model)) else { continue };
+        // A keyword that the model does not have fails before, in the constructor.
+        if created.keywords.iter().any(|keyword| model.attribute(*keyword).is_none()) {
+            continue;
+        }
         let missing: Vec<(&Attribute, &Column)> = model
             .columns()
             .filter(|(attribute, column)| {
