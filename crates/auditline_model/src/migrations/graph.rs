@@ -119,7 +119,7 @@ pub fn history_of(db: &dyn Db, file: SourceFile) -> Option<Arc<History>> {
 pub fn histories(db: &dyn Db) -> Arc<Vec<Arc<History>>> {
     let mut environments: Vec<(FilePath, Vec<Revision>)> = Vec::new();
     for file in files_mentioning(db, "down_revision").iter() {
-        if crate::entry::is_test(db, *file) {
+        if crate::entry::is_below_tests(db, *file) {
             continue;
         }
         let Some(revision) = revision(db, *file) else { continue };

@@ -68,3 +68,13 @@ fn directories_that_do_not_hang_together_are_histories_of_their_own() {
     assert_eq!(found.len(), 3, "{found:?}");
     assert!(found.iter().all(|(_, faults)| faults.is_empty()), "{found:?}");
 }
+
+#[test]
+fn a_revision_may_be_named_like_a_test() {
+    let found = read(&[
+        ("db/versions/1_test.py", revision("a", "None")),
+        ("db/versions/2.py", revision("b", "'a'")),
+        ("tests/db/versions/3.py", revision("c", "'gone'")),
+    ]);
+    assert_eq!(found, [(vec!["a", "b"], Vec::new())]);
+}

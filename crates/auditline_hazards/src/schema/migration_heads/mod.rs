@@ -1,7 +1,7 @@
 //! AUD407: a graph of migrations with which Alembic can do nothing.
 
 use auditline_model::migrations::{Fault, History, Revision, history_of, revision};
-use auditline_model::{Db, SourceFile, VariableRef, entry, names, parsed};
+use auditline_model::{Db, SourceFile, VariableRef, names, parsed};
 use auditline_syntax::Name;
 use auditline_syntax::python::ir::Expr;
 
@@ -20,7 +20,7 @@ pub const HAZARD: Hazard = Hazard {
 };
 
 fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
-    if entry::is_test(db, file) || revision(db, file).is_none() {
+    if revision(db, file).is_none() {
         return;
     }
     let Some(history) = history_of(db, file) else { return };
