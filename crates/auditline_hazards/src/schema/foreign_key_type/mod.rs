@@ -101,7 +101,6 @@ fn clash(own: TypeFamily, other: TypeFamily) -> Option<Clash> {
         Uuid,
         Boolean,
         Time,
-        Date,
         Bytes,
     }
     let group = |family: TypeFamily| {
@@ -110,8 +109,8 @@ fn clash(own: TypeFamily, other: TypeFamily) -> Option<Clash> {
             TypeFamily::String | TypeFamily::Text => Group::Text,
             TypeFamily::Uuid => Group::Uuid,
             TypeFamily::Boolean => Group::Boolean,
-            TypeFamily::DateTime => Group::Time,
-            TypeFamily::Date => Group::Date,
+            // PostgreSQL compares dates with times, and takes the constraint.
+            TypeFamily::DateTime | TypeFamily::Date => Group::Time,
             TypeFamily::Binary => Group::Bytes,
             _ => return None,
         })
