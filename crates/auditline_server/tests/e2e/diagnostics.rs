@@ -66,7 +66,7 @@ async fn an_edit_of_one_file_changes_what_is_published_of_another() {
         .replace(
             &models,
             2,
-            &text.replace("    stock: Mapped[int]\n", "    stock: Mapped[int]\n    stok: Mapped[int]\n"),
+            &text.replace("    stock: Mapped[int]\n", "    stock: Mapped[int]\n    stok: Mapped[int | None]\n"),
         )
         .await;
     assert_eq!(codes(&client.published(&jobs, Some(1)).await), ["AUD101", "AUD302"]);
@@ -184,7 +184,7 @@ async fn other_documents_are_pulled_again_when_a_file_on_disk_changes_them() {
     let text = shop.read("app/models.py");
     shop.write(
         "app/models.py",
-        &text.replace("    stock: Mapped[int]\n", "    stock: Mapped[int]\n    stok: Mapped[int]\n"),
+        &text.replace("    stock: Mapped[int]\n", "    stock: Mapped[int]\n    stok: Mapped[int | None]\n"),
     );
     client.files_changed(&[(&models, 2)]).await;
     client.wait_until_asked("workspace/diagnostic/refresh", 1).await;
