@@ -20,6 +20,8 @@ pub struct History {
     pub revisions: Vec<Revision>,
     /// Whether the order is certain: no fault, nothing that cannot be told.
     pub ordered: bool,
+    /// What is wrong with the graph: with any of it no Alembic command that goes to `head` works.
+    pub faults: Vec<Fault>,
 }
 
 /// What is wrong with the graph of a history. Revisions are named by their index in [`History::revisions`].
@@ -41,9 +43,7 @@ pub enum Fault {
 }
 
 impl History {
-    /// The faults of the graph: with any of them no Alembic command that goes to `head` works.
-    #[must_use]
-    pub fn faults(&self) -> Vec<Fault> {
+    fn find_faults(&self) -> Vec<Fault> {
         let mut at_id: FxHashMap<Name, usize> = FxHashMap::default();
         for (at, revision) in self.revisions.iter().enumerate() {
             if at_id.insert(revision.id, at).is_some() {
@@ -78,32 +78,34 @@ impl History {
 
     /// The revisions that wait for one another for ever.
     fn cycle(&self, at_id: &FxHashMap<Name, usize>) -> Vec<usize> {
-        let mut left: FxHashSet<usize> = (0..self.revisions.len()).collect();
-        let waits = |at: usize, left: &FxHashSet<usize>| {
-            let revision = &self.revisions[at];
-            let before = revision.down.ids().iter().chain(revision.depends_on.ids());
-            before.filter_map(|id| at_id.get(id)).any(|before| left.contains(before))
-        };
-        let is_awaited = |at: usize, left: &FxHashSet<usize>| {
-            left.iter().any(|other| {
-                let revision = &self.revisions[*other];
-                revision.down.ids().iter().chain(revision.depends_on.ids()).any(|id| *id == self.revisions[at].id)
-            })
-        };
-        // Takes away what can run, from both ends, until only circles are left.
-        loop {
-            let free: Vec<usize> =
-                left.iter().copied().filter(|at| !waits(*at, &left) || !is_awaited(*at, &left)).collect();
-            if free.is_empty() {
-                break;
-            }
-            for at in free {
-                left.remove(&at);
+        let count = self.revisions.len();
+        let mut before: Vec<Vec<usize>> = vec![Vec::new(); count];
+        let mut behind: Vec<Vec<usize>> = vec![Vec::new(); count];
+        for (at, revision) in self.revisions.iter().enumerate() {
+            for id in revision.down.ids().iter().chain(revision.depends_on.ids()) {
+                if let Some(other) = at_id.get(id) {
+                    before[at].push(*other);
+                    behind[*other].push(at);
+                }
             }
         }
-        let mut cycle: Vec<usize> = left.into_iter().collect();
-        cycle.sort_unstable();
-        cycle
+        // What can run, and what nothing waits for, is taken away from both ends until only circles are left.
+        let mut left = vec![true; count];
+        for (waits_for, wait) in [(&before, &behind), (&behind, &before)] {
+            let open = |at: usize, left: &[bool]| waits_for[at].iter().filter(|other| left[**other]).count();
+            let mut waiting: Vec<usize> = (0..count).map(|at| open(at, &left)).collect();
+            let mut free: Vec<usize> = (0..count).filter(|at| left[*at] && waiting[*at] == 0).collect();
+            while let Some(at) = free.pop() {
+                left[at] = false;
+                for other in wait[at].iter().filter(|other| left[**other]) {
+                    waiting[*other] -= 1;
+                    if waiting[*other] == 0 {
+                        free.push(*other);
+                    }
+                }
+            }
+        }
+        (0..count).filter(|at| left[*at]).collect()
     }
 }
 
@@ -111,7 +113,16 @@ impl History {
 #[must_use]
 pub fn history_of(db: &dyn Db, file: SourceFile) -> Option<Arc<History>> {
     revision(db, file)?;
-    histories(db).iter().find(|history| history.revisions.iter().any(|own| own.file == file)).cloned()
+    history_by_file(db).get(&file).cloned()
+}
+
+#[salsa::tracked(returns(ref))]
+fn history_by_file(db: &dyn Db) -> FxHashMap<SourceFile, Arc<History>> {
+    let histories = histories(db);
+    let files = |history: &Arc<History>| {
+        history.revisions.iter().map(|own| (own.file, Arc::clone(history))).collect::<Vec<_>>()
+    };
+    histories.iter().flat_map(files).collect()
 }
 
 /// Every history of the workspace, sorted by path.
@@ -226,5 +237,7 @@ fn in_order(environment: FilePath, revisions: Vec<Revision>) -> History {
     order.extend((0..revisions.len()).filter(|at| !placed.contains(at)));
     let mut slots: Vec<Option<Revision>> = revisions.into_iter().map(Some).collect();
     let revisions = order.into_iter().filter_map(|at| slots[at].take()).collect();
-    History { environment, revisions, ordered }
+    let mut history = History { environment, revisions, ordered, faults: Vec::new() };
+    history.faults = history.find_faults();
+    history
 }

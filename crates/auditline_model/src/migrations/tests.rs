@@ -12,7 +12,7 @@ fn read(files: &[(&str, String)]) -> Vec<(Vec<&'static str>, Vec<Fault>)> {
     let found = histories(&db);
     found
         .iter()
-        .map(|history| (history.revisions.iter().map(|one| one.id.as_str()).collect(), history.faults()))
+        .map(|history| (history.revisions.iter().map(|one| one.id.as_str()).collect(), history.faults.clone()))
         .collect()
 }
 

@@ -24,8 +24,8 @@ fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
         return;
     }
     let Some(history) = history_of(db, file) else { return };
-    for fault in history.faults() {
-        let found = match &fault {
+    for fault in &history.faults {
+        let found = match fault {
             Fault::Missing { at, id, depends } => missing(db, &history, *at, *id, *depends),
             Fault::Heads(heads) => several_heads(db, &history, heads),
             Fault::Cycle(cycle) => circle(&history, cycle),
