@@ -21,6 +21,7 @@ mod layout;
 mod lex;
 mod lock;
 mod move_behind;
+mod pieces;
 mod remove;
 mod savepoint;
 mod with;
@@ -114,6 +115,9 @@ impl Document {
         let new = apply_edits(self.text(), &edits).ok()?;
         if new == self.text() {
             return None;
+        }
+        if pieces::stay_whole(self.text(), &self.parsed.module, &edits) {
+            return Some(edits);
         }
         let tree = auditline_syntax::python::parse(&new, None);
         let errors = if tree.has_errors() { auditline_syntax::python::lower(&new, &tree).errors.len() } else { 0 };
