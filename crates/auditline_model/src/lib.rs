@@ -12,6 +12,7 @@ pub mod migrations;
 pub mod names;
 pub mod owner;
 pub mod place;
+pub mod schema;
 pub mod symbols;
 pub mod tables;
 pub mod unit;

@@ -137,7 +137,7 @@ impl Column {
     }
 
     /// Reads `Column(...)` or `mapped_column(...)`.
-    pub(super) fn declared(db: &dyn Db, call: &Detached, inner: Option<&TypeExpr>) -> Self {
+    pub(crate) fn declared(db: &dyn Db, call: &Detached, inner: Option<&TypeExpr>) -> Self {
         let mut column = inner.map_or_else(Self::default, |inner| Self::annotated(db, inner));
         column.read(db, call);
         if !column.nullable_written {
@@ -266,6 +266,30 @@ impl Column {
             self.type_written = true;
             self.own_type = ty.own;
         }
+    }
+}
+
+/// A column of which only the type is known, as it is written.
+pub(crate) fn column_of_type(db: &dyn Db, value: &Detached) -> Column {
+    let mut column = Column::default();
+    column.set_type(db, value);
+    column
+}
+
+/// The family of a type of PostgreSQL and its kin, by its name in upper case.
+pub(crate) fn family_of_sql(name: Name) -> TypeFamily {
+    match name.as_str() {
+        "INT4" | "INT2" | "SERIAL" | "SMALLSERIAL" | "SERIAL4" | "MEDIUMINT" | "TINYINT" => TypeFamily::Integer,
+        "INT8" | "BIGSERIAL" | "SERIAL8" | "INT64" => TypeFamily::BigInteger,
+        "CHARACTER VARYING" | "CHARACTER" | "BPCHAR" | "CHAR VARYING" => TypeFamily::String,
+        "BOOL" => TypeFamily::Boolean,
+        "DOUBLE PRECISION" | "FLOAT4" | "FLOAT8" => TypeFamily::Float,
+        "TIMESTAMPTZ" | "TIMESTAMP WITH TIME ZONE" | "TIMESTAMP WITHOUT TIME ZONE" => TypeFamily::DateTime,
+        "TIME WITH TIME ZONE" | "TIME WITHOUT TIME ZONE" | "TIMETZ" => TypeFamily::Time,
+        name => match family_of_name(name) {
+            TypeFamily::Unknown => TypeFamily::Other(Name::new(name)),
+            family => family,
+        },
     }
 }
 

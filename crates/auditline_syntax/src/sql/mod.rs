@@ -11,6 +11,7 @@ use text_size::TextRange;
 use crate::Name;
 
 pub use lower::lower;
+pub use split::procedural_blocks;
 
 /// The statements of a text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

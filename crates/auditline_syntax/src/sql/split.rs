@@ -109,3 +109,22 @@ fn behind_dollar_quote(bytes: &[u8], at: usize) -> usize {
 fn behind_rows(text: &str, at: usize) -> usize {
     text[at..].find("\n\\.").map_or(text.len(), |offset| line_end(text.as_bytes(), at + offset + 1))
 }
+
+/// The bodies of the anonymous blocks of a text: what stands between the dollars of `DO $$ … $$`.
+#[must_use]
+pub fn procedural_blocks(text: &str) -> Vec<&str> {
+    let statements = split(text).into_iter().map(|range| &text[range]);
+    let blocks = statements.filter(|statement| {
+        let word = statement.split(|char: char| !char.is_alphanumeric()).next().unwrap_or_default();
+        word.eq_ignore_ascii_case("do")
+    });
+    blocks
+        .filter_map(|statement| {
+            let from = statement.find('$')?;
+            let open = from + 1 + statement[from + 1..].find('$')?;
+            let quote = &statement[from..=open];
+            let body = &statement[open + 1..];
+            Some(&body[..body.find(quote).unwrap_or(body.len())])
+        })
+        .collect()
+}
