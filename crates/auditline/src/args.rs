@@ -21,6 +21,10 @@ pub(crate) enum Command {
     ///
     /// Ends with 0 if nothing was found, 1 if there are findings, 2 if the job could not be done.
     Check(Box<CheckArguments>),
+    /// Show the tables of a project as its models, its migrations and its SQL files see them, side by side.
+    ///
+    /// What they surely differ in is marked with `!`; what cannot be told from the code, with `?`.
+    Schema(SchemaArguments),
     /// Run the language server on standard input and output.
     Server {
         /// Accepted and ignored: standard input and output is what the server speaks over.
@@ -84,6 +88,32 @@ pub(crate) struct CheckArguments {
     /// How many threads work; as many as there are processors if not given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArguments {
+    /// The project; the current directory if nothing is named. All of the project around it is read.
+    #[arg(value_name = "PATH")]
+    pub(crate) path: Option<PathBuf>,
+    /// The form of the output.
+    #[arg(long, value_enum, default_value_t = SchemaFormat::Table, value_name = "FORMAT")]
+    pub(crate) format: SchemaFormat,
+    /// Show only the tables in which the sides differ.
+    #[arg(long)]
+    pub(crate) differences: bool,
+    /// Read no configuration.
+    #[arg(long)]
+    pub(crate) no_config: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaFormat {
+    /// One line for each column.
+    Table,
+    /// A diagram for Mermaid.
+    Mermaid,
+    /// One JSON object.
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -5,6 +5,7 @@ mod check;
 mod error;
 mod explain;
 mod progress;
+mod schema;
 mod targets;
 mod terminal;
 
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     let terminal = Terminal::new(arguments.color);
     let outcome = match &arguments.command {
         Command::Check(check) => check::run(check, &terminal),
+        Command::Schema(arguments) => schema::run(arguments, &terminal),
         Command::Explain { hazard } => explain::explain(hazard, &terminal),
         Command::Hazards { output_format } => explain::hazards(*output_format, &terminal),
         Command::Version => terminal.print(|out| writeln!(out, "auditline {}", env!("CARGO_PKG_VERSION"))),

@@ -50,6 +50,14 @@ pub(crate) fn targets(arguments: &CheckArguments, from: FilePath) -> Result<Vec<
     Ok(targets)
 }
 
+/// The workspace around a path, with its configuration.
+pub(crate) fn workspace_of(path: &Path, no_config: bool, from: FilePath) -> Result<Workspace, Error> {
+    let root = workspace_root(canonical(path)?);
+    let config = if no_config { Ok(Config::default()) } else { Config::load(root) };
+    let config = config.map_err(|errors| Error::Config(describe(&errors, from)))?;
+    Ok(Workspace::new(root, config, &[], &[]))
+}
+
 fn selectors(option: &'static str, lists: &[String]) -> Result<Vec<Selector>, Error> {
     let mut selectors = Vec::new();
     for list in lists {

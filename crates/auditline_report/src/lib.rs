@@ -5,6 +5,7 @@ pub mod html;
 pub mod json;
 pub mod lines;
 mod paths;
+pub mod schema;
 mod style;
 pub mod text;
 

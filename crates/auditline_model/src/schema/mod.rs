@@ -6,10 +6,14 @@
 //! taken for a fact.
 
 mod calls;
+mod compare;
 mod expressions;
 mod inspected;
+mod models;
 mod operations;
+mod overview;
 mod replay;
+mod sides;
 mod state;
 mod statements;
 #[cfg(test)]
@@ -17,5 +21,9 @@ mod tests;
 mod texts;
 mod value;
 
+pub use compare::{Difference, column_in, differences};
+pub use models::schema_of_models;
+pub use overview::{ColumnRow, Overview, Row, overview};
 pub use replay::{replayed, schema_of_file};
+pub use sides::{Description, Source, descriptions, number, table_in};
 pub use state::{Index, Presence, Schema, SchemaColumn, Table};

@@ -62,10 +62,15 @@ fn replayed_at(db: &dyn Db, first: SourceFile) -> Arc<Schema> {
 #[salsa::tracked(returns(clone))]
 pub fn schema_of_file(db: &dyn Db, file: SourceFile) -> Arc<Schema> {
     let mut schema = Schema::default();
+    go_on(db, &mut schema, file);
+    Arc::new(schema)
+}
+
+/// Does what a file of SQL statements does.
+pub(super) fn go_on(db: &dyn Db, schema: &mut Schema, file: SourceFile) {
     if file.kind(db) == FileKind::Sql
         && let Some(text) = file.content(db).text()
     {
-        super::texts::execute(&mut schema, text.text(), &|range| Place::File(file, range));
+        super::texts::execute(schema, text.text(), &|range| Place::File(file, range));
     }
-    Arc::new(schema)
 }

@@ -17,6 +17,8 @@ pub struct CoreTable {
     pub variable: VariableRef,
     /// Its name, where it is a literal.
     pub name: Option<Name>,
+    /// Its schema, where it is a literal.
+    pub schema: Option<Name>,
     /// Its columns by name, in order.
     pub columns: Vec<(Name, Column)>,
     /// Lists of columns that are unique together.
@@ -52,8 +54,14 @@ fn table_of_value(db: &dyn Db, reference: VariableRef, value: &Detached) -> Opti
     }
     let mut args = value.positional();
     let name = value.keyword("name").or_else(|| args.next()).and_then(Detached::text);
-    let mut table =
-        CoreTable { variable: reference, name, columns: Vec::new(), unique: Vec::new(), complete: !value.has_spread() };
+    let mut table = CoreTable {
+        variable: reference,
+        name,
+        schema: value.keyword("schema").and_then(Detached::text),
+        columns: Vec::new(),
+        unique: Vec::new(),
+        complete: !value.has_spread(),
+    };
     // The second argument is the metadata.
     for arg in args.skip(1) {
         match arg.last_name().as_deref() {
