@@ -9,7 +9,7 @@ use auditline_report::schema::{write_json, write_mermaid, write_table};
 use crate::args::{SchemaArguments, SchemaFormat};
 use crate::error::Error;
 use crate::progress::Bar;
-use crate::targets::{workspace_of, working_directory};
+use crate::targets::{working_directory, workspace_of};
 use crate::terminal::Terminal;
 
 /// Prints the tables of a project as its descriptions see them.

@@ -21,7 +21,8 @@ pub const VERSION: u32 = 1;
 /// If it cannot be written.
 pub fn write_table(db: &dyn Db, overview: &Overview, from: FilePath, out: &mut dyn Write) -> io::Result<()> {
     let titles = titles(db, overview, from);
-    let shown: Vec<usize> = (0..titles.len()).filter(|at| overview.tables.iter().any(|row| row.sides[*at].is_some())).collect();
+    let shown: Vec<usize> =
+        (0..titles.len()).filter(|at| overview.tables.iter().any(|row| row.sides[*at].is_some())).collect();
     if shown.is_empty() {
         return writeln!(out, "no tables");
     }
@@ -33,7 +34,13 @@ pub fn write_table(db: &dyn Db, overview: &Overview, from: FilePath, out: &mut d
         for column in &row.columns {
             let cells = shown.iter().map(|at| match (&row.sides[*at], &column.sides[*at]) {
                 (None, _) => String::new(),
-                (Some(table), None) => if table.is_open { "?".to_owned() } else { dash() },
+                (Some(table), None) => {
+                    if table.is_open {
+                        "?".to_owned()
+                    } else {
+                        dash()
+                    }
+                }
                 (_, Some(own)) => column_cell(own),
             });
             lines.push((if column.differs { '!' } else { ' ' }, format!("  {}", column.name), cells.collect()));

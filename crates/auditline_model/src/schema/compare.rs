@@ -33,9 +33,7 @@ impl Difference {
 /// The column of that name; names of SQL without quotes are written in any case.
 #[must_use]
 pub fn column_in(table: &Table, name: Name) -> Option<&SchemaColumn> {
-    table
-        .column(name)
-        .or_else(|| table.columns.iter().find(|(own, _)| same_word(*own, name)).map(|(_, column)| column))
+    table.column(name).or_else(|| table.columns.iter().find(|(own, _)| same_word(*own, name)).map(|(_, column)| column))
 }
 
 /// In what two descriptions of a table surely differ. Where one of them may have more columns than are listed, none is

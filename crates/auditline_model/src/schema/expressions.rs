@@ -368,14 +368,12 @@ fn item(object: &Value, index: &Value) -> Value {
 pub(super) fn attribute(object: &Value, attr: Name) -> Value {
     match object {
         // The databases that are meant first are those of PostgreSQL.
-        Value::Bind if attr == *"name" => Value::Text("postgresql".to_owned()),
+        Value::Bind if matches!(attr.as_str(), "name" | "url") => Value::Text("postgresql".to_owned()),
         Value::Bind => match attr.as_str() {
             "dialect" | "engine" | "bind" | "connection" | "impl" => Value::Bind,
             _ => Value::Unknown,
         },
-        Value::Declared(detached) => {
-            Value::Declared(Detached::Attribute { value: Box::new(detached.clone()), attr })
-        }
+        Value::Declared(detached) => Value::Declared(Detached::Attribute { value: Box::new(detached.clone()), attr }),
         other => opaque(&[other]),
     }
 }

@@ -37,8 +37,8 @@ impl Run<'_> {
             Value::Bind => match name {
                 "is_offline_mode" => Value::Bool(false),
                 "has_table" => self.inspect("has_table", &args.positional[args.positional.len().min(1)..], args),
-                "get_context" | "get_bind" | "connect" | "connection" | "get_connection" | "begin" | "execution_options"
-                | "configure" | "begin_nested" | "__enter__" => Value::Bind,
+                "get_context" | "get_bind" | "connect" | "connection" | "get_connection" | "begin"
+                | "execution_options" | "configure" | "begin_nested" | "__enter__" => Value::Bind,
                 _ => Value::Unknown,
             },
             Value::Inspector => self.inspect(name, &args.positional, args),
@@ -141,9 +141,7 @@ fn of_text(text: &str, method: &str, args: &Args) -> Value {
     let told = !text.contains(HOLE);
     match (method, first) {
         ("format", _) => Value::Text(formatted(text, args)),
-        ("join", Some(Value::List(items))) => {
-            Value::Text(items.iter().map(written).collect::<Vec<_>>().join(text))
-        }
+        ("join", Some(Value::List(items))) => Value::Text(items.iter().map(written).collect::<Vec<_>>().join(text)),
         ("join", _) => Value::Text(HOLE.to_owned()),
         ("strip", None) => Value::Text(text.trim().to_owned()),
         ("lower", None) => Value::Text(text.to_lowercase()),

@@ -54,7 +54,8 @@ pub fn schema_of_models(db: &dyn Db) -> Arc<Schema> {
             }));
             match schema.tables.get_mut(&name) {
                 // The class that is mapped to it is there already.
-                Some(known) if known.columns.iter().map(|(name, _)| name).eq(table.columns.iter().map(|(name, _)| name)) => {}
+                Some(known)
+                    if known.columns.iter().map(|(name, _)| name).eq(table.columns.iter().map(|(name, _)| name)) => {}
                 Some(known) => {
                     known.presence = Presence::Maybe;
                     known.is_open = true;
@@ -68,9 +69,7 @@ pub fn schema_of_models(db: &dyn Db) -> Arc<Schema> {
     Arc::new(schema)
 }
 
-fn sorted<'a>(
-    tables: impl Iterator<Item = (&'a Name, &'a Vec<ClassRef>)>,
-) -> Vec<(&'a Name, &'a Vec<ClassRef>)> {
+fn sorted<'a>(tables: impl Iterator<Item = (&'a Name, &'a Vec<ClassRef>)>) -> Vec<(&'a Name, &'a Vec<ClassRef>)> {
     let mut tables: Vec<_> = tables.collect();
     tables.sort_by_key(|(name, _)| **name);
     tables

@@ -140,25 +140,23 @@ impl Run<'_> {
         let mut constraints = Vec::new();
         for arg in args.positional.iter().skip(1) {
             match arg {
-                Value::Declared(declared) if declared.call().is_some() => {
-                    match declared.last_name().as_deref() {
-                        Some("Column") => match self.column(arg) {
-                            Some((name, column)) => {
-                                let unique = column.unique || column.index;
-                                if column.primary_key {
-                                    table.indexes.push(Index { name: None, columns: vec![name], unique: true });
-                                } else if unique {
-                                    let unique = column.unique;
-                                    table.indexes.push(Index { name: None, columns: vec![name], unique });
-                                }
-                                table.add(name, column, place);
+                Value::Declared(declared) if declared.call().is_some() => match declared.last_name().as_deref() {
+                    Some("Column") => match self.column(arg) {
+                        Some((name, column)) => {
+                            let unique = column.unique || column.index;
+                            if column.primary_key {
+                                table.indexes.push(Index { name: None, columns: vec![name], unique: true });
+                            } else if unique {
+                                let unique = column.unique;
+                                table.indexes.push(Index { name: None, columns: vec![name], unique });
                             }
-                            None => table.is_open = true,
-                        },
-                        Some(name) if name.ends_with("Constraint") || name == "Index" => constraints.push(declared),
-                        _ => table.is_open = true,
-                    }
-                }
+                            table.add(name, column, place);
+                        }
+                        None => table.is_open = true,
+                    },
+                    Some(name) if name.ends_with("Constraint") || name == "Index" => constraints.push(declared),
+                    _ => table.is_open = true,
+                },
                 Value::None => {}
                 _ => table.is_open = true,
             }
@@ -246,7 +244,11 @@ fn constrain(table: &mut Table, declared: &Detached) {
         Some("Index") => {
             if let Some(columns) = names(1) {
                 let unique = declared.keyword("unique").and_then(Detached::bool) == Some(true);
-                table.indexes.push(Index { name: declared.positional().next().and_then(Detached::text), columns, unique });
+                table.indexes.push(Index {
+                    name: declared.positional().next().and_then(Detached::text),
+                    columns,
+                    unique,
+                });
             }
         }
         Some("ForeignKeyConstraint") => {

@@ -106,7 +106,8 @@ fn is_backwards(db: &dyn Db, file: SourceFile) -> bool {
 
 /// Whether a file describes the schema of the project itself: it stands with the code or beside it and is no sample.
 fn is_schema_file(db: &dyn Db, file: SourceFile) -> bool {
-    const OTHERS: &[&str] = &["sample", "samples", "example", "examples", "docs", "doc", "seed", "seeds", "benchmark", "demo"];
+    const OTHERS: &[&str] =
+        &["sample", "samples", "example", "examples", "docs", "doc", "seed", "seeds", "benchmark", "demo"];
     let path = file.path(db);
     let stem = path.stem().to_ascii_lowercase();
     let is_other = stem.split(['_', '-', '.']).any(|word| OTHERS.contains(&word));
@@ -133,7 +134,9 @@ pub fn table_in(schema: &Schema, name: TableName) -> Option<(TableName, &Table)>
     }
 }
 
-/// Unquoted names of SQL are written in any case.
+/// Unquoted names of SQL are written in any case, and PostgreSQL keeps 63 bytes of a name.
 pub(super) fn same_word(one: Name, two: Name) -> bool {
-    one.eq_ignore_ascii_case(&two)
+    const KEPT: usize = 63;
+    let kept = |name: Name| name.as_bytes()[..name.len().min(KEPT)].to_ascii_lowercase();
+    one.eq_ignore_ascii_case(&two) || one.len().max(two.len()) > KEPT && kept(one) == kept(two)
 }

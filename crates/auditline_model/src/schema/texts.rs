@@ -3,7 +3,10 @@
 use auditline_syntax::Name;
 use auditline_syntax::sql::{self, Change, Constraint, CreateTable, SqlColumn, SqlType, Statement, TableName};
 
+use crate::classes::Detached;
+use crate::names::canonical;
 use crate::place::Place;
+use crate::symbols::Symbol;
 use crate::tables::{Column, TypeFamily, family_of_sql};
 
 use super::state::{Index, Schema, Table};
@@ -25,7 +28,9 @@ impl Run<'_> {
                 Value::Unknown
             }
             Value::Declared(declared) => {
-                if matches!(declared.last_name().as_deref(), Some("CreateTable" | "DropTable")) {
+                // An expression of SQLAlchemy changes rows; what something else made may be any statement.
+                let is_definition = matches!(declared.last_name().as_deref(), Some("CreateTable" | "DropTable"));
+                if is_definition || is_operation && !is_expression(declared) {
                     self.schema.cloud();
                 }
                 Value::Unknown
@@ -40,13 +45,44 @@ impl Run<'_> {
     }
 }
 
+/// Whether what is called at the beginning of an expression belongs to SQLAlchemy, or to a model.
+fn is_expression(declared: &Detached) -> bool {
+    match declared {
+        Detached::Call { func: inner, .. } | Detached::Attribute { value: inner, .. } => is_expression(inner),
+        Detached::Subscript { value: inner, .. } => is_expression(inner),
+        Detached::Path { base: (Symbol::External(path), _), .. } => {
+            let path = canonical(*path);
+            path.split('.').next().is_some_and(|package| package.starts_with("sql") || package == "alembic")
+        }
+        Detached::Path { base: (Symbol::Class(_) | Symbol::Variable(_), _), .. } => true,
+        _ => false,
+    }
+}
+
 /// Whether a text asks the database what its schema is.
 pub(super) fn asks_schema(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    ["information_schema", "pg_catalog", "pg_class", "pg_constraint", "pg_attribute", "pg_index", "pg_tables", "pg_type",
-     "pg_enum", "pg_stat", "pg_proc", "pg_extension", "pg_roles", "pg_trigger", "to_regclass", "sqlite_master", "pragma "]
-        .iter()
-        .any(|word| text.contains(word))
+    [
+        "information_schema",
+        "pg_catalog",
+        "pg_class",
+        "pg_constraint",
+        "pg_attribute",
+        "pg_index",
+        "pg_tables",
+        "pg_type",
+        "pg_enum",
+        "pg_stat",
+        "pg_proc",
+        "pg_extension",
+        "pg_roles",
+        "pg_trigger",
+        "to_regclass",
+        "sqlite_master",
+        "pragma ",
+    ]
+    .iter()
+    .any(|word| text.contains(word))
 }
 
 /// Does to a schema what the statements of a text do.
@@ -65,23 +101,35 @@ pub(super) fn execute(schema: &mut Schema, text: &str, place: &dyn Fn(text_size:
 
 /// The statements of a `DO` block: those that change tables are done, as if the conditions around them held.
 fn block(schema: &mut Schema, body: &str, place: &dyn Fn(text_size::TextRange) -> Place) {
-    let lower = body.to_ascii_lowercase();
-    let is_dynamic = lower.contains("execute");
     const DEFINITIONS: &[&str] = &["alter table", "create table", "drop table"];
-    if is_dynamic && DEFINITIONS.iter().any(|words| lower.contains(words)) {
-        schema.cloud();
-        return;
-    }
     for statement in body.split(';') {
         let lower = statement.to_ascii_lowercase();
         let at = DEFINITIONS.iter().filter_map(|words| lower.find(words)).min();
-        if let Some(statement) = at.and_then(|at| statement.get(at..)) {
-            let script = sql::lower(statement);
-            for (range, one) in &script.statements {
-                apply(schema, one, place(*range));
-            }
+        let Some(definition) = at.and_then(|at| statement.get(at..)) else { continue };
+        // `EXECUTE format('ALTER TABLE users DROP CONSTRAINT %I', name)`
+        let is_dynamic = at.is_some_and(|at| lower[..at].contains("execute"));
+        let written = if is_dynamic { filled(definition) } else { definition.to_owned() };
+        let script = sql::lower(&written);
+        for (range, one) in &script.statements {
+            apply(schema, one, place(*range));
+        }
+        for (_, words) in &script.skipped {
+            skip(schema, words.as_str());
         }
     }
+}
+
+/// The statement in a string that is executed, with holes for what is put into it.
+fn filled(definition: &str) -> String {
+    let (text, behind) = definition.split_once('\'').unwrap_or((definition, ""));
+    let mut text = text.to_owned();
+    for hole in ["%I", "%s", "%L", "%1$I", "%1$s"] {
+        text = text.replace(hole, HOLE);
+    }
+    if behind.trim_start().starts_with("||") {
+        text.push_str(HOLE);
+    }
+    text
 }
 
 /// A definition that does not parse: what it names is not known any more.
@@ -91,7 +139,8 @@ fn skip(schema: &mut Schema, words: &str) {
     match (verb.as_str(), kind.as_str()) {
         ("alter", "table") => {
             let named = parts.find(|part| !matches!(part.as_str(), "only" | "if" | "exists"));
-            let name = named.as_deref().map(|name| name.trim_matches('"').rsplit('.').next().unwrap_or(name).to_owned());
+            let name =
+                named.as_deref().map(|name| name.trim_matches('"').rsplit('.').next().unwrap_or(name).to_owned());
             for (table, known) in &mut schema.tables {
                 if name.as_ref().is_none_or(|name| table.name.to_lowercase() == *name) {
                     known.cloud();
@@ -237,9 +286,7 @@ fn column_of(own: &SqlColumn) -> Column {
         primary_key: own.primary_key,
         unique: own.unique,
         has_server_default: own.default.is_some(),
-        foreign_key: own
-            .references
-            .and_then(|(table, column)| Some(Name::new(&format!("{}.{}", table.name, column?)))),
+        foreign_key: own.references.and_then(|(table, column)| Some(Name::new(&format!("{}.{}", table.name, column?)))),
         on_delete: own.on_delete,
         ..Column::default()
     };

@@ -109,10 +109,8 @@ impl From<&Detached> for Value {
             Detached::Str(text) => Self::Text(text.as_str().to_owned()),
             Detached::Sequence(items) => Self::List(items.iter().map(Self::from).collect()),
             Detached::Dict(entries) => {
-                let told: Option<Vec<(Self, Self)>> = entries
-                    .iter()
-                    .map(|(key, value)| Some((Self::from(key.as_ref()?), Self::from(value))))
-                    .collect();
+                let told: Option<Vec<(Self, Self)>> =
+                    entries.iter().map(|(key, value)| Some((Self::from(key.as_ref()?), Self::from(value)))).collect();
                 told.map_or(Self::Unknown, Self::Dict)
             }
             Detached::Other | Detached::Lambda | Detached::Int(None) | Detached::Ellipsis => Self::Unknown,

@@ -12,8 +12,8 @@ mod root;
 
 pub use self::core::{CoreTable, table_of_variable, tables_of_module};
 pub use attributes::{Attribute, AttributeKind, Derived, Relationship};
-pub(crate) use columns::{column_of_type, family_of_sql};
 pub use columns::{Column, ServerDefault, TypeFamily};
+pub(crate) use columns::{column_of_type, family_of_sql};
 pub use model::{Gap, ModelKind, OrmModel, orm_model};
 pub use registry::{mapped_tables, models_in, models_of_table, referred};
 pub use related::{Backref, backrefs_onto, class_named, table_name};
