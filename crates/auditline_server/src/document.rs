@@ -6,7 +6,7 @@ use std::sync::Arc;
 use auditline_model::{FileContent, ParsedModule};
 use auditline_project::MAX_FILE_SIZE;
 use auditline_source::{ContentChange, Encoding, FileKind, FilePath, SourceText, apply_changes};
-use auditline_syntax::python::{Tree, lower_with, parse};
+use auditline_syntax::python::Reparser;
 
 /// The text of an open document, and what was made of it last.
 #[derive(Debug)]
@@ -18,15 +18,23 @@ pub(crate) struct Document {
     /// The number of the event that changed it last.
     pub(crate) stamp: u64,
     text: Arc<SourceText>,
-    /// The tree of an earlier text that was told every edit since.
-    tree: Option<Tree>,
+    /// What is kept of earlier texts, so that little is parsed again.
+    reparser: Reparser,
     /// What was lowered last, and from which text.
     lowered: Option<(Arc<SourceText>, Arc<ParsedModule>)>,
 }
 
 impl Document {
     pub(crate) fn new(path: FilePath, uri: Arc<str>, version: i32, stamp: u64, text: String) -> Self {
-        Self { path, uri, version, stamp, text: Arc::new(SourceText::from(text)), tree: None, lowered: None }
+        Self {
+            path,
+            uri,
+            version,
+            stamp,
+            text: Arc::new(SourceText::from(text)),
+            reparser: Reparser::default(),
+            lowered: None,
+        }
     }
 
     pub(crate) fn text(&self) -> &Arc<SourceText> {
@@ -37,10 +45,7 @@ impl Document {
     pub(crate) fn change(&mut self, version: i32, stamp: u64, changes: &[ContentChange], encoding: Encoding) {
         self.version = version;
         self.stamp = stamp;
-        let (text, edits) = apply_changes(self.text.text(), changes, encoding);
-        if let Some(tree) = &mut self.tree {
-            edits.iter().for_each(|edit| tree.edit(edit));
-        }
+        let (text, _) = apply_changes(self.text.text(), changes, encoding);
         self.text = Arc::new(SourceText::from(text));
     }
 
@@ -48,7 +53,7 @@ impl Document {
     /// is none here either.
     pub(crate) fn content(&mut self) -> FileContent {
         if self.text.text().len() as u64 > MAX_FILE_SIZE || self.text.text().contains('\0') {
-            (self.tree, self.lowered) = (None, None);
+            (self.reparser, self.lowered) = (Reparser::default(), None);
             return FileContent::Absent;
         }
         let module = FileKind::of(self.path).is_python().then(|| self.lower()).flatten();
@@ -62,19 +67,17 @@ impl Document {
             return Some(Arc::clone(module));
         }
         let previous = self.lowered.take();
+        let mut reparser = std::mem::take(&mut self.reparser);
         let lowered = catch_unwind(AssertUnwindSafe(|| {
-            let text = self.text.text();
-            let tree = parse(text, self.tree.as_ref());
             let before = previous.as_ref().map(|(text, parsed)| (text.text(), &parsed.module));
-            let module = Arc::new(ParsedModule::new(lower_with(text, &tree, before)));
-            (tree, module)
+            let module = Arc::new(ParsedModule::new(reparser.lower(self.text.text(), before)));
+            (reparser, module)
         }));
-        let Ok((tree, module)) = lowered else {
+        let Ok((reparser, module)) = lowered else {
             tracing::error!(path = %self.path, "the document could not be analysed");
-            self.tree = None;
             return None;
         };
-        self.tree = Some(tree);
+        self.reparser = reparser;
         self.lowered = Some((Arc::clone(&self.text), Arc::clone(&module)));
         Some(module)
     }

@@ -2,7 +2,7 @@
 
 use auditline_source::{ContentChange, Encoding, Position, PositionRange, SourceText, apply_change};
 use auditline_syntax::python::ir::Module;
-use auditline_syntax::python::{lower, lower_with, parse};
+use auditline_syntax::python::{Reparser, lower, parse};
 use std::sync::Arc;
 
 const TEXT: &str = "\
@@ -122,8 +122,8 @@ impl Random {
 fn drive(seed: u64, rounds: usize) {
     let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
     let mut text = TEXT.to_owned();
-    let mut tree = parse(&text, None);
-    let mut module = lower(&text, &tree);
+    let mut reparser = Reparser::default();
+    let mut module = reparser.lower(&text, None);
     for round in 0..rounds {
         let source = SourceText::from(text.as_str());
         let lines = source.line_index().line_count() as usize;
@@ -135,23 +135,16 @@ fn drive(seed: u64, rounds: usize) {
         };
         let piece = PIECES[random.below(PIECES.len())].to_owned();
         let change = ContentChange { range: Some(PositionRange::new(start, end)), text: piece };
-        let (next, edit) = apply_change(&text, &change, Encoding::Utf16);
-        let mut edited = tree.clone();
-        if let Some(edit) = edit {
-            edited.edit(&edit);
-        }
-        let next_tree = parse(&next, Some(&edited));
-        let stepped = lower_with(&next, &next_tree, Some((&text, &module)));
+        let (next, _) = apply_change(&text, &change, Encoding::Utf16);
+        let stepped = reparser.lower(&next, Some((&text, &module)));
         let fresh = lower(&next, &parse(&next, None));
         assert!(stepped == fresh, "seed {seed}, round {round}: {change:?} in {text:?}");
-        (text, tree, module) = (next, next_tree, stepped);
+        (text, module) = (next, stepped);
         // A person comes back to what parses.
         if round % 12 == 11 {
             let typed = std::mem::replace(&mut text, TEXT.to_owned());
-            let next_tree = parse(&text, None);
-            module = lower_with(&text, &next_tree, Some((&typed, &module)));
-            assert!(module == lower(&text, &next_tree));
-            tree = next_tree;
+            module = reparser.lower(&text, Some((&typed, &module)));
+            assert!(module == lower(&text, &parse(&text, None)));
         }
     }
 }
@@ -172,7 +165,7 @@ fn shared(before: &Module, after: &Module) -> Vec<bool> {
 fn functions_that_only_move_are_shared() {
     let before = lower(TEXT, &parse(TEXT, None));
     let moved = TEXT.replacen("TABLE =", "# A line more.\nTABLE =", 1);
-    let after = lower_with(&moved, &parse(&moved, None), Some((TEXT, &before)));
+    let after = Reparser::default().lower(&moved, Some((TEXT, &before)));
     assert!(shared(&before, &after).into_iter().all(|same| same));
     assert_eq!(after, lower(&moved, &parse(&moved, None)));
     assert!(after.classes.iter().zip(&before.classes).all(|(a, b)| Arc::ptr_eq(a, b)));
@@ -182,7 +175,7 @@ fn functions_that_only_move_are_shared() {
 fn only_the_edited_function_is_new() {
     let before = lower(TEXT, &parse(TEXT, None));
     let edited = TEXT.replace("db.commit()", "db.flush()");
-    let after = lower_with(&edited, &parse(&edited, None), Some((TEXT, &before)));
+    let after = Reparser::default().lower(&edited, Some((TEXT, &before)));
     let new: Vec<&str> = shared(&before, &after)
         .into_iter()
         .zip(&after.functions)
@@ -197,7 +190,7 @@ fn nested_definitions_keep_their_numbers() {
     let before = lower(TEXT, &parse(TEXT, None));
     // One more function in front: what names others by number is lowered anew, the rest is shared.
     let edited = TEXT.replacen("@router", "def first(): pass\n\n\n@router", 1);
-    let after = lower_with(&edited, &parse(&edited, None), Some((TEXT, &before)));
+    let after = Reparser::default().lower(&edited, Some((TEXT, &before)));
     assert_eq!(after, lower(&edited, &parse(&edited, None)));
     let same = shared(&before, &after);
     assert!(same[1], "pay holds no other definition");

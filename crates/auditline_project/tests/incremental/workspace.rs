@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use auditline_model::{FileContent, ParsedModule, RootDatabase};
-use auditline_source::{ByteEdit, FilePath, SourceText};
-use auditline_syntax::python::{Tree, lower_with, parse};
+use auditline_source::{FilePath, SourceText};
+use auditline_syntax::python::Reparser;
 
 /// Where the workspace is said to stand; nothing is read from there.
 pub(crate) fn root() -> FilePath {
@@ -23,9 +23,9 @@ pub(crate) const BACKEND: [(&str, &str); 7] = [
     ("Dockerfile", include_str!("backend/Dockerfile")),
 ];
 
-/// The tree and module of an open document, from which the next ones are made.
+/// What is kept of an open document, and its module, from which the next ones are made.
 struct OpenDocument {
-    tree: Tree,
+    reparser: Reparser,
     module: Arc<ParsedModule>,
 }
 
@@ -51,28 +51,18 @@ impl Edited {
         self.texts[path].as_deref().unwrap_or_default()
     }
 
-    /// Opens a document, or changes an open one: parsed from the tree before, lowered from the module before.
+    /// Opens a document, or changes an open one: parsed from the trees before, lowered from the module before.
     pub(crate) fn write_open(&mut self, path: &'static str, text: &str) {
         let old = self.text(path).to_owned();
         let previous = self.open.remove(path);
         let content = if path.ends_with(".py") {
-            let (tree, module) = match previous {
-                Some(OpenDocument { mut tree, module }) => {
-                    if let Some(edit) = ByteEdit::between(&old, text) {
-                        tree.edit(&edit);
-                    }
-                    let tree = parse(text, Some(&tree));
-                    let lowered = lower_with(text, &tree, Some((&old, &module.module)));
-                    (tree, lowered)
-                }
-                None => {
-                    let tree = parse(text, None);
-                    let lowered = lower_with(text, &tree, None);
-                    (tree, lowered)
-                }
+            let (mut reparser, before) = match previous {
+                Some(OpenDocument { reparser, module }) => (reparser, Some(module)),
+                None => (Reparser::default(), None),
             };
-            let module = Arc::new(ParsedModule::new(module));
-            self.open.insert(path, OpenDocument { tree, module: Arc::clone(&module) });
+            let before = before.as_deref().map(|module| (old.as_str(), &module.module));
+            let module = Arc::new(ParsedModule::new(reparser.lower(text, before)));
+            self.open.insert(path, OpenDocument { reparser, module: Arc::clone(&module) });
             FileContent::Open { text: source(text), module: Some(module) }
         } else {
             FileContent::Open { text: source(text), module: None }

@@ -6,12 +6,14 @@ mod mend;
 mod parse;
 mod prescan;
 pub mod print;
+mod reparse;
 pub mod walk;
 mod words;
 
-pub use lower::{lower, lower_with};
+pub use lower::lower;
 pub use parse::{Tree, parse};
 pub use prescan::matters;
+pub use reparse::Reparser;
 pub use walk::{
     Call, blocks, chain, children, dotted, statement_expressions, walk_block_expressions, walk_expression,
     walk_statement_expressions, walk_statements,

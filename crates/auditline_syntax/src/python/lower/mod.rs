@@ -44,27 +44,21 @@ const MAX_BLOCK_DEPTH: u32 = 100;
 /// Lowers a parsed text.
 #[must_use]
 pub fn lower(text: &str, tree: &Tree) -> Module {
-    lower_with(text, tree, None)
-}
-
-/// Lowers a parsed text. Functions that stand unchanged in `previous`, an earlier text with what it was lowered to,
-/// are shared with it, wherever they have moved. The result is the one that [`lower`] gives.
-#[must_use]
-pub fn lower_with(text: &str, tree: &Tree, previous: Option<(&str, &Module)>) -> Module {
     if !tree.has_errors() {
-        return lower_tree(text, tree.root(), None, previous);
+        return lower_tree(text, tree.root(), None, None);
     }
     // What a tree with errors looks like depends on how it came about; a fresh one depends on the text alone.
     match Mended::new(text) {
         Some(mended) => {
             let tree = parse(&mended.text, None);
-            lower_tree(text, tree.root(), Some(&mended), previous)
+            lower_tree(text, tree.root(), Some(&mended), None)
         }
-        None => lower_tree(text, parse(text, None).root(), None, previous),
+        None => lower_tree(text, parse(text, None).root(), None, None),
     }
 }
 
-fn lower_tree<'t>(
+/// Lowers the tree of a text, or of the text as it was mended.
+pub(super) fn lower_tree<'t>(
     text: &'t str,
     root: Node<'t>,
     mended: Option<&'t Mended>,
