@@ -8,6 +8,7 @@ pub mod files;
 #[doc(hidden)]
 pub mod fixture;
 pub mod image;
+pub mod imports;
 pub mod migrations;
 pub mod names;
 pub mod owner;

@@ -40,7 +40,7 @@ pub fn resolve_module(db: &dyn Db, from: SourceFile, level: u32, dotted: Option<
 }
 
 /// The module or package directly below `base`: `x/__init__.py` before `x.py` before `x.pyi` before a bare `x/`.
-pub(super) fn module_below(db: &dyn Db, base: FilePath, name: &str) -> Option<Symbol> {
+pub(crate) fn module_below(db: &dyn Db, base: FilePath, name: &str) -> Option<Symbol> {
     let files = db.files();
     let entries = files.directory(db, base);
     if entries.contains(db, name) {
@@ -70,11 +70,12 @@ pub(super) fn module_below(db: &dyn Db, base: FilePath, name: &str) -> Option<Sy
 }
 
 fn package_at(db: &dyn Db, directory: FilePath) -> Option<Symbol> {
-    ["__init__.py", "__init__.pyi"]
-        .iter()
-        .find_map(|init| db.files().existing(db, directory.join(init)))
-        .map(Symbol::Module)
-        .or(Some(Symbol::Namespace(directory)))
+    init_of(db, directory).map(Symbol::Module).or(Some(Symbol::Namespace(directory)))
+}
+
+/// The `__init__` of a directory, if it is a regular package.
+pub(crate) fn init_of(db: &dyn Db, directory: FilePath) -> Option<SourceFile> {
+    ["__init__.py", "__init__.pyi"].iter().find_map(|init| db.files().existing(db, directory.join(init)))
 }
 
 fn descend(db: &dyn Db, base: FilePath, dotted: &str) -> Option<Symbol> {
@@ -131,7 +132,7 @@ fn absolute_import(db: &dyn Db, directory: FilePath, dotted: Name) -> Symbol {
 }
 
 /// The directories in which an absolute import of a file in `directory` is looked up, the first first.
-fn search_path(db: &dyn Db, directory: FilePath) -> Vec<FilePath> {
+pub(crate) fn search_path(db: &dyn Db, directory: FilePath) -> Vec<FilePath> {
     let settings = Settings::get(db);
     let mut path: Vec<FilePath> = settings.source_roots(db).clone();
     let roots = settings.roots(db);

@@ -26,20 +26,20 @@ async fn new_changed_and_deleted_files_count() {
     let jobs = shop.path("app/jobs.py");
     client.open_file(&jobs).await;
     assert_eq!(codes(&client.pull(&jobs).await), ["AUD101", "AUD302", "AUD401"]);
-    // The models go: what cannot be resolved is no finding.
+    // The models go: what cannot be resolved is no finding but that it is gone.
     let models = shop.path("app/models.py");
     let text = shop.read("app/models.py");
     std::fs::remove_file(&models).unwrap();
     client.files_changed(&[(&models, 3)]).await;
-    assert_eq!(codes(&client.pull(&jobs).await), ["AUD101", "AUD302"]);
+    assert_eq!(codes(&client.pull(&jobs).await), ["AUD101", "AUD302", "AUD706"]);
     // They come back as a package.
     let package = shop.write("app/models/__init__.py", &text);
     client.files_changed(&[(&package, 1)]).await;
     assert_eq!(codes(&client.pull(&jobs).await), ["AUD101", "AUD302", "AUD401"]);
-    // The directory goes as a whole, and nothing is said of what was in it.
+    // The directory goes as a whole.
     std::fs::remove_dir_all(shop.path("app/models")).unwrap();
     client.files_changed(&[(&shop.path("app/models"), 3)]).await;
-    assert_eq!(codes(&client.pull(&jobs).await), ["AUD101", "AUD302"]);
+    assert_eq!(codes(&client.pull(&jobs).await), ["AUD101", "AUD302", "AUD706"]);
     // A directory comes as a whole.
     shop.write("app/models/__init__.py", &text);
     client.files_changed(&[(&shop.path("app/models"), 1)]).await;

@@ -1,10 +1,11 @@
 //! AUD701: a path that the build context does not have.
 
 use auditline_model::image::{self, dockerfile};
-use auditline_model::{Db, Settings, SourceFile, entry};
+use auditline_model::{Db, SourceFile, entry};
 use auditline_source::{FileKind, FilePath};
 use auditline_syntax::{TextRange, TextSize};
 
+use super::relative;
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Fix, Place, Severity, Story};
 use presence::{Candidate, Presence};
@@ -176,10 +177,4 @@ fn directory_text(db: &dyn Db, directory: FilePath) -> String {
 
 fn name(db: &dyn Db, file: SourceFile) -> &'static str {
     relative(db, file.path(db))
-}
-
-/// A path as seen from its workspace folder.
-fn relative(db: &dyn Db, path: FilePath) -> &'static str {
-    let roots = Settings::get(db).roots(db);
-    roots.iter().filter_map(|root| path.relative_to(*root)).max_by_key(|path| path.len()).unwrap_or(path.as_str())
 }

@@ -1,0 +1,18 @@
+//! Imports that cannot work: of modules that are nowhere, and of names that a module does not have.
+//!
+//! A claim that something is not there needs every place where it could be to be known. So a module counts as missing
+//! only where the directory that would hold it was looked into, and a name only where all that its module binds can be
+//! told.
+
+mod absent;
+mod generated;
+mod index;
+mod missing;
+mod sites;
+#[cfg(test)]
+mod tests;
+
+pub use absent::lacks;
+pub use index::modules_named;
+pub use missing::{Broken, Missing, broken_imports};
+pub use sites::{ImportSite, Imported, import_sites};
