@@ -91,6 +91,7 @@ pub const CATALOGUE: &[&Hazard] = &[
     &crate::sessions::leaked_session::HAZARD,
     &crate::sessions::blocking_db_in_async::HAZARD,
     &crate::sessions::unsafe_session_dependency::HAZARD,
+    &crate::sessions::session_outlives_owner::HAZARD,
     &crate::schema::unknown_model_field::HAZARD,
     &crate::schema::missing_required_field::HAZARD,
     &crate::schema::migration_heads::HAZARD,

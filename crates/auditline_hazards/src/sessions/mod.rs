@@ -2,5 +2,6 @@
 
 pub mod blocking_db_in_async;
 pub mod leaked_session;
+pub mod session_outlives_owner;
 pub mod shared_session;
 pub mod unsafe_session_dependency;

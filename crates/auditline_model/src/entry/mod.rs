@@ -1,6 +1,7 @@
 //! Entry points: from where code is reached.
 
 mod commands;
+mod framework;
 mod points;
 mod requests;
 mod routes;
@@ -13,6 +14,7 @@ use auditline_syntax::Name;
 use crate::db::{Db, SourceFile};
 
 pub use commands::is_command;
+pub use framework::{DependencyEnd, dependency_end};
 pub use points::{EntryPoint, entry_point};
 pub use requests::request;
 pub use routes::is_endpoint;

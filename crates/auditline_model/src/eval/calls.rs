@@ -254,11 +254,10 @@ impl Evaluator<'_> {
     }
 
     /// Records that something that is not understood gets hold of a session, or of what uses one.
-    fn given(&mut self, to: Name, arguments: &Arguments, range: TextRange) {
+    pub(crate) fn given(&mut self, to: Name, arguments: &Arguments, range: TextRange) {
         let holds = arguments.list.iter().any(|(_, bound)| holds_session(&bound.value));
         if holds || libraries::runs_later(&to) {
-            let values = arguments.list.iter().map(|(_, bound)| bound.value.clone()).collect();
-            self.event(EventKind::Given { to, values }, range);
+            self.event(EventKind::Given { to, values: arguments.values() }, range);
         }
     }
 

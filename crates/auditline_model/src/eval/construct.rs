@@ -54,6 +54,9 @@ impl Evaluator<'_> {
             _ => {}
         }
         let values = arguments.values();
+        if classes::is_subclass_of_external(self.db, class, |base| base.ends_with("StreamingResponse")) {
+            self.given(auditline_syntax::Name::new("StreamingResponse"), arguments, range);
+        }
         self.event(EventKind::Construct { class, arguments: values.clone() }, range);
         let kept = values
             .into_iter()

@@ -181,8 +181,18 @@ pub fn hands_on(method: &str) -> bool {
 #[must_use]
 pub fn runs_later(path: &str) -> bool {
     let last = path.rsplit('.').next().unwrap_or(path);
-    matches!(last, "create_task" | "ensure_future" | "run_coroutine_threadsafe" | "gather" | "add_task" | "start_soon")
-        || path == "threading.Thread"
+    matches!(
+        last,
+        "create_task"
+            | "ensure_future"
+            | "run_coroutine_threadsafe"
+            | "gather"
+            | "add_task"
+            | "start_soon"
+            | "BackgroundTask"
+            | "StreamingResponse"
+            | "EventSourceResponse"
+    ) || path == "threading.Thread"
 }
 
 /// Client libraries by their top-level package, sorted.

@@ -209,6 +209,7 @@ impl Evaluator<'_> {
                 if let Some(path) = self.nested_function(index.index()) {
                     let symbol = Symbol::Function(crate::db::FunctionRef { file: self.of.file, path });
                     let name = Name::new(path.as_str().rsplit('.').next().unwrap_or_default());
+                    self.captured(crate::db::FunctionRef { file: self.of.file, path });
                     self.environment.insert(name, Bound::of(Value::Symbol(symbol)));
                 }
             }
@@ -216,6 +217,23 @@ impl Evaluator<'_> {
             StmtKind::Broken => {}
         }
         (Flow::Falls, None)
+    }
+
+    /// Records the sessions that a function inside of this one uses from its variables.
+    fn captured(&mut self, inner: crate::db::FunctionRef) {
+        let held: Vec<(Name, Arc<SessionValue>)> = self
+            .environment
+            .iter()
+            .filter_map(|(name, bound)| bound.value.session().map(|session| (*name, Arc::clone(session))))
+            .collect();
+        if held.is_empty() {
+            return;
+        }
+        let scope = names::function_scope(self.db, inner);
+        let mut free: Vec<_> =
+            held.into_iter().filter(|(name, _)| scope.get(*name).is_none() && !scope.is_global(*name)).collect();
+        free.sort_by_key(|(name, _)| name.as_str());
+        self.unit.captures.extend(free.into_iter().map(|(name, session)| (inner, name, session)));
     }
 
     fn nested_function(&self, index: usize) -> Option<Name> {

@@ -2,6 +2,7 @@
 
 mod call_sites;
 mod convention;
+mod ends;
 mod providers;
 mod sharing;
 
@@ -18,6 +19,7 @@ use crate::unit::{EventKind, SessionAction, unit_of};
 pub(crate) use call_sites::argument_in;
 pub use call_sites::{CallSite, argument_of, callers, constructions, users_of_dependency};
 pub use convention::{Convention, convention};
+pub use ends::{Ender, ender};
 pub use providers::{OnFailure, Provider, provider};
 pub use sharing::{SharedObject, is_application_state, shared_object};
 

@@ -5,6 +5,7 @@
 
 mod effects;
 mod guards;
+mod later;
 mod queries;
 mod summary;
 mod uses;
@@ -19,6 +20,7 @@ use crate::eval::value::{ArgName, Lock, QueryValue, RowValue, SessionValue, Sour
 
 pub use effects::{Effect, Operation, Target, When, session_target};
 pub use guards::{Guard, same_session};
+pub use later::{Later, Runner, later, sessions_of_call};
 pub use queries::{effect, event_range, unit, unit_of};
 pub use summary::{Commit, End, Summary, summary};
 pub use uses::Use;
@@ -41,6 +43,8 @@ pub struct Unit {
     pub self_attributes: Vec<(Name, Value)>,
     /// What it assigns to module-level variables by `global`.
     pub globals: Vec<(Name, Value)>,
+    /// The sessions that functions inside of it use from its variables: the function, the variable, the session.
+    pub captures: Vec<(FunctionRef, Name, Arc<SessionValue>)>,
 }
 
 /// Something that happens.
@@ -355,7 +359,7 @@ pub enum EventKind {
         /// The dotted path or the last name of what is called.
         to: Name,
         /// What it is handed.
-        values: Vec<Value>,
+        values: Vec<(ArgName, Value)>,
     },
     /// An attribute of something that is no row is set: `app.state.db = …`, `Holder.session = …`.
     Store {

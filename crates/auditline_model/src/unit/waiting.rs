@@ -65,7 +65,7 @@ fn statement_session(unit: &Unit, ordinal: u32) -> Option<&SessionValue> {
 }
 
 /// Whether the event is awaited: then its session is no synchronous one, whatever its annotation says.
-fn is_awaited(unit: &Unit, ordinal: u32) -> bool {
+pub(super) fn is_awaited(unit: &Unit, ordinal: u32) -> bool {
     let Some(event) = unit.events.get(ordinal as usize) else { return false };
     unit.events[ordinal as usize..].iter().any(|other| {
         matches!(other.kind, EventKind::Await)

@@ -61,7 +61,7 @@ fn keeps(accessor: &Unit) -> bool {
     accessor.globals.iter().chain(&accessor.self_attributes).any(|(_, value)| is_session(value))
         || accessor.events.iter().any(|event| match &event.kind {
             EventKind::Store { value, .. } => is_session(value),
-            EventKind::Given { values, .. } => values.iter().any(is_session),
+            EventKind::Given { values, .. } => values.iter().any(|(_, value)| is_session(value)),
             _ => false,
         })
 }
@@ -130,7 +130,7 @@ fn lack(unit: &Unit, open: u32, session: &SessionValue) -> Option<Lack> {
 fn escapes(event: &Event, session: &SessionValue) -> bool {
     match &event.kind {
         EventKind::Return(value) | EventKind::Yield(value) | EventKind::Store { value, .. } => holds(value, session),
-        EventKind::Given { values, .. } => values.iter().any(|value| holds(value, session)),
+        EventKind::Given { values, .. } => values.iter().any(|(_, value)| holds(value, session)),
         EventKind::Construct { arguments, .. } => arguments.iter().any(|(_, value)| holds(value, session)),
         _ => false,
     }
