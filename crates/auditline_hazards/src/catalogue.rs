@@ -90,6 +90,7 @@ pub const CATALOGUE: &[&Hazard] = &[
     &crate::sessions::shared_session::HAZARD,
     &crate::sessions::leaked_session::HAZARD,
     &crate::sessions::blocking_db_in_async::HAZARD,
+    &crate::sessions::session_in_gather::HAZARD,
     &crate::sessions::unsafe_session_dependency::HAZARD,
     &crate::sessions::session_outlives_owner::HAZARD,
     &crate::schema::unknown_model_field::HAZARD,

@@ -9,5 +9,5 @@ mod output;
 mod sandbox;
 mod schema;
 mod selecting;
-mod sides;
 mod server;
+mod sides;

@@ -2,6 +2,7 @@
 
 pub mod blocking_db_in_async;
 pub mod leaked_session;
+pub mod session_in_gather;
 pub mod session_outlives_owner;
 pub mod shared_session;
 pub mod unsafe_session_dependency;

@@ -80,7 +80,13 @@ fn minors(specifier: &str) -> (Option<u32>, Option<u32>) {
             "~=" if numbers.next().is_none() => low = Some(minor),
             "~=" | "~" => (low, high) = (Some(minor), Some(minor)),
             ">=" | ">" => low = Some(minor),
-            "<" => high = Some(if numbers.next().is_some_and(|patch| patch.trim() != "0") { minor } else { minor.saturating_sub(1) }),
+            "<" => {
+                high = Some(if numbers.next().is_some_and(|patch| patch.trim() != "0") {
+                    minor
+                } else {
+                    minor.saturating_sub(1)
+                })
+            }
             "<=" => high = Some(minor),
             _ => {}
         }

@@ -33,9 +33,9 @@ fn ender_within(db: &dyn Db, of: FunctionRef, session: &SessionValue, depth: u32
             .filter(|provider| provider.on_failure == OnFailure::Closes)
             .map(|_| Ender::Dependency(*by)),
         SessionOrigin::Scoped(_) | SessionOrigin::Begun(_) => Some(Ender::Scope(of)),
-        SessionOrigin::Context(by) => provider(db, *by)
-            .filter(|provider| provider.on_failure == OnFailure::Closes)
-            .map(|_| Ender::Scope(of)),
+        SessionOrigin::Context(by) => {
+            provider(db, *by).filter(|provider| provider.on_failure == OnFailure::Closes).map(|_| Ender::Scope(of))
+        }
         SessionOrigin::Param(index) => callers(db, of).iter().find_map(|site| {
             if crate::entry::is_test(db, site.function.file) {
                 return None;

@@ -93,7 +93,8 @@ fn works(
                 && event.range.contains_range(made.range)
                 && head(db, *callee).is_some_and(|body| body.is_generator || (body.is_async && runner == Runner::Task))
             {
-                found.extend(sessions_of_call(db, unit, at).into_iter().map(|(session, used)| (*callee, session, used)));
+                found
+                    .extend(sessions_of_call(db, unit, at).into_iter().map(|(session, used)| (*callee, session, used)));
             }
         }
         for (_, value) in values {
@@ -276,7 +277,9 @@ fn only_kept(body: &Function, task: Name, runner: Runner) -> bool {
             }
         }
         // `thread.daemon = True`
-        Expr::Attribute { value, attr } if is_task(*value) && matches!(attr.as_str(), "daemon" | "name") => keeping += 1,
+        Expr::Attribute { value, attr } if is_task(*value) && matches!(attr.as_str(), "daemon" | "name") => {
+            keeping += 1
+        }
         _ => {}
     });
     // The assignment itself may or may not be counted as a use.

@@ -3,6 +3,7 @@
 //! Events are numbered in program order; each stands in a [`Frame`], and the frames form a tree: branches with their
 //! conditions, loops, `try` with its handlers, `with`. Rules read this and nothing else.
 
+mod beside;
 mod effects;
 mod guards;
 mod later;
@@ -18,6 +19,7 @@ use auditline_syntax::{Name, TextRange};
 use crate::db::{ClassRef, FunctionRef};
 use crate::eval::value::{ArgName, Lock, QueryValue, RowValue, SessionValue, Sources, TransactionKind, Value};
 
+pub use beside::{Together, together};
 pub use effects::{Effect, Operation, Target, When, session_target};
 pub use guards::{Guard, same_session};
 pub use later::{Later, Runner, later, sessions_of_call};
