@@ -18,6 +18,15 @@ pub(super) fn is_held(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32) -> boo
     holds_at(unit, at) || is_entered_locked(db, of, DEPTH)
 }
 
+/// Whether a lock is held when that event of a function has run: it may lock what it loads.
+pub(super) fn is_held_until(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32) -> bool {
+    let itself = match unit.events.get(at as usize).map(|event| &event.kind) {
+        Some(EventKind::Load { query, .. }) => query.lock != Lock::No,
+        _ => false,
+    };
+    itself || is_held(db, of, unit, at)
+}
+
 /// Whether a lock is held where a function is entered: by a decorator, a dependency, or some caller.
 fn is_entered_locked(db: &dyn Db, of: FunctionRef, depth: u32) -> bool {
     if is_decorated(db, of) || depends_on_lock(db, of) {
@@ -88,6 +97,7 @@ fn takes_lock_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
         })
 }
 
-fn takes_lock(db: &dyn Db, of: FunctionRef) -> bool {
+/// Whether a function takes a lock.
+pub(super) fn takes_lock(db: &dyn Db, of: FunctionRef) -> bool {
     takes_lock_query(db, of, ())
 }

@@ -1,4 +1,4 @@
-//! Isolation levels that refuse a lost update.
+//! Isolation levels that refuse what two requests make of one reading.
 
 use auditline_model::eval::value::{FactoryValue, SessionOrigin, SessionValue, Value};
 use auditline_model::names::resolve_global;
@@ -7,13 +7,29 @@ use auditline_model::unit::effect;
 use auditline_model::{Db, FunctionRef, VariableRef, function, owner, parsed};
 use auditline_syntax::python::ir::{ArgKind, Code, Expr, ExprId, StmtKind};
 
+/// A level above READ COMMITTED.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Level {
+    RepeatableRead,
+    Serializable,
+}
+
 /// Whether a function runs its transaction under REPEATABLE READ or SERIALIZABLE: it says so itself, or the engine of
-/// its session does. The database then refuses the second of two changes that were made from one reading.
+/// its session does. The database then refuses the second of two changes of a row that were made from one reading.
 pub(super) fn is_strict(db: &dyn Db, of: FunctionRef, session: Option<&SessionValue>) -> bool {
-    let says_so =
-        function(db, of).is_some_and(|body| (0..body.code.exprs.len()).any(|at| is_level(&body.code, id(at))));
-    says_so
-        || session.and_then(|session| factory(db, session)).is_some_and(|factory| is_strict_factory(db, factory, ()))
+    level(db, of, session).is_some()
+}
+
+/// Whether a function runs its transaction under SERIALIZABLE. Only there does PostgreSQL refuse rows that were created
+/// because both requests had found none, or had counted too few.
+pub(super) fn is_serializable(db: &dyn Db, of: FunctionRef, session: Option<&SessionValue>) -> bool {
+    level(db, of, session) == Some(Level::Serializable)
+}
+
+fn level(db: &dyn Db, of: FunctionRef, session: Option<&SessionValue>) -> Option<Level> {
+    let said = function(db, of)
+        .and_then(|body| (0..body.code.exprs.len()).filter_map(|at| level_in(&body.code, id(at))).max());
+    said.max(session.and_then(|session| factory(db, session)).and_then(|factory| level_of_factory(db, factory, ())))
 }
 
 fn id(at: usize) -> ExprId {
@@ -21,14 +37,18 @@ fn id(at: usize) -> ExprId {
 }
 
 /// A string that names such a level, also inside a statement: `SET TRANSACTION ISOLATION LEVEL SERIALIZABLE`.
-fn is_level(code: &Code, expr: ExprId) -> bool {
+fn level_in(code: &Code, expr: ExprId) -> Option<Level> {
     match &code[expr] {
         Expr::Str(text) if text.len() < 200 => {
             let text = text.to_ascii_uppercase();
             let text = text.trim_end_matches(';').trim();
-            ["SERIALIZABLE", "REPEATABLE READ"].iter().any(|level| text.ends_with(level))
+            match () {
+                () if text.ends_with("SERIALIZABLE") => Some(Level::Serializable),
+                () if text.ends_with("REPEATABLE READ") => Some(Level::RepeatableRead),
+                () => None,
+            }
         }
-        _ => false,
+        _ => None,
     }
 }
 
@@ -57,11 +77,11 @@ fn factory(db: &dyn Db, session: &SessionValue) -> Option<VariableRef> {
     }
 }
 
-/// Whether the assignment of a factory, or of the engine it is bound to, names such a level.
+/// The level that the assignment of a factory, or of the engine it is bound to, names.
 ///
 /// A query of its own: it looks into the body of another file, and only its answer must matter to a check.
 #[salsa::tracked(returns(copy))]
-fn is_strict_factory(db: &dyn Db, variable: VariableRef, _key: ()) -> bool {
+fn level_of_factory(db: &dyn Db, variable: VariableRef, _key: ()) -> Option<Level> {
     let mut variables = vec![variable];
     let mut seen = Vec::new();
     while let Some(variable) = variables.pop() {
@@ -86,8 +106,8 @@ fn is_strict_factory(db: &dyn Db, variable: VariableRef, _key: ()) -> bool {
             let Expr::Call { args, .. } = &code[*value] else { continue };
             for arg in args {
                 match arg.kind {
-                    ArgKind::Keyword(name) if name == "isolation_level" && is_level(code, arg.value) => {
-                        return true;
+                    ArgKind::Keyword(name) if name == "isolation_level" && level_in(code, arg.value).is_some() => {
+                        return level_in(code, arg.value);
                     }
                     // What it is bound to.
                     ArgKind::Positional | ArgKind::Keyword(_) => {
@@ -102,5 +122,5 @@ fn is_strict_factory(db: &dyn Db, variable: VariableRef, _key: ()) -> bool {
             }
         }
     }
-    false
+    None
 }

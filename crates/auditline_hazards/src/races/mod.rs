@@ -2,9 +2,11 @@
 
 pub mod check_then_create;
 pub mod check_then_external_call;
+pub mod count_then_insert;
 mod guardian;
 mod held;
 mod isolation;
 mod rows;
+mod served;
 pub mod unlocked_read_modify_write;
 pub mod webhook_state_race;

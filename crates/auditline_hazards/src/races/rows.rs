@@ -96,6 +96,21 @@ pub(super) fn is_protected(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32
         || super::guardian::locks_owner(db, of, unit, write, row)
 }
 
+/// The event that adds a row that was created at that event, and the session to which it is added.
+pub(super) fn added(unit: &Unit, create: u32, is_it: impl Fn(&RowValue) -> bool) -> Option<(u32, Arc<SessionValue>)> {
+    let created = unit.events.get(create as usize)?;
+    unit.numbered().find_map(|(ordinal, event)| match &event.kind {
+        EventKind::Add { session, row: Some(added), .. } => {
+            (is_it(added) && unit.can_follow(create, ordinal)).then(|| (ordinal, Arc::clone(session)))
+        }
+        // The callee that made it has added it too.
+        EventKind::Add { session, row: None, by: Some(_) } => {
+            (event.range == created.range && ordinal < create).then(|| (ordinal, Arc::clone(session)))
+        }
+        _ => None,
+    })
+}
+
 /// Where a change is made durable.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Durable {

@@ -13,7 +13,8 @@ use crate::unit::{EventKind, FrameKind, LoadForm, Reach, When, effect};
 
 use super::libraries::{self, Known};
 use super::value::{
-    ArgName, ContextValue, Derivation, Lock, RowOrigin, RowValue, SessionOrigin, SessionValue, Sources, Value,
+    ArgName, ContextValue, CountSource, Derivation, Lock, RowOrigin, RowValue, SessionOrigin, SessionValue, Sources,
+    Value,
 };
 use super::{Bound, Evaluator};
 
@@ -116,7 +117,7 @@ impl Evaluator<'_> {
         }
         let callee = self.expr(code, func);
         if let Expr::Name(name) = &code[func]
-            && self.is_builtin(&callee.value)
+            && (self.is_builtin(&callee.value) || counts_items(&callee.value))
         {
             return self.builtin(code, *name, args, range);
         }
@@ -156,11 +157,37 @@ impl Evaluator<'_> {
             ("str" | "int" | "bool" | "float", _) => {
                 Bound { value: Value::Unknown, from: arguments.position(0).cloned().unwrap_or_default().from }
             }
+            ("len" | "sum", Some(_)) => {
+                let mut from = Sources { other: true, ..arguments.computed() };
+                if let Some(first) = arguments.position(0) {
+                    from = from.with(&self.counted(first));
+                }
+                Bound { value: Value::Unknown, from }
+            }
             (name, _) if COMPUTING.contains(&name) => {
                 Bound { value: Value::Unknown, from: Sources { other: true, ..arguments.computed() } }
             }
             _ => Bound { value: Value::Unknown, from: Sources { other: true, ..arguments.sources() } },
         }
+    }
+
+    /// What loads brought the rows whose number or sum is taken: `len(rows)`, `sum(row.size for row in rows)`.
+    fn counted(&self, of: &Bound) -> Sources {
+        let mut from = Sources::default();
+        let listed = match &of.value {
+            Value::Many(inner) => inner.row().map(|row| row.id),
+            _ => None,
+        };
+        for id in listed.into_iter().chain(of.from.fields.iter().map(|field| field.row)) {
+            let many = self.unit.events.get(id as usize).is_some_and(
+                |event| matches!(&event.kind, EventKind::Load { query, many: true, .. } if query.entities),
+            );
+            let count = CountSource { load: id, falls: false };
+            if many && !from.counts.contains(&count) {
+                from.counts.push(count);
+            }
+        }
+        from
     }
 
     /// `next(get_db())`: the session is taken out of its generator, and nobody runs what stands behind the `yield`
@@ -246,7 +273,8 @@ impl Evaluator<'_> {
             | Value::Row(_)
             | Value::Many(_)
             | Value::Tuple(_)
-            | Value::Column(..) => {
+            | Value::Column(..)
+            | Value::Aggregate(_) => {
                 self.given(Name::new("call"), arguments, range);
                 Bound { value: Value::Unknown, from: Sources { other: true, ..arguments.sources() } }
             }
@@ -368,6 +396,8 @@ impl Evaluator<'_> {
             Value::Session(_) | Value::Query(_) | Value::Executed(..) | Value::BegunSession(_) | Value::Factory(_) => {
                 self.database_method(code, receiver, (id, name), arguments, args, (id, range))
             }
+            // `.label(…)`, `.filter(…)`: the number under a name, or of fewer rows.
+            Value::Aggregate(_) if name != "over" => receiver.clone(),
             Value::Transaction(session, kind) => {
                 let session = Arc::clone(session);
                 self.transaction_method(&session, *kind, name, range)
@@ -395,6 +425,9 @@ impl Evaluator<'_> {
         if canonical.starts_with("sqlalchemy.") && canonical.ends_with(".flag_modified") {
             self.flag_modified(code, arguments, args, range);
             return Bound::of(Value::None);
+        }
+        if let Some(computed) = sql_function(&canonical, arguments) {
+            return Bound::of(computed);
         }
         // What the standard library makes of a value is computed from it.
         if matches!(canonical.split('.').next(), Some("json" | "copy" | "math" | "decimal" | "datetime" | "operator")) {
@@ -601,9 +634,11 @@ impl Evaluator<'_> {
             }
         }
         let returns = self.substituted(&effect.returns, callee, object, &filled);
+        let count = effect.counts.map(|model| self.counted_elsewhere(model, callee, range));
         let mut from = arguments.sources();
         from.other = true;
         from.external = from.external.or(external);
+        from.counts.extend(count);
         let value = self.returned(returns, callee, &body, &filled, arguments, range);
         Bound { value, from }
     }
@@ -717,6 +752,31 @@ impl Evaluator<'_> {
         }
     }
 
+    /// Records that a callee counted rows, and gives their number.
+    fn counted_elsewhere(&mut self, model: ClassRef, callee: FunctionRef, range: TextRange) -> CountSource {
+        let query = super::value::QueryValue {
+            kind: super::value::QueryKind::Select,
+            model: Some(model),
+            entities: false,
+            width: 1,
+            aggregates: true,
+            lock: Lock::No,
+            populates: false,
+            filters: smallvec::SmallVec::new(),
+            session: None,
+            execution: None,
+        };
+        let event = EventKind::Load {
+            query: Arc::new(query),
+            row: None,
+            many: false,
+            by: Some(callee),
+            form: LoadForm::Elsewhere,
+            flag: None,
+        };
+        CountSource { load: self.event(event, range), falls: false }
+    }
+
     #[allow(clippy::too_many_arguments)]
     fn loaded_elsewhere(
         &mut self,
@@ -734,6 +794,7 @@ impl Evaluator<'_> {
             model: row.model,
             entities: true,
             width: 1,
+            aggregates: false,
             lock,
             populates: false,
             filters: smallvec::SmallVec::new(),
@@ -757,6 +818,26 @@ impl Evaluator<'_> {
             origin: RowOrigin::Loaded { lock, single, by: Some(callee) },
             session: row.session.clone(),
         })
+    }
+}
+
+/// Whether a callee is one of Python's own functions that number or sum up what they are given.
+fn counts_items(callee: &Value) -> bool {
+    matches!(callee, Value::Symbol(Symbol::External(path)) if matches!(path.as_str(), "builtins.len" | "builtins.sum"))
+}
+
+/// What a function of SQL over mapped columns is: a number or sum of rows, or the column itself.
+fn sql_function(path: &str, arguments: &Arguments) -> Option<Value> {
+    let (module, name) = path.rsplit_once('.')?;
+    let first = arguments.first();
+    match name {
+        "count" | "sum" if module.ends_with(".func") => Some(Value::Aggregate(match first {
+            Value::Column(class, _) | Value::Symbol(Symbol::Class(class)) => Some(class),
+            _ => None,
+        })),
+        "coalesce" if module.ends_with(".func") && matches!(first, Value::Aggregate(_)) => Some(first),
+        "col" | "distinct" if module.starts_with("sql") && matches!(first, Value::Column(..)) => Some(first),
+        _ => None,
     }
 }
 

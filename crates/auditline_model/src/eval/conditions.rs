@@ -4,7 +4,7 @@ use auditline_syntax::python::ir::{Code, CompareOp, Expr, ExprId, UnaryOp};
 
 use crate::unit::{Condition, Subject, Test};
 
-use super::value::{Derivation, Sources, Value};
+use super::value::{CountSource, Derivation, Sources, Value};
 use super::{Bound, Evaluator};
 
 impl Evaluator<'_> {
@@ -76,7 +76,8 @@ impl Evaluator<'_> {
             }
             _ => {}
         }
-        let mut conditions = Vec::new();
+        let mut conditions: Vec<Condition> =
+            bound.from.counts.iter().map(|count| count_condition(*count, Test::Present, true)).collect();
         for field in bound.from.fields.iter().filter(|field| field.how != Derivation::Called) {
             let test = if field.how == Derivation::Computed { Test::EqualsConstant } else { Test::Present };
             conditions.push(Condition {
@@ -124,11 +125,15 @@ impl Evaluator<'_> {
                     let test = if constant { Test::EqualsConstant } else { Test::EqualsOther };
                     conditions.extend(self.field_conditions(&right.from, &test, holds));
                 }
+                if matches!(op, CompareOp::Eq | CompareOp::NotEq) {
+                    conditions.extend(limits(code, (left_id, left), op, (right_id, right)));
+                }
                 conditions
             }
             CompareOp::Less | CompareOp::LessEq | CompareOp::Greater | CompareOp::GreaterEq => {
                 let mut conditions = self.field_conditions(&left.from, &Test::Order, true);
                 conditions.extend(self.field_conditions(&right.from, &Test::Order, true));
+                conditions.extend(limits(code, (left_id, left), op, (right_id, right)));
                 conditions
             }
         }
@@ -183,6 +188,56 @@ impl Evaluator<'_> {
         {
             bound.value = Value::None;
         }
+    }
+}
+
+fn count_condition(count: CountSource, test: Test, holds: bool) -> Condition {
+    Condition { subject: Subject::Count { load: count.load }, test, holds, at: count.load, constant: None }
+}
+
+/// What a comparison says about numbers of rows: whether they are below a limit, or whether there are any.
+fn limits(
+    code: &Code,
+    (left_id, left): (ExprId, &Bound),
+    op: CompareOp,
+    (right_id, right): (ExprId, &Bound),
+) -> Vec<Condition> {
+    let (counts, other, op) = match (left.from.counts.is_empty(), right.from.counts.is_empty()) {
+        (false, true) => (&left.from.counts, right_id, op),
+        (true, false) => (&right.from.counts, left_id, mirrored(op)),
+        _ => return Vec::new(),
+    };
+    let limit = match &code[other] {
+        Expr::Int(limit) => *limit,
+        _ => None,
+    };
+    let any = match (op, limit) {
+        (CompareOp::Greater | CompareOp::NotEq, Some(0)) | (CompareOp::GreaterEq, Some(1)) => Some(true),
+        (CompareOp::LessEq | CompareOp::Eq, Some(0)) | (CompareOp::Less, Some(1)) => Some(false),
+        _ => None,
+    };
+    let below = match op {
+        CompareOp::Less | CompareOp::LessEq | CompareOp::NotEq => true,
+        CompareOp::Greater | CompareOp::GreaterEq | CompareOp::Eq => false,
+        _ => return Vec::new(),
+    };
+    counts
+        .iter()
+        .map(|count| match any {
+            Some(any) if !count.falls => count_condition(*count, Test::Present, any),
+            _ => count_condition(*count, Test::Order, below != count.falls),
+        })
+        .collect()
+}
+
+/// The same comparison, read from the other side.
+fn mirrored(op: CompareOp) -> CompareOp {
+    match op {
+        CompareOp::Less => CompareOp::Greater,
+        CompareOp::LessEq => CompareOp::GreaterEq,
+        CompareOp::Greater => CompareOp::Less,
+        CompareOp::GreaterEq => CompareOp::LessEq,
+        same => same,
     }
 }
 

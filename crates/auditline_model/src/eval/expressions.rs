@@ -33,14 +33,14 @@ impl Evaluator<'_> {
                 let mut from = Sources::default();
                 for part in parts {
                     if let FStringPart::Hole(hole) = part {
-                        from = from.with(&self.expr(code, *hole).from.computed());
+                        from = from.with(&self.expr(code, *hole).from.gathered());
                     }
                 }
                 Bound { value: Value::Unknown, from }
             }
             Expr::Unary { operand, .. } => {
                 let operand = self.expr(code, *operand);
-                Bound { value: Value::Unknown, from: operand.from.computed() }
+                Bound { value: Value::Unknown, from: operand.from.gathered() }
             }
             Expr::Binary { left, right, op } => {
                 let left = self.expr(code, *left);
@@ -50,7 +50,11 @@ impl Evaluator<'_> {
                     (Value::Many(_), BinaryOp::Add) => left.value.clone(),
                     _ => Value::Unknown,
                 };
-                Bound { value, from: left.from.computed().with(&right.from.computed()) }
+                let right = match op {
+                    BinaryOp::Sub => right.from.taken_away(),
+                    _ => right.from,
+                };
+                Bound { value, from: left.from.computed().with(&right.computed()) }
             }
             Expr::BoolOp { values, is_and } => {
                 let bounds: Vec<Bound> = values.iter().map(|value| self.expr(code, *value)).collect();
@@ -83,7 +87,8 @@ impl Evaluator<'_> {
             Expr::Lambda { .. } => Bound::unknown(),
             Expr::Tuple(items) => {
                 let items: Vec<Bound> = items.iter().map(|item| self.expr(code, *item)).collect();
-                let from = items.iter().fold(Sources::default(), |from, item| from.with(&item.from));
+                let mut from = items.iter().fold(Sources::default(), |from, item| from.with(&item.from));
+                from.counts.clear();
                 Bound { value: Value::Tuple(items.into_iter().map(|item| item.value).collect()), from }
             }
             Expr::List(items) | Expr::Set(items) => {
@@ -91,7 +96,7 @@ impl Evaluator<'_> {
                 let mut element: Option<Value> = None;
                 for item in items {
                     let bound = self.expr(code, *item);
-                    from = from.with(&bound.from.clone().computed());
+                    from = from.with(&bound.from.clone().gathered());
                     element = Some(match element {
                         Some(before) => before.join(&bound.value),
                         None => bound.value,
@@ -105,7 +110,7 @@ impl Evaluator<'_> {
                     if let Some(key) = key {
                         self.expr(code, *key);
                     }
-                    from = from.with(&self.expr(code, *value).from.computed());
+                    from = from.with(&self.expr(code, *value).from.gathered());
                 }
                 Bound { value: Value::Unknown, from }
             }
@@ -155,7 +160,7 @@ impl Evaluator<'_> {
             Expr::Slice(parts) | Expr::Opaque(parts) => {
                 let from = parts.iter().fold(Sources::default(), |from, part| {
                     let bound = self.expr(code, *part);
-                    from.with(&bound.from.computed())
+                    from.with(&bound.from.gathered())
                 });
                 Bound { value: Value::Unknown, from: Sources { other: true, ..from } }
             }
@@ -233,7 +238,8 @@ impl Evaluator<'_> {
             | Value::Engine
             | Value::BegunSession(_)
             | Value::Transaction(..)
-            | Value::Column(..) => Value::Method(Box::new(object.value.clone()), attr),
+            | Value::Column(..)
+            | Value::Aggregate(_) => Value::Method(Box::new(object.value.clone()), attr),
             Value::Param(_) | Value::Attribute(..) => {
                 let value = Value::Attribute(Box::new(object.value.clone()), attr);
                 match self.sessions_by_use.get(&value) {

@@ -30,7 +30,7 @@ use crate::unit::{Event, EventKind, Frame, FrameId, FrameKind, TryInfo, Unit};
 pub use attributes::{attribute, attribute_method, variable};
 pub use types::{Depended, dependency_of_param, dependency_value};
 
-use value::{RowOrigin, RowValue, SessionValue, Sources, Value};
+use value::{CountSource, RowOrigin, RowValue, SessionValue, Sources, Value};
 
 /// Walks a function and tells its story; `receiver` is the class of `self`.
 #[must_use]
@@ -214,9 +214,15 @@ impl<'a> Evaluator<'a> {
         id
     }
 
-    pub(crate) fn record_return(&mut self, value: &Value) {
+    pub(crate) fn record_return(&mut self, bound: &Bound) {
+        let value = &bound.value;
         self.unit.returns = if self.returned { self.unit.returns.join(value) } else { value.clone() };
         self.returned = true;
+        if let [CountSource { load, falls: false }] = bound.from.counts[..]
+            && let Some(EventKind::Load { query, .. }) = self.unit.events.get(load as usize).map(|event| &event.kind)
+        {
+            self.unit.counts = query.model;
+        }
     }
 
     pub(crate) fn record_yield(&mut self, value: &Value) {

@@ -14,7 +14,7 @@ use crate::unit::{EventKind, LoadForm};
 use super::calls::Arguments;
 use super::libraries::Known;
 use super::sessions::lock_argument;
-use super::value::{Lock, QueryKind, QueryValue, RowOrigin, RowValue, SessionValue, Value};
+use super::value::{CountSource, Lock, QueryKind, QueryValue, RowOrigin, RowValue, SessionValue, Value};
 use super::{Bound, Evaluator};
 
 /// Methods of statements that give a statement over the same entities.
@@ -29,7 +29,6 @@ const BUILDERS: &[&str] = &[
     "filter_by",
     "from_self",
     "from_statement",
-    "group_by",
     "having",
     "intersect",
     "join",
@@ -47,7 +46,6 @@ const BUILDERS: &[&str] = &[
     "reset_joinpoint",
     "returning",
     "select_entity_from",
-    "select_from",
     "slice",
     "union",
     "union_all",
@@ -93,6 +91,7 @@ impl Evaluator<'_> {
         let mut model = None;
         let mut entities = true;
         let mut width = 0;
+        let mut aggregates = false;
         for (name, bound) in &arguments.list {
             if !matches!(name, super::value::ArgName::Position(_)) {
                 continue;
@@ -108,6 +107,10 @@ impl Evaluator<'_> {
                     if let Value::Column(class, _) = bound.value {
                         model = model.or(Some(class));
                     }
+                    if let Value::Aggregate(class) = bound.value {
+                        model = model.or(class);
+                        aggregates = true;
+                    }
                 }
             }
         }
@@ -116,6 +119,7 @@ impl Evaluator<'_> {
             model,
             entities,
             width,
+            aggregates: aggregates && width == 1,
             lock: Lock::No,
             populates: false,
             filters: SmallVec::new(),
@@ -144,6 +148,7 @@ impl Evaluator<'_> {
             model: Some(class),
             entities: true,
             width: 1,
+            aggregates: false,
             lock: Lock::No,
             populates: false,
             filters: SmallVec::new(),
@@ -182,7 +187,19 @@ impl Evaluator<'_> {
                 let selected = self.select_of(arguments);
                 next.entities = selected.entities && selected.model.is_some();
                 next.width = selected.width;
+                next.aggregates = selected.aggregates;
             }
+            "select_from" => {
+                let from = arguments.first();
+                let named = self.model_argument(Some(&from));
+                let inner = match &from {
+                    Value::Query(inner) => inner.model,
+                    _ => None,
+                };
+                next.model = next.model.or(named).or(inner);
+            }
+            // One number for each group.
+            "group_by" => next.aggregates = false,
             "filter_by" => {
                 for (name, _) in &arguments.list {
                     if let super::value::ArgName::Keyword(name) = name
@@ -215,6 +232,7 @@ impl Evaluator<'_> {
             }
             "count" | "exists" if executes => {
                 next.entities = false;
+                next.aggregates = name == "count";
                 return self.executed_columns(next, false, form, range);
             }
             "all" | "yield_per" | "__iter__" | "fetchall" if executes => {
@@ -240,8 +258,14 @@ impl Evaluator<'_> {
     }
 
     fn executed_columns(&mut self, query: QueryValue, many: bool, form: LoadForm, range: TextRange) -> Bound {
-        self.event(EventKind::Load { query: Arc::new(query), row: None, many, by: None, form, flag: None }, range);
-        Bound::unknown()
+        let aggregates = query.aggregates;
+        let load =
+            self.event(EventKind::Load { query: Arc::new(query), row: None, many, by: None, form, flag: None }, range);
+        let mut result = Bound::unknown();
+        if aggregates {
+            result.from.counts.push(CountSource { load, falls: false });
+        }
+        result
     }
 
     fn load_many(&mut self, mut query: QueryValue, form: LoadForm, range: TextRange) -> Arc<RowValue> {

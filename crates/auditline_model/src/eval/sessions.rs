@@ -191,6 +191,7 @@ impl Evaluator<'_> {
                         model,
                         entities: true,
                         width: 1,
+                        aggregates: false,
                         lock,
                         populates,
                         filters: smallvec::SmallVec::new(),

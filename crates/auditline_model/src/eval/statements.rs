@@ -69,9 +69,9 @@ impl Evaluator<'_> {
             }
             StmtKind::AugAssign { target, value, .. } => self.augmented(code, *target, *value),
             StmtKind::Return(value) => {
-                let value = value.map_or(Value::None, |value| self.expr(code, value).value);
-                self.record_return(&value);
-                self.event(EventKind::Return(value), stmt.range);
+                let bound = value.map_or_else(|| Bound::of(Value::None), |value| self.expr(code, value));
+                self.record_return(&bound);
+                self.event(EventKind::Return(bound.value), stmt.range);
                 return (Flow::Leaves, None);
             }
             StmtKind::Raise { exception, cause } => {

@@ -100,7 +100,8 @@ impl Evaluator<'_> {
             | Value::Made(_)
             | Value::Factory(_)
             | Value::Engine
-            | Value::Column(..) => value.clone(),
+            | Value::Column(..)
+            | Value::Aggregate(_) => value.clone(),
         }
     }
 

@@ -61,6 +61,9 @@ pub enum Value {
     Tuple(Vec<Value>),
     /// A mapped attribute of a class: `Item.stock`.
     Column(ClassRef, Name),
+    /// What the database counts or sums up over the rows of a class: `func.count(Item.id)`; `None` where the class is said
+    /// elsewhere.
+    Aggregate(Option<ClassRef>),
 }
 
 /// An object of a class of the workspace.
@@ -188,6 +191,8 @@ pub struct QueryValue {
     pub entities: bool,
     /// How many entities and columns each result row has.
     pub width: u32,
+    /// Whether it counts or sums up the rows of its model, all together.
+    pub aggregates: bool,
     /// Whether it locks its rows.
     pub lock: Lock,
     /// `populate_existing`.
@@ -277,6 +282,8 @@ pub enum RowOrigin {
 pub struct Sources {
     /// Columns of rows that went into it.
     pub fields: SmallVec<[FieldSource; 2]>,
+    /// Numbers of rows that went into it.
+    pub counts: SmallVec<[CountSource; 1]>,
     /// The event of a call to something outside whose result it is, or a part of it.
     pub external: Option<u32>,
     /// Whether something else than constants and fields went into it.
@@ -294,6 +301,15 @@ pub struct FieldSource {
     pub read: u32,
     /// How it went in.
     pub how: Derivation,
+}
+
+/// A number or sum of rows that went into a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CountSource {
+    /// The ordinal of the load that counted them, or brought those that were counted.
+    pub load: u32,
+    /// Whether the value falls when the number rises: `limit - count`.
+    pub falls: bool,
 }
 
 /// How a column went into a value.
@@ -318,6 +334,11 @@ impl Sources {
                 self.fields.push(field.clone());
             }
         }
+        for count in &other.counts {
+            if !self.counts.contains(count) {
+                self.counts.push(*count);
+            }
+        }
         self.external = self.external.or(other.external);
         self.other |= other.other;
         self
@@ -332,6 +353,22 @@ impl Sources {
         self
     }
 
+    /// As parts of something that is no number.
+    #[must_use]
+    pub fn gathered(mut self) -> Self {
+        self.counts.clear();
+        self.computed()
+    }
+
+    /// As what is taken away from something.
+    #[must_use]
+    pub fn taken_away(mut self) -> Self {
+        for count in &mut self.counts {
+            count.falls = !count.falls;
+        }
+        self
+    }
+
     /// As arguments of a call that is not understood.
     #[must_use]
     pub fn called(mut self) -> Self {
@@ -340,6 +377,7 @@ impl Sources {
                 field.how = Derivation::Called;
             }
         }
+        self.counts.clear();
         self
     }
 
@@ -383,6 +421,7 @@ impl Value {
                 let mut joined = (**a).clone();
                 joined.lock = a.lock.join(b.lock);
                 joined.entities &= b.entities;
+                joined.aggregates &= b.aggregates;
                 joined.filters.retain(|name| b.filters.contains(name));
                 Self::Query(Arc::new(joined))
             }

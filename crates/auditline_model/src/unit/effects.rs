@@ -1,6 +1,7 @@
 //! Effects: what a function does to what it is handed, with no positions in it, so that callers are evaluated again
 //! only when the effect changes.
 
+use crate::db::ClassRef;
 use crate::eval::value::{RowOrigin, SessionOrigin, Value};
 
 use super::{EventKind, FrameKind, Subject, Test, Unit};
@@ -12,6 +13,8 @@ pub struct Effect {
     pub returns: Value,
     /// What it yields, for a generator.
     pub yields: Value,
+    /// The class whose rows it counts or sums up, where it returns that number.
+    pub counts: Option<ClassRef>,
     /// What it does to what its caller can see, in program order, without repetitions.
     pub operations: Vec<Operation>,
 }
@@ -96,7 +99,7 @@ pub(super) fn effect_of(unit: &Unit) -> Effect {
             operations.push(operation);
         }
     }
-    Effect { returns: unit.returns.clone(), yields: unit.yields.clone(), operations }
+    Effect { returns: unit.returns.clone(), yields: unit.yields.clone(), counts: unit.counts, operations }
 }
 
 fn when(unit: &Unit, event: &super::Event) -> When {

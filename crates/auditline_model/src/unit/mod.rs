@@ -41,6 +41,8 @@ pub struct Unit {
     pub returns: Value,
     /// What it yields, joined, for a generator.
     pub yields: Value,
+    /// The class whose rows it counts or sums up, where it returns that number.
+    pub counts: Option<ClassRef>,
     /// What it assigns to attributes of `self`.
     pub self_attributes: Vec<(Name, Value)>,
     /// What it assigns to module-level variables by `global`.
@@ -223,6 +225,11 @@ pub enum Subject {
     },
     /// A parameter.
     Param(u32),
+    /// A number or sum of rows: [`Test::Order`] holds where it is below a limit.
+    Count {
+        /// The ordinal of the load that counted them, or brought those that were counted.
+        load: u32,
+    },
 }
 
 /// How a condition tests.

@@ -10,12 +10,11 @@ use auditline_syntax::Name;
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity, Story, symbol};
 
-use super::{held, isolation, rows};
+use super::{held, isolation, rows, served};
 
 mod conflict;
 mod fix;
 mod lookup;
-mod served;
 
 use lookup::Uniqueness;
 
@@ -57,7 +56,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         if reported.contains(&creation.lookup)
             || conflict::is_handled(db, of, &unit, &creation)
             || held::is_held(db, of, &unit, creation.create)
-            || isolation::is_strict(db, of, Some(&creation.session))
+            || isolation::is_serializable(db, of, Some(&creation.session))
             || entry::is_command(db, of)
         {
             continue;
@@ -115,18 +114,9 @@ fn creation(unit: &Unit, create: u32, row: &Arc<RowValue>) -> Option<Creation> {
             matches!(&frame.kind, FrameKind::Branch { split: other, raises: true, rest: false, .. } if *other == split)
         })
     });
-    let (add, session) = unit.numbered().find_map(|(ordinal, event)| match &event.kind {
-        EventKind::Add { session, row: Some(added), .. } => {
-            // Behind the branches, the row is the one that was found or the one that was made.
-            let same = added.id == create || added.id == lookup && added.model == Some(model);
-            (same && unit.can_follow(create, ordinal)).then(|| (ordinal, Arc::clone(session)))
-        }
-        // The callee that made it has added it too.
-        EventKind::Add { session, row: None, by: Some(_) } => (event.range == unit.events.get(create as usize)?.range
-            && ordinal < create)
-            .then(|| (ordinal, Arc::clone(session))),
-        _ => None,
-    })?;
+    // Behind the branches, the row is the one that was found or the one that was made.
+    let (add, session) =
+        rows::added(unit, create, |added| added.id == create || added.id == lookup && added.model == Some(model))?;
     Some(Creation { lookup, create, add, row: Arc::clone(row), model, session, refuses })
 }
 
@@ -195,7 +185,12 @@ fn finding(
         symbol: symbol(of.path),
         evidence,
         story: Some(story(model, &by, unique)),
-        fixes: if unique { fix::fixes(of, unit, creation) } else { Vec::new() },
+        // Under REPEATABLE READ the second query does not see the other's row either.
+        fixes: if unique && !isolation::is_strict(db, of, Some(&creation.session)) {
+            fix::fixes(of, unit, creation)
+        } else {
+            Vec::new()
+        },
     }
 }
 

@@ -1,0 +1,51 @@
+//! Functions that count rows and raise when there are too many: `ensure_quota(db, user)`.
+
+use auditline_model::eval::{Depended, dependency_of_param};
+use auditline_model::symbols::Symbol;
+use auditline_model::unit::{EventKind, FrameKind, Subject, Test, Unit, unit_of};
+use auditline_model::{ClassRef, Db, FunctionRef, head};
+
+/// The call of such a function for rows of the class that always comes before an event.
+pub(super) fn called(db: &dyn Db, unit: &Unit, before: u32, model: ClassRef) -> Option<(FunctionRef, u32)> {
+    let frame = unit.events.get(before as usize)?.frame;
+    unit.numbered().take(before as usize).find_map(|(ordinal, event)| {
+        let EventKind::Call { callee, .. } = &event.kind else { return None };
+        let always = unit.ancestors(frame).any(|(around, _)| around == event.frame);
+        (always && limits(db, *callee, ()) == Some(model)).then_some((*callee, ordinal))
+    })
+}
+
+/// The dependency of a function that does so for rows of the class.
+pub(super) fn depended(db: &dyn Db, of: FunctionRef, model: ClassRef) -> Option<FunctionRef> {
+    let params = head(db, of).map_or(0, |body| body.params.len());
+    (0..params).find_map(|index| match dependency_of_param(db, of, index) {
+        Some(Depended::On(Symbol::Function(dependency))) => {
+            (limits(db, dependency, ()) == Some(model)).then_some(dependency)
+        }
+        _ => None,
+    })
+}
+
+/// The class of whose rows a function allows only so many: it raises when it counts more.
+///
+/// A query of its own: its answer is small, and the unit of another file is not.
+#[salsa::tracked(returns(copy), cycle_result = unlimited)]
+fn limits(db: &dyn Db, of: FunctionRef, _key: ()) -> Option<ClassRef> {
+    let unit = unit_of(db, of);
+    unit.frames.iter().find_map(|frame| {
+        let FrameKind::Branch { conditions, raises: true, rest: false, .. } = &frame.kind else { return None };
+        conditions.iter().find_map(|condition| match condition.subject {
+            Subject::Count { load } if !condition.holds && condition.test == Test::Order => {
+                match unit.events.get(load as usize).map(|event| &event.kind) {
+                    Some(EventKind::Load { query, .. }) => query.model,
+                    _ => None,
+                }
+            }
+            _ => None,
+        })
+    })
+}
+
+fn unlimited(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _key: ()) -> Option<ClassRef> {
+    None
+}

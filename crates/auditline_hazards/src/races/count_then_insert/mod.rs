@@ -1,0 +1,223 @@
+//! AUD206: rows are counted against a limit, and another is added, with nothing that keeps a second request from doing
+//! the same.
+
+use std::sync::Arc;
+
+use auditline_model::eval::value::{RowOrigin, RowValue, SessionValue};
+use auditline_model::unit::{EventKind, FrameId, FrameKind, Subject, Test, Unit, unit_of};
+use auditline_model::{ClassRef, Db, FunctionRef, classes, entry};
+
+use crate::catalogue::{Check, Family, Hazard};
+use crate::finding::{Evidence, Finding, Place, Severity, Story, symbol};
+
+use super::{guardian, held, isolation, rows, served};
+
+mod guard;
+
+/// AUD206.
+pub const HAZARD: Hazard = Hazard {
+    code: "AUD206",
+    name: "count-then-insert",
+    family: Family::Races,
+    severity: Severity::Warning,
+    summary: "Rows are counted against a limit before one more is added, and nothing keeps a second request from counting too",
+    page: include_str!("page.md"),
+    check: Check::Function(check),
+};
+
+/// A row that is added because a count was below a limit.
+struct Insertion {
+    model: ClassRef,
+    /// Where the rows are counted.
+    counted: Counted,
+    /// The ordinal of the creation.
+    create: u32,
+    /// The ordinal of the event that adds it.
+    add: u32,
+    session: Option<Arc<SessionValue>>,
+}
+
+/// Where rows are counted.
+#[derive(Clone, Copy)]
+enum Counted {
+    /// By that event of the function, and compared there.
+    Here(u32),
+    /// By a function that is called at that event, and that raises when there are too many.
+    By(FunctionRef, u32),
+    /// By a dependency of the function, that raises when there are too many.
+    Before(FunctionRef),
+}
+
+impl Counted {
+    /// The ordinal of the event before which a lock has to be taken.
+    fn at(self) -> u32 {
+        match self {
+            Self::Here(at) | Self::By(_, at) => at,
+            Self::Before(_) => 0,
+        }
+    }
+}
+
+fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
+    if rows::is_silent(db, of) {
+        return;
+    }
+    let unit = unit_of(db, of);
+    let mut reported: Vec<ClassRef> = Vec::new();
+    for (ordinal, event) in unit.numbered() {
+        let EventKind::Create(row) = &event.kind else { continue };
+        let Some(insertion) = insertion(db, of, &unit, ordinal, row) else { continue };
+        if reported.contains(&insertion.model)
+            || is_guarded(db, of, &unit, insertion.counted)
+            || isolation::is_serializable(db, of, insertion.session.as_deref())
+            || entry::is_command(db, of)
+            || !served::is_served(db, of)
+        {
+            continue;
+        }
+        let added = RowValue { session: insertion.session.clone(), ..(**row).clone() };
+        if rows::durable(db, of, &unit, insertion.add, &added).is_none() {
+            continue;
+        }
+        reported.push(insertion.model);
+        findings.push(finding(db, of, &unit, &insertion));
+    }
+}
+
+/// The insertion of the row that is created at that event, if it happens only below a limit.
+fn insertion(db: &dyn Db, of: FunctionRef, unit: &Unit, create: u32, row: &Arc<RowValue>) -> Option<Insertion> {
+    let model = row.model?;
+    let (add, session) = rows::added(unit, create, |added| added.id == create)?;
+    let frame = unit.events.get(add as usize)?.frame;
+    let counted = counted_here(unit, frame, model)
+        .map(Counted::Here)
+        .or_else(|| guard::called(db, unit, add, model).map(|(callee, at)| Counted::By(callee, at)))
+        .or_else(|| guard::depended(db, of, model).map(Counted::Before))?;
+    Some(Insertion { model, counted, create, add, session: Some(session) })
+}
+
+/// The count of rows of the class that must be below a limit for a frame to be entered.
+fn counted_here(unit: &Unit, frame: FrameId, model: ClassRef) -> Option<u32> {
+    unit.ancestors(frame).find_map(|(_, frame)| {
+        let FrameKind::Branch { conditions, .. } = &frame.kind else { return None };
+        // `while len(rows) < 5` fills up.
+        let fills = frame
+            .parent
+            .and_then(|parent| unit.frames.get(parent.0 as usize))
+            .is_some_and(|parent| matches!(parent.kind, FrameKind::Loop { over_items: false, .. }));
+        conditions.iter().find_map(|condition| match condition.subject {
+            Subject::Count { load } if !fills && condition.holds && condition.test == Test::Order => {
+                counts(unit, load, model).then_some(load)
+            }
+            _ => None,
+        })
+    })
+}
+
+/// Whether the load at that event counts rows of the class, or brings them.
+fn counts(unit: &Unit, load: u32, model: ClassRef) -> bool {
+    match unit.events.get(load as usize).map(|event| &event.kind) {
+        Some(EventKind::Load { query, .. }) => query.model == Some(model),
+        _ => false,
+    }
+}
+
+/// Whether a lock was taken before the rows were counted.
+fn is_guarded(db: &dyn Db, of: FunctionRef, unit: &Unit, counted: Counted) -> bool {
+    let by = match counted {
+        Counted::Here(at) => match unit.events.get(at as usize).map(|event| &event.kind) {
+            Some(EventKind::Load { by, .. }) => *by,
+            _ => None,
+        },
+        Counted::By(by, _) | Counted::Before(by) => Some(by),
+    };
+    by.is_some_and(|by| held::takes_lock(db, by)) || held::is_held_until(db, of, unit, counted.at())
+}
+
+fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, insertion: &Insertion) -> Finding {
+    let model = classes::simple(insertion.model.path);
+    let create = &unit.events[insertion.create as usize];
+    let owner = match insertion.counted {
+        Counted::Here(at) => owner(db, unit, insertion.model, at),
+        Counted::By(..) | Counted::Before(_) => None,
+    };
+    let name = owner.as_ref().and_then(|owner| owner.model).map(|class| classes::simple(class.path));
+    let lacks = name.map_or_else(|| "nothing is locked".to_owned(), |name| format!("its `{name}` is not locked"));
+    let mut evidence = vec![match insertion.counted {
+        Counted::Here(at) => {
+            let load = &unit.events[at as usize];
+            let message = match &load.kind {
+                EventKind::Load { by: Some(by), .. } => {
+                    format!("`{}` counts them, without a lock", classes::simple(by.path))
+                }
+                _ => "they are counted here, without a lock".to_owned(),
+            };
+            Evidence { place: Place::InFunction(of, load.range), message }
+        }
+        Counted::By(by, at) => Evidence {
+            place: Place::InFunction(of, unit.events[at as usize].range),
+            message: format!("`{}` counts them and refuses too many, without a lock", classes::simple(by.path)),
+        },
+        Counted::Before(by) => Evidence {
+            place: Place::Function(by),
+            message: format!(
+                "the dependency `{}` counts them and refuses too many, without a lock",
+                classes::simple(by.path)
+            ),
+        },
+    }];
+    if let Some(add) = unit.events.get(insertion.add as usize).filter(|add| add.range != create.range) {
+        evidence
+            .push(Evidence { place: Place::InFunction(of, add.range), message: "and one is added here".to_owned() });
+    }
+    let fixes =
+        owner.map(|owner| super::unlocked_read_modify_write::lock_fixes(db, of, unit, &owner)).unwrap_or_default();
+    Finding {
+        hazard: &HAZARD,
+        severity: Severity::Warning,
+        message: format!(
+            "`{model}` is added because a count was below the limit, and {lacks}: two requests can both count and pass it"
+        ),
+        place: Place::InFunction(of, create.statement),
+        symbol: symbol(of.path),
+        evidence,
+        story: Some(Story {
+            actors: vec!["Request A".to_owned(), "Request B".to_owned()],
+            steps: vec![
+                (0, format!("counts the rows of `{model}`: one below the limit")),
+                (1, format!("counts the rows of `{model}`: one below the limit as well")),
+                (0, format!("adds a `{model}`, commits")),
+                (1, format!("adds a `{model}`, commits")),
+            ],
+            outcome: format!("There is one `{model}` more than the limit allows."),
+        }),
+        fixes,
+    }
+}
+
+/// The row in scope to which the counted rows belong: a column that the count filters by points at it.
+fn owner(db: &dyn Db, unit: &Unit, model: ClassRef, count: u32) -> Option<Arc<RowValue>> {
+    let EventKind::Load { query, by: None, .. } = &unit.events.get(count as usize)?.kind else { return None };
+    let owns = |class: ClassRef| query.filters.iter().any(|column| guardian::points_at(db, model, *column, class));
+    unit.events.iter().take(count as usize).find_map(|event| match &event.kind {
+        EventKind::Read { row, .. }
+            if matches!(
+                row.origin,
+                RowOrigin::Loaded { single: true, .. } | RowOrigin::Dependency(_) | RowOrigin::Param(_)
+            ) =>
+        {
+            row.model.filter(|class| owns(*class)).map(|_| Arc::clone(row))
+        }
+        EventKind::Load { query: load, row: Some(id), many: false, by, .. } if load.entities => {
+            load.model.filter(|class| owns(*class)).map(|model| {
+                Arc::new(RowValue {
+                    id: *id,
+                    model: Some(model),
+                    origin: RowOrigin::Loaded { lock: load.lock, single: true, by: *by },
+                    session: load.session.clone(),
+                })
+            })
+        }
+        _ => None,
+    })
+}
