@@ -101,7 +101,9 @@ pub const CATALOGUE: &[&Hazard] = &[
     &crate::schema::untracked_json_mutation::HAZARD,
     &crate::schema::reserved_attribute::HAZARD,
     &crate::delivery::dockerfile_missing_source::HAZARD,
+    &crate::delivery::duplicate_constant::HAZARD,
     &crate::delivery::unresolved_import::HAZARD,
+    &crate::delivery::shadowed_module::HAZARD,
 ];
 
 /// The hazard with that code (`AUD201`, in any case) or name (`unlocked-read-modify-write`).

@@ -46,7 +46,7 @@ pub use imports::{Import, add_import};
 pub use insert::{insert_after, insert_after_simple, insert_before};
 pub use lock::{Refresh, RowLock, lock_get, lock_query, make_plain_def, refresh_before, refresh_behind_check};
 pub use move_behind::move_statement_behind;
-pub use remove::{call_other_method, remove_call_statement};
+pub use remove::{call_other_method, remove_call_statement, remove_statement};
 pub use savepoint::{Reload, insert_or_reload};
 pub use with::assignment_to_with;
 pub use wrap::wrap_in_try;

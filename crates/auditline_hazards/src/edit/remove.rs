@@ -22,8 +22,20 @@ pub fn remove_call_statement(scope: Scope<'_>, call: TextRange) -> Option<Vec<Te
     if let [_] = &run.block[..] {
         return scope.replace(stmt.range, "pass");
     }
+    remove_line(scope, stmt.range)
+}
+
+/// Removes the statement at module level with that range. A comment behind it stays, on a line of its own.
+#[must_use]
+pub fn remove_statement(scope: Scope<'_>, statement: TextRange) -> Option<Vec<TextEdit>> {
+    let is_there = scope.code.block.iter().any(|stmt| stmt.range == statement);
+    is_there.then(|| remove_line(scope, statement))?
+}
+
+/// Removes a statement that stands alone on its lines.
+fn remove_line(scope: Scope<'_>, statement: TextRange) -> Option<Vec<TextEdit>> {
     let text = scope.document.text();
-    let (start, end) = scope.span(stmt.range);
+    let (start, end) = scope.span(statement);
     if !is_first(text, start) || !is_last(text, end) || text[end..line_end(text, end)].contains(';') {
         return None;
     }

@@ -6,6 +6,7 @@
 
 mod absent;
 mod generated;
+mod hidden;
 mod index;
 mod missing;
 mod sites;
@@ -13,6 +14,7 @@ mod sites;
 mod tests;
 
 pub use absent::lacks;
+pub use hidden::{hidden_module, hiding_package};
 pub use index::modules_named;
 pub use missing::{Broken, Missing, broken_imports};
 pub use sites::{ImportSite, Imported, import_sites};

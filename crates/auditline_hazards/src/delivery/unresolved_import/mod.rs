@@ -6,7 +6,7 @@ use auditline_model::{Db, SourceFile, entry};
 use auditline_source::FilePath;
 use auditline_syntax::{Name, TextRange, TextSize};
 
-use super::relative;
+use super::{hidden_name, place_of, relative};
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity};
 
@@ -29,7 +29,10 @@ fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
     {
         return;
     }
-    findings.extend(broken_imports(db, file).iter().map(|broken| finding(db, file, broken)));
+    let broken = broken_imports(db, file);
+    // A name of a module that a package hides is told there (AUD707).
+    let is_ours = |broken: &&Broken| hidden_name(db, broken).is_none();
+    findings.extend(broken.iter().filter(is_ours).map(|broken| finding(db, file, broken)));
 }
 
 /// A file from which a project is made: its imports lead to what is there then.
@@ -112,16 +115,6 @@ fn missing_name(db: &dyn Db, module: SourceFile, name: Name) -> (String, Vec<Evi
         evidence.push(Evidence { place, message: format!("the closest name is `{close}`") });
     }
     (format!("`{path}` has no `{name}`"), evidence)
-}
-
-fn place_of(db: &dyn Db, module: SourceFile, name: Name) -> Option<Place> {
-    use auditline_model::symbols::Symbol;
-    match auditline_model::names::exported(db, module, name) {
-        Symbol::Class(class) => Some(Place::Class(class)),
-        Symbol::Function(function) => Some(Place::Function(function)),
-        Symbol::Variable(variable) => Some(Place::Variable(variable)),
-        _ => None,
-    }
 }
 
 fn at(file: SourceFile, message: String) -> Evidence {
