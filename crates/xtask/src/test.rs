@@ -15,7 +15,7 @@ pub(crate) struct Options {
     /// Only the tests in editors.
     #[arg(long)]
     only_editors: bool,
-    /// Test the optimised build.
+    /// Test the crates optimised as well. The editors run what people install, the optimised build, in any case.
     #[arg(long)]
     release: bool,
 }
@@ -35,10 +35,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         suites.push(("proofs", Box::new(move || prove::run(&prove::Options::all(release)))));
     }
     if !options.no_editors {
-        suites.push(("Neovim", Box::new(move || neovim::test(&shell::build_auditline(release)?))));
-        suites.push(("VS Code", Box::new(move || vscode::test(&shell::build_auditline(release)?))));
-        suites.push(("Emacs", Box::new(move || emacs::test(&shell::build_auditline(release)?))));
-        suites.push(("Vim with ALE", Box::new(move || vim::test(&shell::build_auditline(release)?))));
+        suites.push(("Neovim", Box::new(|| neovim::test(&shell::build_auditline(true)?))));
+        suites.push(("VS Code", Box::new(|| vscode::test(&shell::build_auditline(true)?))));
+        suites.push(("Emacs", Box::new(|| emacs::test(&shell::build_auditline(true)?))));
+        suites.push(("Vim with ALE", Box::new(|| vim::test(&shell::build_auditline(true)?))));
     }
 
     let mut failed = Vec::new();
