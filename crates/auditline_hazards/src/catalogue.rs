@@ -94,6 +94,7 @@ pub const CATALOGUE: &[&Hazard] = &[
     &crate::sessions::session_in_gather::HAZARD,
     &crate::sessions::unsafe_session_dependency::HAZARD,
     &crate::sessions::session_outlives_owner::HAZARD,
+    &crate::sessions::commit_after_response::HAZARD,
     &crate::schema::unknown_model_field::HAZARD,
     &crate::schema::missing_required_field::HAZARD,
     &crate::schema::migration_heads::HAZARD,

@@ -28,7 +28,7 @@ use crate::tables::orm_model;
 use crate::unit::{Event, EventKind, Frame, FrameId, FrameKind, TryInfo, Unit};
 
 pub use attributes::{attribute, attribute_method, variable};
-pub use types::{Depended, dependency_of_param, dependency_value};
+pub use types::{Depended, dependency_of_param, dependency_value, has_function_scope};
 
 use value::{CountSource, RowOrigin, RowValue, SessionValue, Sources, Value};
 

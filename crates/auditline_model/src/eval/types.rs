@@ -325,3 +325,28 @@ impl Evaluator<'_> {
         }
     }
 }
+
+/// Whether a function takes that dependency with `scope="function"`: FastAPI then ends it before the answer is sent.
+#[must_use]
+pub fn has_function_scope(db: &dyn Db, user: FunctionRef, dependency: FunctionRef) -> bool {
+    let Some(body) = head(db, user) else { return false };
+    (0..body.params.len()).any(|index| {
+        if dependency_of_param(db, user, index) != Some(Depended::On(Symbol::Function(dependency))) {
+            return false;
+        }
+        let Some(param) = body.params.get(index) else { return false };
+        let by_default = param.default.is_some_and(|default| match &body.code[default] {
+            Expr::Call { args, .. } => args.iter().any(|arg| {
+                matches!(arg.kind, ArgKind::Keyword(name) if name == "scope")
+                    && matches!(&body.code[arg.value], Expr::Str(text) if **text == *"function")
+            }),
+            _ => false,
+        });
+        let by_annotation = param.annotation.is_some_and(|annotation| {
+            classes::type_expr(db, user.file, Some(user), &body.code, annotation).metadata().iter().any(|call| {
+                call.keyword("scope").and_then(classes::Detached::text).is_some_and(|text| text == "function")
+            })
+        });
+        by_default || by_annotation
+    })
+}

@@ -1,6 +1,7 @@
 //! AUD304: coroutines that run at a time use one session.
 
-use auditline_model::unit::{together, unit_of};
+use auditline_model::eval::value::{SessionValue, Value};
+use auditline_model::unit::{EventKind, Unit, Use, same_session, together, unit_of};
 use auditline_model::{Db, FunctionRef, classes, entry};
 
 use crate::catalogue::{Check, Family, Hazard};
@@ -50,12 +51,20 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
                     .push(Evidence { place, message: format!("`{}` uses it here", classes::simple(function.path)) });
             }
         }
+        let connected = has_connection(&unit, found.at, &found.session);
+        let (severity, consequence) = if connected {
+            (
+                Severity::Warning,
+                "they are answered one behind the other, and as soon as two of them flush or commit, one raises",
+            )
+        } else {
+            (Severity::Error, "where they meet while it connects, flushes or commits, one of them raises")
+        };
         findings.push(Finding {
             hazard: &HAZARD,
-            severity: Severity::Error,
+            severity,
             message: format!(
-                "{who} run at a time with one `AsyncSession`, which has one connection and one transaction: where they meet while it \
-                 connects, flushes or commits, one of them raises"
+                "{who} run at a time with one `AsyncSession`, which has one connection and one transaction: {consequence}"
             ),
             place: Place::InFunction(of, start.range),
             symbol: symbol(of.path),
@@ -73,4 +82,19 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             fixes: Vec::new(),
         });
     }
+}
+
+/// Whether the function has sent a statement through the session before, itself or in a function that it awaits.
+fn has_connection(unit: &Unit, at: u32, session: &SessionValue) -> bool {
+    unit.numbered().take(at as usize).any(|(ordinal, event)| {
+        let sent = unit.use_of(ordinal, session) == Some(Use::Statement)
+            || matches!(&event.kind, EventKind::Call { arguments, .. }
+                if arguments.iter().any(|(_, value)| matches!(value, Value::Session(own) if same_session(own, session))));
+        let awaited = unit.events.iter().any(|other| {
+            matches!(other.kind, EventKind::Await)
+                && other.range.contains_range(event.range)
+                && other.range.end() == event.range.end()
+        });
+        sent && awaited && unit.can_follow(ordinal, at)
+    })
 }
