@@ -1,5 +1,7 @@
 //! AUD308: a dependency commits when the answer may have been sent.
 
+use std::sync::Arc;
+
 use auditline_model::entry::{DependencyEnd, dependency_end, is_endpoint};
 use auditline_model::eval::value::{SessionValue, Value};
 use auditline_model::owner::{provider, users_of_dependency};
@@ -33,12 +35,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
     let Some(yielded) = unit.events.get(provider.yields_at as usize) else { return };
     let EventKind::Yield(Value::Session(session)) = &yielded.kind else { return };
     let commit = commit_behind(&unit, provider.yields_at, session);
-    let writers: Vec<(FunctionRef, u32)> = users_of_dependency(db, of)
-        .iter()
-        .filter(|user| is_endpoint(db, **user) && !entry::is_test(db, user.file))
-        .filter(|user| !eval::has_function_scope(db, **user, of))
-        .filter_map(|user| Some((*user, left_to_commit(&unit_of(db, *user), of)?)))
-        .collect();
+    let writers = writers(db, of, ());
     let Some((first, _)) = writers.first() else { return };
     let name = classes::simple(of.path);
     let evidence = writers
@@ -75,6 +72,20 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         }),
         fixes: Vec::new(),
     });
+}
+
+/// The routes that leave a write to the dependency to commit, with the ordinal of the write.
+///
+/// A query of its own: it looks into the routes' files, and an edit in one of them must not check this one again as long as
+/// the answer is the same.
+#[salsa::tracked(returns(clone))]
+fn writers(db: &dyn Db, of: FunctionRef, _key: ()) -> Arc<[(FunctionRef, u32)]> {
+    users_of_dependency(db, of)
+        .iter()
+        .filter(|user| is_endpoint(db, **user) && !entry::is_test(db, user.file))
+        .filter(|user| !eval::has_function_scope(db, **user, of))
+        .filter_map(|user| Some((*user, left_to_commit(&unit_of(db, *user), of)?)))
+        .collect()
 }
 
 /// The commit behind the `yield`; `None` where leaving a `with` commits.
