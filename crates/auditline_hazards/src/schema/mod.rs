@@ -1,8 +1,13 @@
 //! 4xx: schema.
 
+pub mod column_drift;
 pub mod foreign_key_type;
+pub mod migration_gap;
 pub mod migration_heads;
 pub mod missing_required_field;
+pub mod model_without_table;
 pub mod reserved_attribute;
+mod sides;
+pub mod table_without_model;
 pub mod unknown_model_field;
 pub mod untracked_json_mutation;

@@ -14,6 +14,7 @@ mod operations;
 mod overview;
 mod replay;
 mod sides;
+mod standing;
 mod state;
 mod statements;
 #[cfg(test)]
@@ -26,4 +27,5 @@ pub use models::schema_of_models;
 pub use overview::{ColumnRow, Overview, Row, overview};
 pub use replay::{replayed, schema_of_file};
 pub use sides::{Description, Source, descriptions, number, table_in};
+pub use standing::{Standing, makes_tables, may_be_named, standings, stands_in_migrations, without_model};
 pub use state::{Index, Presence, Schema, SchemaColumn, Table};

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use auditline_syntax::Name;
+use auditline_syntax::python::ir::StmtKind;
+use auditline_syntax::python::walk_statements;
 use auditline_syntax::sql::TableName;
 use rustc_hash::FxHashSet;
 
 use crate::classes::mro;
-use crate::db::{ClassRef, Db, SourceFile};
+use crate::db::{ClassRef, Db, FunctionRef, SourceFile, function};
 use crate::names::files_mentioning;
 use crate::place::Place;
-use crate::tables::{AttributeKind, Derived, OrmModel, mapped_tables, orm_model, tables_of_module};
+use crate::tables::{Attribute, AttributeKind, Derived, OrmModel, mapped_tables, orm_model, tables_of_module};
 
 use super::state::{Index, Presence, Schema, SchemaColumn, Table};
 
@@ -94,6 +96,9 @@ fn table_of_classes(db: &dyn Db, classes: &[ClassRef]) -> Option<Table> {
                     table.is_open = true;
                 }
                 table.is_open |= own.is_open;
+                if has_own_key(&model, *class) {
+                    continue;
+                }
                 for (name, column) in own.columns {
                     if table.column(name).is_none() {
                         // The rows of the other classes leave it empty.
@@ -120,7 +125,8 @@ fn table_of_class(db: &dyn Db, class: ClassRef, model: &OrmModel) -> Table {
                 let name = column.column_name.unwrap_or(attribute.name);
                 let origin = Place::Attribute(attribute.declared_in, attribute.name);
                 if table.column(name).is_none() {
-                    let column = SchemaColumn { presence: Presence::Certain, column: column.clone(), origin };
+                    let presence = if is_conditional(db, attribute) { Presence::Maybe } else { Presence::Certain };
+                    let column = SchemaColumn { presence, column: column.clone(), origin };
                     table.columns.push((name, column));
                     let column = &table.columns[table.columns.len() - 1].1.column;
                     if column.primary_key || column.unique || column.index {
@@ -149,6 +155,24 @@ fn table_of_class(db: &dyn Db, class: ClassRef, model: &OrmModel) -> Table {
         unique: false,
     }));
     table
+}
+
+/// Whether a class has a key of its own that is a foreign key: it has a table of its own, however that is named.
+fn has_own_key(model: &OrmModel, class: ClassRef) -> bool {
+    model
+        .columns()
+        .any(|(attribute, column)| attribute.declared_in == class && column.primary_key && column.foreign_key.is_some())
+}
+
+/// Whether a method makes the column, and only for some of the classes that inherit it.
+fn is_conditional(db: &dyn Db, attribute: &Attribute) -> bool {
+    let path = Name::new(&format!("{}.{}", attribute.declared_in.path, attribute.name));
+    let method = function(db, FunctionRef { file: attribute.declared_in.file, path });
+    method.is_some_and(|method| {
+        let mut found = false;
+        walk_statements(&method.code.block, &mut |stmt| found |= matches!(stmt.kind, StmtKind::If(_)));
+        found
+    })
 }
 
 /// The columns that stand in the table of a parent that is mapped to another one (joined inheritance), by the class that

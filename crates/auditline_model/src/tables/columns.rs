@@ -28,6 +28,8 @@ pub struct Column {
     pub nullable: Option<bool>,
     /// Whether `nullable` is written out, not concluded.
     pub nullable_written: bool,
+    /// Whether an annotation says what it holds, so that `None` is among its values or is not.
+    pub annotated: bool,
     /// Whether it belongs to the primary key.
     pub primary_key: bool,
     /// `unique=True`.
@@ -124,8 +126,12 @@ pub enum TypeFamily {
 impl Column {
     /// A column of which only the annotation is known.
     pub(super) fn annotated(db: &dyn Db, inner: &TypeExpr) -> Self {
-        let mut column =
-            Self { family: family_of_type(db, inner), nullable: Some(inner.is_optional()), ..Self::default() };
+        let mut column = Self {
+            family: family_of_type(db, inner),
+            nullable: Some(inner.is_optional()),
+            annotated: true,
+            ..Self::default()
+        };
         for item in inner.metadata() {
             if let Some((func, _)) = item.call()
                 && func.last_name().is_some_and(|name| matches!(name.as_str(), "mapped_column" | "Column"))

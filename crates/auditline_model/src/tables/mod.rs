@@ -15,7 +15,7 @@ pub use attributes::{Attribute, AttributeKind, Derived, Relationship};
 pub use columns::{Column, ServerDefault, TypeFamily};
 pub(crate) use columns::{column_of_type, family_of_sql};
 pub use model::{Gap, ModelKind, OrmModel, orm_model};
-pub use registry::{mapped_tables, models_in, models_of_table, referred};
+pub use registry::{mapped_tables, models_in, models_of_table, models_of_unknown_tables, referred};
 pub use related::{Backref, backrefs_onto, class_named, table_name};
 pub use returned::returned_expression;
 pub use root::is_mapped;

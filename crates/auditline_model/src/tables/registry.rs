@@ -31,6 +31,20 @@ pub fn models_in(db: &dyn Db, file: SourceFile) -> Arc<Vec<ClassRef>> {
 /// are left out.
 #[salsa::tracked(returns(clone))]
 pub fn mapped_tables(db: &dyn Db) -> Arc<FxHashMap<Name, Vec<ClassRef>>> {
+    let files = files_with_models(db);
+    let mut tables: FxHashMap<Name, Vec<ClassRef>> = FxHashMap::default();
+    for file in files {
+        for class in models_in(db, file).iter() {
+            if let Some(table) = orm_model(db, *class).and_then(|model| model.table) {
+                tables.entry(table).or_default().push(*class);
+            }
+        }
+    }
+    Arc::new(tables)
+}
+
+/// The files in which mapped classes may stand, sorted by path; without tests and migrations.
+fn files_with_models(db: &dyn Db) -> Vec<SourceFile> {
     // A mapped class says one of these, or inherits from one that does and declares something.
     const WORDS: &[&str] =
         &["Column", "mapped_column", "Mapped", "__tablename__", "__table__", "SQLModel", "relationship"];
@@ -43,15 +57,23 @@ pub fn mapped_tables(db: &dyn Db) -> Arc<FxHashMap<Name, Vec<ClassRef>>> {
         .filter(|file| !crate::entry::is_test(db, *file) && !crate::entry::is_migration(db, *file))
         .collect();
     files.sort_by_key(|file| file.path(db));
-    let mut tables: FxHashMap<Name, Vec<ClassRef>> = FxHashMap::default();
-    for file in files {
-        for class in models_in(db, file).iter() {
-            if let Some(table) = orm_model(db, *class).and_then(|model| model.table) {
-                tables.entry(table).or_default().push(*class);
+    files
+}
+
+/// The mapped classes of which the name of the table cannot be told, because a base from outside or a computation gives
+/// it: their own names, in lower case.
+#[salsa::tracked(returns(clone))]
+pub fn models_of_unknown_tables(db: &dyn Db) -> Arc<FxHashSet<String>> {
+    let mut found = FxHashSet::default();
+    for file in files_with_models(db) {
+        for class in parsed(db, file).module.classes.iter().filter(|class| !class.bases.is_empty()) {
+            let model = orm_model(db, ClassRef { file, path: class.path });
+            if model.is_some_and(|model| model.table.is_none()) {
+                found.insert(class.name.to_lowercase());
             }
         }
     }
-    Arc::new(tables)
+    Arc::new(found)
 }
 
 /// The classes that are mapped to a table of that name, sorted by path.

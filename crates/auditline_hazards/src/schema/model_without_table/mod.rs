@@ -1,0 +1,51 @@
+//! AUD404: a model whose table nothing creates.
+
+use auditline_model::schema::{makes_tables, standings, stands_in_migrations};
+use auditline_model::{Db, SourceFile, classes, entry};
+
+use crate::catalogue::{Check, Family, Hazard};
+use crate::finding::{Finding, Place, Severity, symbol};
+
+use super::sides::{last_step, name};
+
+/// AUD404.
+pub const HAZARD: Hazard = Hazard {
+    code: "AUD404",
+    name: "model-without-table",
+    family: Family::Schema,
+    severity: Severity::Warning,
+    summary: "No migration and no schema file creates the table of a model",
+    page: include_str!("page.md"),
+    check: Check::File(check),
+};
+
+fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
+    if !file.kind(db).is_python() || entry::is_test(db, file) || entry::is_migration(db, file) {
+        return;
+    }
+    let standings = standings(db);
+    for standing in standings.iter().filter(|standing| standing.class.file == file) {
+        if !standing.described.is_empty() || stands_in_migrations(db, standing.table.name) {
+            continue;
+        }
+        let Some(missing) = standing.missing.first() else { continue };
+        let makes = makes_tables(db);
+        let severity = if makes { Severity::Information } else { Severity::Warning };
+        let elsewhere = if makes { "; only `create_all` would make it" } else { ": the first query fails" };
+        findings.push(Finding {
+            hazard: &HAZARD,
+            severity,
+            message: format!(
+                "The table `{}` of `{}` is not in {}, which has the tables of the other models{elsewhere}",
+                standing.table.name,
+                classes::simple(standing.class.path),
+                name(db, missing)
+            ),
+            place: Place::Class(standing.class),
+            symbol: symbol(standing.class.path),
+            evidence: standing.missing.iter().filter_map(|one| last_step(db, one)).collect(),
+            story: None,
+            fixes: Vec::new(),
+        });
+    }
+}
