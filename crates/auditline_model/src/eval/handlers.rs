@@ -28,7 +28,6 @@ impl Evaluator<'_> {
                 _ => auditline_syntax::python::dotted(code, *exception).map_or(Name::new(""), |path| Name::new(&path)),
             };
             let last = path.as_str().rsplit('.').next().unwrap_or_default();
-            catches.push(Name::new(last));
             let one = match last {
                 "BaseException" => Breadth::Everything,
                 "Exception" => Breadth::Exception,
@@ -47,13 +46,15 @@ impl Evaluator<'_> {
                 _ => Breadth::Narrow,
             };
             breadth = breadth.max(one);
+            catches.push((one, Name::new(last)));
         }
+        catches.sort_by_key(|(breadth, _)| std::cmp::Reverse(*breadth));
         let start = handler.range.start();
         let end = handler.exceptions.last().map_or(start + TextSize::of("except"), |last| code.range(*last).end());
         let head = TextRange::new(start, end.max(start));
         HandlerInfo {
             breadth,
-            catches,
+            catches: catches.into_iter().map(|(_, name)| name).collect(),
             frame,
             raises: flow == Flow::Raises,
             exits: flow != Flow::Falls,

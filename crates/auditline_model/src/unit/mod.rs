@@ -149,7 +149,7 @@ pub struct TryInfo {
 pub struct HandlerInfo {
     /// Bare, `Exception` or `BaseException` (alone or among others), or SQLAlchemy's base error.
     pub breadth: Breadth,
-    /// The last parts of the names of the exceptions it catches.
+    /// The last parts of the names of the exceptions it catches, those first that catch most of the database's errors.
     pub catches: Vec<Name>,
     /// The frame of its body.
     pub frame: FrameId,
