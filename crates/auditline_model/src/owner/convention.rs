@@ -1,5 +1,7 @@
 //! Conventions: whether a project's functions commit sessions that they are handed.
 
+use rustc_hash::FxHashSet;
+
 use crate::db::{Db, FunctionRef, SourceFile, parsed};
 use crate::eval::attribute;
 use crate::eval::value::{SessionOrigin, Value};
@@ -44,14 +46,9 @@ pub fn convention(db: &dyn Db) -> Option<Convention> {
 
 #[salsa::tracked(returns(copy))]
 fn convention_query(db: &dyn Db, _settings: crate::db::Settings) -> Option<Convention> {
-    let mut files: Vec<SourceFile> = Vec::new();
-    for word in ["commit", "flush", "add", "delete"] {
-        for file in files_mentioning(db, word).iter() {
-            if !files.contains(file) {
-                files.push(*file);
-            }
-        }
-    }
+    let mentioning = ["commit", "flush", "add", "delete"].map(|word| files_mentioning(db, word));
+    let files: FxHashSet<SourceFile> = mentioning.iter().flat_map(|files| files.iter().copied()).collect();
+    let mut files: Vec<SourceFile> = files.into_iter().collect();
     files.sort_by_key(|file| file.path(db).as_str());
     let mut total = Habit::default();
     for file in files {

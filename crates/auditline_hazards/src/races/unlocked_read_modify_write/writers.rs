@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use auditline_model::names::files_mentioning;
-use auditline_model::unit::{EventKind, Unit, unit_of};
+use auditline_model::unit::{EventKind, unit_of};
 use auditline_model::uses::functions_assigning;
-use auditline_model::{ClassRef, Db, FunctionRef, classes, entry};
+use auditline_model::{ClassRef, Db, FunctionRef, Settings, classes, entry};
 use auditline_syntax::Name;
+use rustc_hash::FxHashMap;
 
 use crate::finding::Place;
 
@@ -45,18 +46,14 @@ pub(in crate::races) fn is_brought_about(
 /// A query of its own for the same reason as [`writers`].
 #[salsa::tracked(returns(clone))]
 fn bringers(db: &dyn Db, model: ClassRef, column: Name, state: Option<Name>) -> Arc<[FunctionRef]> {
-    writing(db, column)
-        .filter(|(_, unit)| {
-            unit.events.iter().any(|event| match &event.kind {
-                EventKind::Write { row, column: written, constant, by: None, .. } => {
-                    *written == column && row.model == Some(model) && may_be(*constant, state)
-                }
-                _ => false,
-            })
-        })
-        .map(|(function, _)| function)
-        .take(2)
-        .collect()
+    let written = writes(db, Settings::get(db), column);
+    let mut bringers: Vec<FunctionRef> = Vec::new();
+    for write in written.get(&model).into_iter().flatten() {
+        if may_be(write.constant, state) && bringers.last() != Some(&write.function) {
+            bringers.push(write.function);
+        }
+    }
+    bringers.into_iter().take(2).collect()
 }
 
 /// Whether a written value may be a state, each as written where it is a constant.
@@ -68,33 +65,52 @@ fn may_be(written: Option<Name>, state: Option<Name>) -> bool {
     }
 }
 
-/// The functions outside tests and migrations that assign an attribute of that name, with their units of work.
-fn writing(db: &dyn Db, column: Name) -> impl Iterator<Item = (FunctionRef, Arc<Unit>)> {
-    files_mentioning(db, &column)
-        .iter()
-        .copied()
-        .collect::<Vec<_>>()
-        .into_iter()
-        .filter(|file| !entry::is_test(db, *file) && !entry::is_migration(db, *file))
-        .flat_map(move |file| functions_assigning(db, file, &column))
-        .map(|function| (function, unit_of(db, function)))
+/// A write of a column by the function's own statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct ColumnWrite {
+    function: FunctionRef,
+    ordinal: u32,
+    constant: Option<Name>,
 }
 
-/// The first functions that write the column of the model, with the ordinals of their writes: one more than are named,
-/// because the one under check is among them.
+/// Who writes columns of that name, outside tests and migrations: the writes of each model, as the files and functions
+/// stand.
 ///
-/// A query of its own: it looks into the files that mention the column, and an edit in one of them must not check the
-/// others again as long as the answer is the same.
+/// Asked once for all models: many have a column of the same name, and each would look through the same files.
+#[salsa::tracked(returns(clone))]
+fn writes(db: &dyn Db, _settings: Settings, column: Name) -> Arc<FxHashMap<ClassRef, Vec<ColumnWrite>>> {
+    let mut found: FxHashMap<ClassRef, Vec<ColumnWrite>> = FxHashMap::default();
+    for file in files_mentioning(db, &column).iter() {
+        if entry::is_test(db, *file) || entry::is_migration(db, *file) {
+            continue;
+        }
+        for function in functions_assigning(db, *file, &column) {
+            for (ordinal, event) in unit_of(db, function).numbered() {
+                if let EventKind::Write { row, column: written, constant, by: None, .. } = &event.kind
+                    && *written == column
+                    && let Some(model) = row.model
+                {
+                    found.entry(model).or_default().push(ColumnWrite { function, ordinal, constant: *constant });
+                }
+            }
+        }
+    }
+    Arc::new(found)
+}
+
+/// The first functions that write the column of the model, with the ordinals of their first writes: one more than are
+/// named, because the one under check is among them.
+///
+/// A query of its own: an edit in one of the files that write the column must not check the others again as long as the
+/// answer is the same.
 #[salsa::tracked(returns(clone))]
 fn writers(db: &dyn Db, model: ClassRef, column: Name) -> Arc<[(FunctionRef, u32)]> {
-    writing(db, column)
-        .filter_map(|(other, unit)| {
-            let (ordinal, _) = unit.numbered().find(|(_, event)| {
-                matches!(&event.kind, EventKind::Write { row, column: written, by: None, .. }
-                    if *written == column && row.model == Some(model))
-            })?;
-            Some((other, ordinal))
-        })
-        .take(MOST + 1)
-        .collect()
+    let written = writes(db, Settings::get(db), column);
+    let mut writers: Vec<(FunctionRef, u32)> = Vec::new();
+    for write in written.get(&model).into_iter().flatten() {
+        if writers.last().is_none_or(|(last, _)| *last != write.function) {
+            writers.push((write.function, write.ordinal));
+        }
+    }
+    writers.into_iter().take(MOST + 1).collect()
 }
