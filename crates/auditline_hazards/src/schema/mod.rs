@@ -11,3 +11,10 @@ mod sides;
 pub mod table_without_model;
 pub mod unknown_model_field;
 pub mod untracked_json_mutation;
+
+use auditline_model::{Db, SourceFile, entry};
+
+/// Whether the schema is worth no word in a file: in tests and migrations.
+fn is_silent(db: &dyn Db, file: SourceFile) -> bool {
+    entry::is_test(db, file) || entry::is_migration(db, file)
+}

@@ -4,7 +4,7 @@ use auditline_model::schema::{
     Difference, SchemaColumn, Standing, column_in, differences, schema_of_models, standings,
 };
 use auditline_model::tables::{Column, TypeFamily};
-use auditline_model::{Db, SourceFile, classes, entry};
+use auditline_model::{Db, SourceFile, classes};
 use auditline_syntax::Name;
 
 use crate::catalogue::{Check, Family, Hazard};
@@ -24,7 +24,7 @@ pub const HAZARD: Hazard = Hazard {
 };
 
 fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
-    if !file.kind(db).is_python() || entry::is_test(db, file) || entry::is_migration(db, file) {
+    if !file.kind(db).is_python() || super::is_silent(db, file) {
         return;
     }
     let standings = standings(db);

@@ -2,7 +2,7 @@
 
 use auditline_model::classes;
 use auditline_model::tables::{Attribute, Column, TypeFamily, models_in, orm_model, referred};
-use auditline_model::{ClassRef, Db, SourceFile, entry};
+use auditline_model::{ClassRef, Db, SourceFile};
 
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity, symbol};
@@ -19,7 +19,7 @@ pub const HAZARD: Hazard = Hazard {
 };
 
 fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
-    if !file.kind(db).is_python() || entry::is_test(db, file) || entry::is_migration(db, file) {
+    if !file.kind(db).is_python() || super::is_silent(db, file) {
         return;
     }
     // Most files have no models; asking for them would parse each.

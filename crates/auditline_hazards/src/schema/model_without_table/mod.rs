@@ -1,7 +1,7 @@
 //! AUD404: a model whose table nothing creates.
 
 use auditline_model::schema::{makes_tables, standings, stands_in_migrations};
-use auditline_model::{Db, SourceFile, classes, entry};
+use auditline_model::{Db, SourceFile, classes};
 
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Finding, Place, Severity, symbol};
@@ -20,7 +20,7 @@ pub const HAZARD: Hazard = Hazard {
 };
 
 fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
-    if !file.kind(db).is_python() || entry::is_test(db, file) || entry::is_migration(db, file) {
+    if !file.kind(db).is_python() || super::is_silent(db, file) {
         return;
     }
     let standings = standings(db);

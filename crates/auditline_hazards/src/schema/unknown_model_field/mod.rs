@@ -6,7 +6,7 @@ use auditline_model::eval::value::RowOrigin;
 use auditline_model::symbols::Symbol;
 use auditline_model::tables::{ModelKind, OrmModel, orm_model};
 use auditline_model::unit::{EventKind, unit_of};
-use auditline_model::{ClassRef, Db, FunctionRef, classes, entry, function, names};
+use auditline_model::{ClassRef, Db, FunctionRef, classes, function, names};
 use auditline_syntax::python::ir::{ArgKind, Code, Expr, ExprId};
 use auditline_syntax::{Name, TextRange};
 
@@ -30,7 +30,7 @@ pub const HAZARD: Hazard = Hazard {
 };
 
 fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
-    if entry::is_test(db, of.file) || entry::is_migration(db, of.file) {
+    if super::is_silent(db, of.file) {
         return;
     }
     let Some(body) = function(db, of) else { return };

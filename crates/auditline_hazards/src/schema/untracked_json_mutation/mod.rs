@@ -3,7 +3,7 @@
 use auditline_model::eval::value::{Derivation, RowOrigin, RowValue, Sources};
 use auditline_model::tables::{Column, TypeFamily, orm_model};
 use auditline_model::unit::{EventKind, SessionAction, Unit, unit_of};
-use auditline_model::{ClassRef, Db, FunctionRef, classes, entry, function, names};
+use auditline_model::{ClassRef, Db, FunctionRef, classes, function, names};
 use auditline_syntax::python::Call;
 use auditline_syntax::python::ir::{Code, Expr};
 use auditline_syntax::{Name, TextRange};
@@ -25,7 +25,7 @@ pub const HAZARD: Hazard = Hazard {
 };
 
 fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
-    if entry::is_test(db, of.file) || entry::is_migration(db, of.file) {
+    if super::is_silent(db, of.file) {
         return;
     }
     let unit = unit_of(db, of);
