@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use auditline_model::{Db, FunctionRef, SourceFile, parsed};
+use auditline_model::{Db, FunctionRef, SourceFile, entry, parsed};
 
 use crate::catalogue::{CATALOGUE, Check, Hazard};
 use crate::finding::Finding;
@@ -14,6 +14,12 @@ pub struct FileFindings {
     pub findings: Vec<Finding>,
     /// Hazards whose check panicked on this file: an internal error, to be shown as such.
     pub failed: Vec<&'static Hazard>,
+}
+
+/// Whether what a function does to the database is worth no word: in tests, in migrations, and in scripts, whose process ends
+/// with a failure.
+pub(crate) fn is_silent(db: &dyn Db, of: FunctionRef) -> bool {
+    entry::is_test(db, of.file) || entry::is_migration(db, of.file) || entry::is_script(db, of.file)
 }
 
 /// Checks one file for every hazard.

@@ -12,12 +12,8 @@ use auditline_model::unit::{
 use auditline_model::{ClassRef, Db, FunctionRef, classes, entry, tables};
 use auditline_syntax::Name;
 
+pub(super) use crate::check::is_silent;
 use crate::finding::{Evidence, Place};
-
-/// Whether races in a function are worth a word: not in tests, migrations and scripts.
-pub(super) fn is_silent(db: &dyn Db, of: FunctionRef) -> bool {
-    entry::is_test(db, of.file) || entry::is_migration(db, of.file) || entry::is_script(db, of.file)
-}
 
 /// Whether it is proved that a row was loaded without a lock.
 pub(super) fn is_unlocked(db: &dyn Db, of: FunctionRef, row: &RowValue) -> bool {

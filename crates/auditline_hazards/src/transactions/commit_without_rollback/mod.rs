@@ -22,7 +22,7 @@ pub const HAZARD: Hazard = Hazard {
 };
 
 fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
-    if entry::is_test(db, of.file) || entry::is_migration(db, of.file) || entry::is_script(db, of.file) {
+    if super::is_silent(db, of) {
         return;
     }
     let unit = unit_of(db, of);
