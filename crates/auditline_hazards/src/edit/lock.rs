@@ -45,6 +45,28 @@ pub fn lock_query(scope: Scope<'_>, statement: TextRange, lock: RowLock<'_>) -> 
     } else {
         ".with_for_update()".to_owned()
     });
+    append_links(scope, statement, &links)
+}
+
+/// Lets a statement that locks replace what the session holds of its rows: `.populate_existing()` for a `Query`, and
+/// `.execution_options(populate_existing=True)` for a `select`.
+#[must_use]
+pub fn populate_query(scope: Scope<'_>, statement: TextRange) -> Option<Vec<TextEdit>> {
+    let expr = scope.expr_at(statement)?;
+    if !matches!(scope.code[expr], Expr::Name(_) | Expr::Attribute { .. } | Expr::Call { .. } | Expr::Subscript { .. })
+    {
+        return None;
+    }
+    let shape = Shape::of(scope, expr);
+    if shape.populates {
+        return None;
+    }
+    let link = if shape.is_query { ".populate_existing()" } else { ".execution_options(populate_existing=True)" };
+    append_links(scope, statement, &[link.to_owned()])
+}
+
+/// Appends links to a chain, on lines of their own where its links have such.
+fn append_links(scope: Scope<'_>, statement: TextRange, links: &[String]) -> Option<Vec<TextEdit>> {
     let text = scope.document.text();
     let eol = scope.document.line_end();
     let (start, end) = scope.span(statement);
@@ -273,6 +295,8 @@ struct Shape {
     locked: bool,
     /// It sets `populate_existing` already.
     populates: bool,
+    /// It is a `Query`, made by a session or model.
+    is_query: bool,
 }
 
 impl Shape {
@@ -335,6 +359,7 @@ impl Shape {
             "distinct" | "group_by" | "having" | "union" | "union_all" | "intersect" | "except_" | "intersect_all"
             | "except_all" | "from_statement" => self.unlockable = true,
             "with_for_update" => self.locked = true,
+            "query" => self.is_query = true,
             "populate_existing" => self.populates = true,
             _ => {}
         }

@@ -44,7 +44,9 @@ pub use generator::{return_to_yield, yield_to_try_finally};
 pub use handler::insert_rollback_in_handler;
 pub use imports::{Import, add_import};
 pub use insert::{insert_after, insert_after_simple, insert_before};
-pub use lock::{Refresh, RowLock, lock_get, lock_query, make_plain_def, refresh_before, refresh_behind_check};
+pub use lock::{
+    Refresh, RowLock, lock_get, lock_query, make_plain_def, populate_query, refresh_before, refresh_behind_check,
+};
 pub use move_behind::move_statement_behind;
 pub use remove::{call_other_method, remove_call_statement, remove_statement};
 pub use savepoint::{Reload, insert_or_reload};

@@ -13,8 +13,8 @@ use crate::unit::{EventKind, FrameKind, LoadForm, Reach, When, effect};
 
 use super::libraries::{self, Known};
 use super::value::{
-    ArgName, ContextValue, CountSource, Derivation, Lock, RowOrigin, RowValue, SessionOrigin, SessionValue, Sources,
-    Value,
+    ArgName, ContextValue, CountSource, Derivation, Key, Lock, QueryValue, RowOrigin, RowValue, SessionOrigin,
+    SessionValue, Sources, Value,
 };
 use super::{Bound, Evaluator};
 
@@ -23,6 +23,8 @@ pub(crate) struct Arguments {
     pub(crate) list: Vec<(ArgName, Bound)>,
     /// Whether `*args` or `**kwargs` may fill any parameter.
     pub(crate) open: bool,
+    /// What names the arguments.
+    pub(crate) keys: Vec<(ArgName, Key)>,
 }
 
 impl Arguments {
@@ -209,20 +211,26 @@ impl Evaluator<'_> {
 
     pub(crate) fn arguments(&mut self, code: &Code, args: &[Arg]) -> Arguments {
         let mut list = Vec::with_capacity(args.len());
+        let mut keys = Vec::new();
         let mut open = false;
         let mut position = 0;
         for arg in args {
             let bound = self.expr(code, arg.value);
-            match arg.kind {
+            let name = match arg.kind {
                 ArgKind::Positional => {
-                    list.push((ArgName::Position(position), bound));
                     position += 1;
+                    ArgName::Position(position - 1)
                 }
-                ArgKind::Keyword(name) => list.push((ArgName::Keyword(name), bound)),
-                ArgKind::Starred | ArgKind::DoubleStarred => open = true,
-            }
+                ArgKind::Keyword(name) => ArgName::Keyword(name),
+                ArgKind::Starred | ArgKind::DoubleStarred => {
+                    open = true;
+                    continue;
+                }
+            };
+            keys.extend(self.key_of(code, &bound, arg.value).map(|key| (name, key)));
+            list.push((name, bound));
         }
-        Arguments { list, open }
+        Arguments { list, open, keys }
     }
 
     fn call_value(
@@ -589,6 +597,7 @@ impl Evaluator<'_> {
                         })
                         .collect(),
                     open: arguments.open,
+                    keys: Vec::new(),
                 };
                 let callee = arguments.first();
                 let frame = self.push_frame(FrameKind::Handed);
@@ -611,7 +620,14 @@ impl Evaluator<'_> {
         let Some(body) = head(self.db, callee) else { return Bound::unknown() };
         let receiver = receiver.or_else(|| super::own_class(self.db, callee));
         let filled = self.fill(&body, object, arguments);
-        self.event(EventKind::Call { callee, receiver, arguments: arguments.values(), object: object.clone() }, range);
+        let call = EventKind::Call {
+            callee,
+            receiver,
+            arguments: arguments.values(),
+            object: object.clone(),
+            keys: arguments.keys.clone(),
+        };
+        self.event(call, range);
         if classes::is_context_manager(self.db, callee) || (body.is_generator && body.class.is_none()) {
             let effect = effect(self.db, callee, receiver);
             let yields = self.substituted(&effect.yields, callee, object, &filled);
@@ -639,7 +655,9 @@ impl Evaluator<'_> {
         from.other = true;
         from.external = from.external.or(external);
         from.counts.extend(count);
-        let value = self.returned(returns, callee, &body, &filled, arguments, range);
+        let lookup = effect.lookup.as_ref().map(|lookup| self.lookup_of(lookup, callee, object, &filled, arguments));
+        let given = Given { callee, filled: &filled, open: arguments.open, lookup: lookup.as_ref() };
+        let value = self.returned(returns, &body, &given, range);
         Bound { value, from }
     }
 
@@ -673,29 +691,20 @@ impl Evaluator<'_> {
     fn returned(
         &mut self,
         value: Value,
-        callee: FunctionRef,
         body: &auditline_syntax::python::ir::Function,
-        filled: &[Option<Bound>],
-        arguments: &Arguments,
+        given: &Given<'_>,
         range: TextRange,
     ) -> Value {
+        let callee = given.callee;
         match value {
             Value::Row(row) => match &row.origin {
                 RowOrigin::Loaded { lock, single, .. } => {
-                    let (lock, flag) = match lock {
-                        Lock::IfParam(index) => {
-                            let flag = body.params.get(*index as usize).map(|param| param.name);
-                            let lock = match flag_value(body, filled, *index, arguments.open) {
-                                Some(true) => Lock::Yes,
-                                Some(false) => Lock::No,
-                                None => Lock::Unknown,
-                            };
-                            (lock, flag)
-                        }
-                        known => (*known, None),
+                    let flag = match lock {
+                        Lock::IfParam(index) => body.params.get(*index as usize).map(|param| param.name),
+                        _ => None,
                     };
-                    let row = self.loaded_elsewhere(&row, callee, lock, flag, *single, false, range);
-                    Value::Row(row)
+                    let lock = flagged(*lock, body, given.filled, given.open);
+                    Value::Row(self.loaded_elsewhere(&row, given, lock, flag, *single, false, range))
                 }
                 RowOrigin::Created => {
                     let created = Arc::new(RowValue { id: self.next_ordinal(), ..(*row).clone() });
@@ -707,15 +716,8 @@ impl Evaluator<'_> {
             Value::Many(inner) => match *inner {
                 Value::Row(row) => match &row.origin {
                     RowOrigin::Loaded { lock, .. } => {
-                        let lock = match lock {
-                            Lock::IfParam(index) => match flag_value(body, filled, *index, arguments.open) {
-                                Some(true) => Lock::Yes,
-                                Some(false) => Lock::No,
-                                None => Lock::Unknown,
-                            },
-                            known => *known,
-                        };
-                        let row = self.loaded_elsewhere(&row, callee, lock, None, false, true, range);
+                        let lock = flagged(*lock, body, given.filled, given.open);
+                        let row = self.loaded_elsewhere(&row, given, lock, None, false, true, range);
                         Value::Many(Box::new(Value::Row(row)))
                     }
                     _ => Value::Many(Box::new(Value::Row(row))),
@@ -745,9 +747,9 @@ impl Evaluator<'_> {
                 }
                 None => Value::Unknown,
             },
-            Value::Tuple(values) => Value::Tuple(
-                values.into_iter().map(|value| self.returned(value, callee, body, filled, arguments, range)).collect(),
-            ),
+            Value::Tuple(values) => {
+                Value::Tuple(values.into_iter().map(|value| self.returned(value, body, given, range)).collect())
+            }
             other => other,
         }
     }
@@ -763,6 +765,7 @@ impl Evaluator<'_> {
             lock: Lock::No,
             populates: false,
             filters: smallvec::SmallVec::new(),
+            keys: smallvec::SmallVec::new(),
             session: None,
             execution: None,
         };
@@ -781,7 +784,7 @@ impl Evaluator<'_> {
     fn loaded_elsewhere(
         &mut self,
         row: &RowValue,
-        callee: FunctionRef,
+        given: &Given<'_>,
         lock: Lock,
         flag: Option<Name>,
         single: bool,
@@ -796,8 +799,9 @@ impl Evaluator<'_> {
             width: 1,
             aggregates: false,
             lock,
-            populates: false,
-            filters: smallvec::SmallVec::new(),
+            populates: given.lookup.is_some_and(|lookup| lookup.populates),
+            filters: given.lookup.map(|lookup| lookup.filters.clone()).unwrap_or_default(),
+            keys: given.lookup.map(|lookup| lookup.keys.clone()).unwrap_or_default(),
             session: row.session.clone(),
             execution: Some(id),
         };
@@ -806,7 +810,7 @@ impl Evaluator<'_> {
                 query: Arc::new(query),
                 row: (!many).then_some(id),
                 many,
-                by: Some(callee),
+                by: Some(given.callee),
                 form: LoadForm::Elsewhere,
                 flag,
             },
@@ -815,7 +819,7 @@ impl Evaluator<'_> {
         Arc::new(RowValue {
             id,
             model: row.model,
-            origin: RowOrigin::Loaded { lock, single, by: Some(callee) },
+            origin: RowOrigin::Loaded { lock, single, by: Some(given.callee) },
             session: row.session.clone(),
         })
     }
@@ -872,6 +876,36 @@ fn names_lock_value(value: &Value) -> bool {
 
 fn keeps_on_commit(arguments: &Arguments) -> bool {
     arguments.keyword("expire_on_commit").is_some_and(|value| value.value == Value::Bool(false))
+}
+
+/// What a call hands to a function.
+struct Given<'a> {
+    callee: FunctionRef,
+    /// The values of its parameters.
+    filled: &'a [Option<Bound>],
+    /// Whether `*args` or `**kwargs` may fill any.
+    open: bool,
+    /// How it looks for the row that it returns, in terms of the caller.
+    lookup: Option<&'a QueryValue>,
+}
+
+/// Whether a callee that locks if it is told to does so in a call.
+pub(super) fn flagged(
+    lock: Lock,
+    body: &auditline_syntax::python::ir::Function,
+    filled: &[Option<Bound>],
+    open: bool,
+) -> Lock {
+    let Lock::IfParam(index) = lock else { return lock };
+    match flag_value(body, filled, index, open) {
+        Some(true) => Lock::Yes,
+        Some(false) => Lock::No,
+        // Its own caller decides.
+        None => match filled.get(index as usize).and_then(Option::as_ref).map(|bound| &bound.value) {
+            Some(Value::Param(outer)) => Lock::IfParam(*outer),
+            _ => Lock::Unknown,
+        },
+    }
 }
 
 /// The truth of a flag parameter in a call; `None` where it cannot be told.

@@ -79,10 +79,10 @@ impl Evaluator<'_> {
                 Bound { value: Value::Unknown, from }
             }
             Expr::Conditional { test, body, orelse } => {
-                self.condition(code, *test);
+                let conditions = self.condition(code, *test);
                 let body = self.expr(code, *body);
                 let orelse = self.expr(code, *orelse);
-                body.join(&orelse)
+                super::statements::joined_under(&body, &orelse, super::statements::flag_of(&conditions))
             }
             Expr::Lambda { .. } => Bound::unknown(),
             Expr::Tuple(items) => {
@@ -153,7 +153,7 @@ impl Evaluator<'_> {
             }
             Expr::Named { target, value } => {
                 let bound = self.expr(code, *value);
-                self.environment.insert(*target, bound.clone());
+                self.bind(*target, bound.clone());
                 bound
             }
             Expr::Starred(inner) => self.expr(code, *inner),
@@ -169,10 +169,15 @@ impl Evaluator<'_> {
 
     /// The value of an expression that was evaluated already, without recording its events again.
     pub(crate) fn expr_again(&mut self, code: &Code, id: ExprId) -> Value {
+        self.bound_again(code, id).value
+    }
+
+    /// As [`Self::expr_again`], with what the value was made from; the ordinals of its reads mean nothing.
+    pub(crate) fn bound_again(&mut self, code: &Code, id: ExprId) -> Bound {
         let events = self.unit.events.len();
-        let value = self.expr(code, id).value;
+        let bound = self.expr(code, id);
         self.unit.events.truncate(events);
-        value
+        bound
     }
 
     fn name(&mut self, code: &Code, id: ExprId, name: Name) -> Bound {

@@ -7,6 +7,7 @@ mod conditions;
 mod construct;
 mod expressions;
 mod handlers;
+mod keys;
 pub mod libraries;
 mod queries;
 mod sessions;
@@ -28,7 +29,7 @@ use crate::tables::orm_model;
 use crate::unit::{Event, EventKind, Frame, FrameId, FrameKind, TryInfo, Unit};
 
 pub use attributes::{attribute, attribute_method, variable};
-pub use types::{Depended, dependency_of_param, dependency_value, has_function_scope};
+pub use types::{Depended, dependency_of_param, dependency_value, has_function_scope, param_row};
 
 use value::{CountSource, RowOrigin, RowValue, SessionValue, Sources, Value};
 
@@ -106,6 +107,8 @@ pub(crate) struct Evaluator<'a> {
     /// The mapped columns met while a filter's arguments were evaluated.
     pub(crate) columns: Vec<Name>,
     pub(crate) globals: FxHashSet<Name>,
+    /// How often each variable was bound.
+    pub(crate) bindings: FxHashMap<Name, u32>,
     pub(crate) statement: TextRange,
     pub(crate) frame: FrameId,
     pub(crate) unit: Unit,
@@ -127,6 +130,7 @@ impl<'a> Evaluator<'a> {
             sessions_by_use: FxHashMap::default(),
             columns: Vec::new(),
             globals: FxHashSet::default(),
+            bindings: FxHashMap::default(),
             frame: FrameId(0),
             unit: Unit { frames: vec![root], ..Unit::default() },
             returned: false,

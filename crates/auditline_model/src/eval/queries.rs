@@ -123,6 +123,7 @@ impl Evaluator<'_> {
             lock: Lock::No,
             populates: false,
             filters: SmallVec::new(),
+            keys: SmallVec::new(),
             session: None,
             execution: None,
         }
@@ -152,6 +153,7 @@ impl Evaluator<'_> {
             lock: Lock::No,
             populates: false,
             filters: SmallVec::new(),
+            keys: SmallVec::new(),
             session: Some(session),
             execution: None,
         }))
@@ -180,8 +182,8 @@ impl Evaluator<'_> {
             }
             "populate_existing" => next.populates = true,
             "execution_options" => {
-                next.populates |=
-                    arguments.keyword("populate_existing").is_some_and(|bound| bound.value == Value::Bool(true));
+                // `execution_options(**options)` may say it too.
+                next.populates |= arguments.open || is_true(arguments.keyword("populate_existing"));
             }
             "with_entities" | "with_only_columns" | "add_columns" => {
                 let selected = self.select_of(arguments);
@@ -208,10 +210,15 @@ impl Evaluator<'_> {
                         next.filters.push(*name);
                     }
                 }
+                next.keys.extend(arguments.keys.iter().filter_map(|(name, key)| match name {
+                    super::value::ArgName::Keyword(name) => Some((*name, key.clone())),
+                    super::value::ArgName::Position(_) => None,
+                }));
             }
             "filter" | "where" => {
                 for arg in args {
                     self.filter_columns(code, arg.value, next.model, &mut next.filters);
+                    self.filter_keys(code, arg.value, next.model, &mut next.keys);
                 }
             }
             "first" | "one" | "one_or_none" if executes => {
@@ -222,6 +229,7 @@ impl Evaluator<'_> {
             }
             "get" if executes => {
                 next.lock = next.lock.max_with(lock_argument(arguments.keyword("with_for_update")));
+                next.keys = self.identity_keys(next.model, arguments, 0);
                 return Bound::of(Value::Row(self.load(next, form, range)));
             }
             "scalar" | "scalar_one" | "scalar_one_or_none" if executes => {
@@ -425,6 +433,11 @@ impl Evaluator<'_> {
             _ => false,
         }
     }
+}
+
+/// Whether a keyword says `True`.
+pub(crate) fn is_true(argument: Option<&Bound>) -> bool {
+    argument.is_some_and(|bound| bound.value == Value::Bool(true))
 }
 
 impl Lock {

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use auditline_syntax::python::ir::{Arg, Code, ExprId};
+use auditline_syntax::python::ir::{Arg, ArgKind, Code, Expr, ExprId};
 use auditline_syntax::{Name, TextRange};
 
 use crate::tables::orm_model;
 use crate::unit::{EventKind, FrameKind, LoadForm, SessionAction};
 
 use super::calls::Arguments;
+use super::queries::is_true;
 use super::value::{
     FactoryValue, Lock, QueryKind, QueryValue, RowOrigin, RowValue, SessionOrigin, SessionValue, TransactionKind, Value,
 };
@@ -183,8 +184,8 @@ impl Evaluator<'_> {
             "get" | "get_one" => {
                 let model = self.model_argument(arguments.position(0).map(|bound| &bound.value));
                 let lock = lock_argument(arguments.keyword("with_for_update"));
-                let populates =
-                    arguments.keyword("populate_existing").is_some_and(|value| value.value == Value::Bool(true));
+                let populates = is_true(arguments.keyword("populate_existing")) || option_populates(code, args);
+                let keys = self.identity_keys(model, arguments, 1);
                 let row = self.load(
                     QueryValue {
                         kind: QueryKind::Select,
@@ -195,6 +196,7 @@ impl Evaluator<'_> {
                         lock,
                         populates,
                         filters: smallvec::SmallVec::new(),
+                        keys,
                         session: Some(Arc::clone(session)),
                         execution: None,
                     },
@@ -205,7 +207,13 @@ impl Evaluator<'_> {
             }
             "execute" | "exec" | "scalars" | "scalar" | "stream" | "stream_scalars" => {
                 let form = args.first().map_or(LoadForm::Elsewhere, |arg| LoadForm::Chain(code.range(arg.value)));
-                self.execute(session, name, &arguments.first(), form, range)
+                let mut statement = arguments.first();
+                if let Value::Query(query) = &mut statement
+                    && option_populates(code, args)
+                {
+                    Arc::make_mut(query).populates = true;
+                }
+                self.execute(session, name, &statement, form, range)
             }
             "begin" => Bound::of(Value::Transaction(Arc::clone(session), TransactionKind::Begin)),
             "begin_nested" => {
@@ -225,7 +233,7 @@ impl Evaluator<'_> {
                     list.extend(
                         arguments.list.iter().filter(|(name, _)| *name != super::value::ArgName::Position(0)).cloned(),
                     );
-                    let shifted = Arguments { list, open: arguments.open };
+                    let shifted = Arguments { list, open: arguments.open, keys: Vec::new() };
                     let frame = self.push_frame(FrameKind::Handed);
                     let result = self.call_function(function, None, &Value::Unknown, &shifted, range);
                     self.pop_frame(frame);
@@ -292,6 +300,19 @@ impl Evaluator<'_> {
         );
         row
     }
+}
+
+/// Whether a call is told `execution_options={"populate_existing": True}`, or options that are not written there.
+fn option_populates(code: &Code, args: &[Arg]) -> bool {
+    args.iter().any(|arg| {
+        matches!(arg.kind, ArgKind::Keyword(name) if name == "execution_options")
+            && match &code[arg.value] {
+                Expr::Dict(entries) => entries.iter().any(|(key, _)| {
+                    key.is_none_or(|key| matches!(&code[key], Expr::Str(text) if &**text == "populate_existing"))
+                }),
+                _ => true,
+            }
+    })
 }
 
 /// The lock that `with_for_update=…` asks for.

@@ -458,7 +458,7 @@ impl Evaluator<'_> {
                 if self.globals.contains(name) {
                     self.unit.globals.push((*name, bound.value.clone()));
                 }
-                self.environment.insert(*name, bound.clone());
+                self.bind(*name, bound.clone());
             }
             Expr::Attribute { value, attr } => {
                 let object = self.expr(code, *value);
@@ -544,7 +544,7 @@ impl Evaluator<'_> {
                     (Value::Query(_) | Value::Many(_), _) => old.value.clone(),
                     _ => Value::Unknown,
                 };
-                self.environment.insert(*name, Bound { value, from });
+                self.bind(*name, Bound { value, from });
             }
             Expr::Attribute { value, attr } => {
                 let object = self.expr_again(code, *value);
@@ -612,7 +612,7 @@ impl Evaluator<'_> {
 }
 
 /// The parameter that alone decides, and the truth it must have.
-fn flag_of(conditions: &[Condition]) -> Option<(u32, bool)> {
+pub(crate) fn flag_of(conditions: &[Condition]) -> Option<(u32, bool)> {
     match conditions {
         [condition] => match condition.subject {
             Subject::Param(index) if condition.test == Test::Present => Some((index, condition.holds)),
@@ -635,20 +635,7 @@ fn merged_under(mut one: Environment, other: &Environment, flag: Option<(u32, bo
                 bound.from = bound.from.clone().with(&second.from);
             }
             Some(second) => {
-                let joined = bound.join(second);
-                *bound = match (flag, &bound.value, &second.value, joined) {
-                    (
-                        Some((index, true)),
-                        Value::Query(with),
-                        Value::Query(without),
-                        Bound { value: Value::Query(query), from },
-                    ) if with.lock == super::value::Lock::Yes && without.lock == super::value::Lock::No => {
-                        let mut query = (*query).clone();
-                        query.lock = super::value::Lock::IfParam(index);
-                        Bound { value: Value::Query(Arc::new(query)), from }
-                    }
-                    (_, _, _, joined) => joined,
-                };
+                *bound = joined_under(bound, second, flag);
             }
             None => {}
         }
@@ -657,6 +644,22 @@ fn merged_under(mut one: Environment, other: &Environment, flag: Option<(u32, bo
         one.entry(*name).or_insert_with(|| bound.clone());
     }
     one
+}
+
+/// What is known after either of two paths; `flag` is the parameter whose truth chose the first: a statement that only that
+/// path locks is locked if the flag says so.
+pub(crate) fn joined_under(one: &Bound, two: &Bound, flag: Option<(u32, bool)>) -> Bound {
+    let mut joined = one.join(two);
+    let (Some((index, truth)), Value::Query(first), Value::Query(second), Value::Query(query)) =
+        (flag, &one.value, &two.value, &mut joined.value)
+    else {
+        return joined;
+    };
+    let (with, without) = if truth { (first, second) } else { (second, first) };
+    if with.lock == super::value::Lock::Yes && without.lock == super::value::Lock::No {
+        Arc::make_mut(query).lock = super::value::Lock::IfParam(index);
+    }
+    joined
 }
 
 /// Whether an expression is a constant, an enum member or built from such.

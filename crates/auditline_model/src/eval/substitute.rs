@@ -7,7 +7,10 @@ use auditline_syntax::TextRange;
 use crate::db::FunctionRef;
 use crate::unit::EventKind;
 
-use super::value::{InstanceOrigin, InstanceValue, RowOrigin, RowValue, SessionOrigin, SessionValue, Value};
+use super::calls::Arguments;
+use super::value::{
+    ArgName, InstanceOrigin, InstanceValue, Key, QueryValue, RowOrigin, RowValue, SessionOrigin, SessionValue, Value,
+};
 use super::{Bound, Evaluator};
 
 impl Evaluator<'_> {
@@ -103,6 +106,57 @@ impl Evaluator<'_> {
             | Value::Column(..)
             | Value::Aggregate(_) => value.clone(),
         }
+    }
+
+    /// How a callee looks for the row that it returns, in terms of this function.
+    pub(super) fn lookup_of(
+        &mut self,
+        lookup: &QueryValue,
+        callee: FunctionRef,
+        object: &Value,
+        filled: &[Option<Bound>],
+        arguments: &Arguments,
+    ) -> QueryValue {
+        let keys = lookup
+            .keys
+            .iter()
+            .filter_map(|(column, key)| {
+                let key = match key {
+                    // What the caller names in its own way: a column of one of its rows, a variable.
+                    Key::Given(Value::Param(index)) => self.key_of_argument(callee, arguments, object, *index)?,
+                    Key::Given(value) => match self.substituted(value, callee, object, filled) {
+                        Value::Unknown => return None,
+                        value => Key::Given(value),
+                    },
+                    Key::Field { row, column } => {
+                        let parameter = self.row_parameter(callee, *row)?;
+                        let row = argument(filled, parameter).row().map(|row| row.id)?;
+                        Key::Field { row, column: *column }
+                    }
+                    Key::Local(..) => return None,
+                };
+                Some((*column, key))
+            })
+            .collect();
+        QueryValue { keys, ..lookup.clone() }
+    }
+
+    fn key_of_argument(&self, callee: FunctionRef, arguments: &Arguments, object: &Value, index: u32) -> Option<Key> {
+        let body = crate::db::head(self.db, callee)?;
+        let name = body.params.get(index as usize)?.name;
+        let bound = body.class.is_some() && !crate::classes::is_static(&body) && !matches!(object, Value::Unknown);
+        let position = index.checked_sub(u32::from(bound)).map(ArgName::Position);
+        arguments
+            .keys
+            .iter()
+            .find(|(given, _)| *given == ArgName::Keyword(name) || Some(*given) == position)
+            .map(|(_, key)| key.clone())
+    }
+
+    /// The parameter of a callee that is the row of that id.
+    fn row_parameter(&self, callee: FunctionRef, row: u32) -> Option<u32> {
+        let params = crate::db::head(self.db, callee)?.params.len();
+        (0..u32::try_from(params).ok()?).find(|index| super::types::param_row(*index) == row)
     }
 
     /// An attribute of an object, without events.
@@ -219,7 +273,11 @@ impl Evaluator<'_> {
             EventKind::Refresh { session, row, lock } => {
                 let session = self.session_of(session, callee, object, filled)?;
                 let row = row.as_ref().and_then(|row| self.row_of(row, object, filled));
-                EventKind::Refresh { session, row, lock: *lock }
+                let lock = match crate::db::head(self.db, callee) {
+                    Some(body) => super::calls::flagged(*lock, &body, filled, false),
+                    None => *lock,
+                };
+                EventKind::Refresh { session, row, lock }
             }
             EventKind::Write { row, column, from, in_sql, in_place, constant, by } => {
                 let inner_id = row.id;

@@ -121,7 +121,7 @@ fn value_of_symbol(db: &dyn Db, symbol: Symbol, args: &[TypeExpr], holder: Holde
                 };
                 let id = match holder {
                     // Rows of parameters are told apart by numbers that no event has.
-                    Holder::Param(index) => u32::MAX - 2 - index,
+                    Holder::Param(index) => param_row(index),
                     _ => u32::MAX,
                 };
                 return Value::Row(Arc::new(RowValue { id, model: Some(class), origin, session: None }));
@@ -167,6 +167,12 @@ fn session(holder: Holder, is_async: Option<bool>) -> Value {
         Holder::Local | Holder::Attribute | Holder::Returned => SessionOrigin::Unknown,
     };
     Value::Session(Arc::new(SessionValue { origin, is_async, id: 0, keeps_on_commit: false }))
+}
+
+/// [`RowValue::id`] of the row that a parameter holds: a number that no event has.
+#[must_use]
+pub fn param_row(index: u32) -> u32 {
+    u32::MAX - 2 - index
 }
 
 /// What fills a parameter besides callers.
@@ -304,7 +310,7 @@ impl Evaluator<'_> {
                 };
                 let mut value = dependency_value(self.db, symbol, inner);
                 if let Value::Row(row) = &value {
-                    let id = u32::MAX - 2 - position;
+                    let id = param_row(position);
                     value = Value::Row(Arc::new(RowValue { id, ..(**row).clone() }));
                 }
                 value

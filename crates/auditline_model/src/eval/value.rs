@@ -199,10 +199,28 @@ pub struct QueryValue {
     pub populates: bool,
     /// The columns it filters by.
     pub filters: SmallVec<[Name; 4]>,
+    /// The columns that it wants to be equal to something that has a name of its own, and to what.
+    pub keys: SmallVec<[(Name, Key); 1]>,
     /// The session, for `session.query(...)` and executed statements.
     pub session: Option<Arc<SessionValue>>,
     /// The ordinal of the event that executed it.
     pub execution: Option<u32>,
+}
+
+/// What names a value, so that two statements that look for the same thing are seen to do so.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// A parameter, or an attribute of something that does not change: `item_id`, `payload.item_id`, `self.tenant`.
+    Given(Value),
+    /// A column of a row: `order.item_id`.
+    Field {
+        /// [`RowValue::id`].
+        row: u32,
+        /// The attribute.
+        column: Name,
+    },
+    /// A local variable, and how often it was bound before.
+    Local(Name, u32),
 }
 
 /// The kinds of statements.
@@ -423,6 +441,7 @@ impl Value {
                 joined.entities &= b.entities;
                 joined.aggregates &= b.aggregates;
                 joined.filters.retain(|name| b.filters.contains(name));
+                joined.keys.retain(|key| b.keys.contains(key));
                 Self::Query(Arc::new(joined))
             }
             (Self::Row(a), Self::Row(b)) if a.model == b.model => {

@@ -125,6 +125,14 @@ impl OrmModel {
         })
     }
 
+    /// The attribute of the primary key, where it is one column.
+    #[must_use]
+    pub fn key(&self) -> Option<Name> {
+        let mut keys = self.columns().filter(|(_, column)| column.primary_key);
+        let (attribute, _) = keys.next()?;
+        keys.next().is_none().then_some(attribute.name)
+    }
+
     /// The names of all attributes.
     pub fn known_attributes(&self) -> impl Iterator<Item = Name> {
         self.attributes.iter().map(|attribute| attribute.name)

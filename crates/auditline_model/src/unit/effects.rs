@@ -1,8 +1,10 @@
 //! Effects: what a function does to what it is handed, with no positions in it, so that callers are evaluated again
 //! only when the effect changes.
 
+use std::sync::Arc;
+
 use crate::db::ClassRef;
-use crate::eval::value::{RowOrigin, SessionOrigin, Value};
+use crate::eval::value::{QueryValue, RowOrigin, SessionOrigin, Value};
 
 use super::{EventKind, FrameKind, Subject, Test, Unit};
 
@@ -15,6 +17,8 @@ pub struct Effect {
     pub yields: Value,
     /// The class whose rows it counts or sums up, where it returns that number.
     pub counts: Option<ClassRef>,
+    /// How it looks for the row that it returns, in terms of its parameters.
+    pub lookup: Option<Arc<QueryValue>>,
     /// What it does to what its caller can see, in program order, without repetitions.
     pub operations: Vec<Operation>,
 }
@@ -99,7 +103,24 @@ pub(super) fn effect_of(unit: &Unit) -> Effect {
             operations.push(operation);
         }
     }
-    Effect { returns: unit.returns.clone(), yields: unit.yields.clone(), counts: unit.counts, operations }
+    Effect {
+        returns: unit.returns.clone(),
+        yields: unit.yields.clone(),
+        counts: unit.counts,
+        lookup: lookup(unit),
+        operations,
+    }
+}
+
+/// The statement that loads the row that is returned.
+fn lookup(unit: &Unit) -> Option<Arc<QueryValue>> {
+    let row = unit.returns.row()?;
+    match &unit.events.get(row.id as usize)?.kind {
+        EventKind::Load { query, row: Some(id), .. } if *id == row.id => {
+            Some(Arc::new(QueryValue { execution: None, ..(**query).clone() }))
+        }
+        _ => None,
+    }
 }
 
 fn when(unit: &Unit, event: &super::Event) -> When {

@@ -157,7 +157,7 @@ fn works(
 #[must_use]
 pub fn sessions_of_call(db: &dyn Db, caller: &Unit, ordinal: u32) -> Vec<(Arc<SessionValue>, TextRange)> {
     match caller.events.get(ordinal as usize).map(|event| &event.kind) {
-        Some(EventKind::Call { callee, receiver, arguments, object }) => {
+        Some(EventKind::Call { callee, receiver, arguments, object, .. }) => {
             sessions_used(db, caller, *callee, *receiver, object, arguments)
         }
         _ => Vec::new(),

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use auditline_syntax::{Name, TextRange};
 
 use crate::db::{ClassRef, FunctionRef};
-use crate::eval::value::{ArgName, Lock, QueryValue, RowValue, SessionValue, Sources, TransactionKind, Value};
+use crate::eval::value::{ArgName, Key, Lock, QueryValue, RowValue, SessionValue, Sources, TransactionKind, Value};
 
 pub use beside::{Together, together};
 pub use effects::{Effect, Operation, Target, When, session_target};
@@ -47,6 +47,8 @@ pub struct Unit {
     pub self_attributes: Vec<(Name, Value)>,
     /// What it assigns to module-level variables by `global`.
     pub globals: Vec<(Name, Value)>,
+    /// The rows that are bound to a variable, by [`RowValue::id`]: they stay in their session as long as it is.
+    pub named: Vec<u32>,
     /// The sessions that functions inside of it use from its variables: the function, the variable, the session.
     pub captures: Vec<(FunctionRef, Name, Arc<SessionValue>)>,
 }
@@ -354,6 +356,8 @@ pub enum EventKind {
         arguments: Vec<(ArgName, Value)>,
         /// The receiver.
         object: Value,
+        /// What names the arguments.
+        keys: Vec<(ArgName, Key)>,
     },
     /// An object of a class of the workspace is constructed.
     Construct {

@@ -1,12 +1,10 @@
 //! The cures: lock the load, or compute in SQL.
 
-use std::sync::Arc;
-
-use auditline_model::eval::value::{Derivation, RowOrigin, RowValue, SessionOrigin, SessionValue, Value};
+use auditline_model::eval::value::{Derivation, RowOrigin, RowValue, SessionValue};
 use auditline_model::names::{files_mentioning, resolve_global, resolve_in};
-use auditline_model::owner::{argument_of, callers, class_of};
+use auditline_model::owner::callers;
 use auditline_model::symbols::Symbol;
-use auditline_model::unit::{EventKind, LoadForm, Unit, effect, same_session};
+use auditline_model::unit::{EventKind, LoadForm, Unit, same_session};
 use auditline_model::{ClassRef, Db, FunctionRef, class, classes, function, parsed};
 use auditline_source::TextEdit;
 use auditline_syntax::python::dotted;
@@ -15,6 +13,7 @@ use auditline_syntax::{Name, TextRange};
 
 use crate::edit::{self, Refresh, RowLock, Scope};
 use crate::finding::{Fix, Safety};
+use crate::races::identity::{self, handed_in_together, session_of};
 
 /// The fixes of an unlocked write, the best one first.
 pub(super) fn fixes(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue, write: u32) -> Vec<Fix> {
@@ -86,13 +85,10 @@ fn way(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue) -> Option<Way>
     }
     let load = unit.events.get(row.id as usize)?;
     let EventKind::Load { form, flag, many, .. } = &load.kind else { return None };
-    if *form != LoadForm::Elsewhere || flag.is_some() {
-        return Some(Way::Load(Lock {
-            form: *form,
-            flag: *flag,
-            call: load.range,
-            populate: may_hold_already(unit, row),
-        }));
+    // A lock on a row that the session holds already waits, and gives the old values (AUD212).
+    let populate = may_hold_already(unit, row) || identity::held_before(db, of, unit, row.id).is_some();
+    if *form != LoadForm::Elsewhere || flag.is_some() && !populate {
+        return Some(Way::Load(Lock { form: *form, flag: *flag, call: load.range, populate }));
     }
     if *many {
         return None;
@@ -118,33 +114,6 @@ fn before(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue) -> Option<W
     let last = uses.next_back()?;
     // The object of the first read or write is how the row is called here.
     Some(Way::Before { first: first.range, last: last.range, session_use, awaited })
-}
-
-/// Whether every caller passes a row and the session that loaded it.
-fn handed_in_together(db: &dyn Db, of: FunctionRef, row: u32, session: &SessionValue) -> bool {
-    let SessionOrigin::Param(index) = session.origin else { return false };
-    let sites = callers(db, of);
-    !sites.is_empty()
-        && sites.iter().all(|site| {
-            let row = argument_of(db, of, &site.event, row);
-            let session = argument_of(db, of, &site.event, index);
-            match (row, session) {
-                (Some(Value::Row(row)), Some(Value::Session(session))) => {
-                    session_of(db, &row).is_some_and(|own| same_session(&own, &session))
-                }
-                _ => false,
-            }
-        })
-}
-
-/// The session that loaded a row, also where a dependency did.
-fn session_of(db: &dyn Db, row: &RowValue) -> Option<Arc<SessionValue>> {
-    if row.session.is_some() {
-        return row.session.clone();
-    }
-    let RowOrigin::Dependency(Symbol::Function(dependency)) = row.origin else { return None };
-    let effect = effect(db, dependency, class_of(db, dependency));
-    [&effect.yields, &effect.returns].into_iter().find_map(|value| value.row().and_then(|row| row.session.clone()))
 }
 
 /// A use of a session in the function itself: a call on it, and whether such calls are awaited.
