@@ -1,6 +1,7 @@
 //! 4xx: schema.
 
 pub mod column_drift;
+pub mod delete_nullifies_required_key;
 pub mod foreign_key_type;
 pub mod migration_gap;
 pub mod migration_heads;

@@ -161,8 +161,17 @@ impl Evaluator<'_> {
                 Bound::of(if name == "merge" { first } else { Value::None })
             }
             "delete" => {
-                let row = arguments.first().row().cloned();
-                self.event(EventKind::Delete { session: Arc::clone(session), row }, range);
+                let row = match arguments.first() {
+                    // Its callers know what it is.
+                    Value::Param(index) => Some(Arc::new(RowValue {
+                        id: u32::MAX,
+                        model: None,
+                        origin: RowOrigin::Param(index),
+                        session: None,
+                    })),
+                    other => other.row().cloned(),
+                };
+                self.event(EventKind::Delete { session: Arc::clone(session), row, by: None }, range);
                 Bound::of(Value::None)
             }
             "refresh" => {

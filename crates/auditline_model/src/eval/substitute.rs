@@ -265,10 +265,10 @@ impl Evaluator<'_> {
                 let row = row.as_ref().and_then(|row| self.row_of(row, object, filled));
                 EventKind::Add { session, row, by: Some(by.unwrap_or(callee)) }
             }
-            EventKind::Delete { session, row } => {
+            EventKind::Delete { session, row, by } => {
                 let session = self.session_of(session, callee, object, filled)?;
                 let row = row.as_ref().and_then(|row| self.row_of(row, object, filled));
-                EventKind::Delete { session, row }
+                EventKind::Delete { session, row, by: Some(by.unwrap_or(callee)) }
             }
             EventKind::Refresh { session, row, lock } => {
                 let session = self.session_of(session, callee, object, filled)?;

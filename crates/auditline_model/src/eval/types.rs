@@ -102,6 +102,8 @@ fn value_of_symbol(db: &dyn Db, symbol: Symbol, args: &[TypeExpr], holder: Holde
                             Some(TypeExpr::Symbol { symbol, .. }) => Value::Symbol(*symbol),
                             _ => Value::Unknown,
                         },
+                        // Any row: its callers know which.
+                        "SQLModel" | "DeclarativeBase" => Value::Unknown,
                         _ if path.contains('.') && !path.starts_with("typing.") && !path.starts_with("builtins.") => {
                             Value::Made(path)
                         }

@@ -7,7 +7,7 @@ use crate::db::{ClassRef, Db, FunctionRef};
 use crate::symbols::Symbol;
 
 use super::columns::Column;
-use super::related::{class_named, concluded_uselist};
+use super::relationships::{Relationship, relationship};
 use super::returned::{expand, returned_expression};
 
 /// An attribute of a mapped class.
@@ -49,29 +49,6 @@ pub enum Derived {
     Composite,
     /// What a call that is not understood made; it may be a column.
     Unknown,
-}
-
-/// A relationship to another mapped class.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Relationship {
-    /// The other class, where it could be resolved.
-    pub target: Option<ClassRef>,
-    /// The other class as it is named.
-    pub target_name: Option<Name>,
-    /// Whether it is a collection; `None` where that cannot be told.
-    pub uselist: Option<bool>,
-    /// How it is loaded: `"select"`, `"joined"`, `"raise"`, …; `None` where nothing is said.
-    pub lazy: Option<Name>,
-    /// The attribute of the other class that is its other side.
-    pub back_populates: Option<Name>,
-    /// The attribute that it adds to the other class.
-    pub backref: Option<Name>,
-    /// The table between, as it is named.
-    pub secondary: Option<Name>,
-    /// What is done to the other rows: `"all, delete-orphan"`.
-    pub cascade: Option<Name>,
-    /// `viewonly=True`.
-    pub viewonly: bool,
 }
 
 impl Attribute {
@@ -198,92 +175,6 @@ fn declarator(db: &dyn Db, func: &Detached) -> Option<Name> {
         });
     }
     func.last_name()
-}
-
-fn relationship(db: &dyn Db, owner: ClassRef, value: &Detached, inner: Option<&TypeExpr>) -> Relationship {
-    let annotated = inner.and_then(|inner| related(db, owner, inner, false));
-    let written = value.keyword("argument").or_else(|| value.positional().next());
-    let (mut target, mut target_name) = (None, None);
-    match written {
-        Some(Detached::Str(text)) => {
-            target_name = Some(*text);
-            target = only(class_named(db, owner.file, *text));
-        }
-        Some(Detached::Path { symbol, path, .. }) => {
-            target_name = Some(*path);
-            if let Symbol::Class(class) = symbol {
-                target = Some(*class);
-            }
-        }
-        _ => {}
-    }
-    if let Some((class, name, _)) = annotated {
-        target = target.or(class);
-        target_name = target_name.or(Some(name));
-    }
-    let text = |name: &str| value.keyword(name).and_then(Detached::text);
-    let lazy = match value.keyword("lazy") {
-        Some(Detached::Bool(false)) => Some(Name::new("joined")),
-        Some(Detached::Bool(true)) => Some(Name::new("select")),
-        Some(value) => value.text(),
-        None => None,
-    };
-    let is_dynamic = value.last_name().is_some_and(|name| name == "dynamic_loader")
-        || lazy.is_some_and(|lazy| lazy == "dynamic" || lazy == "write_only");
-    let collection = value.keyword("collection_class").is_some() || is_dynamic;
-    let uselist = value
-        .keyword("uselist")
-        .and_then(Detached::bool)
-        .or(annotated.map(|(.., uselist)| uselist))
-        .or(collection.then_some(true))
-        .or_else(|| concluded_uselist(db, owner, target?, value));
-    let backref = value.keyword("backref").and_then(|backref| match backref {
-        Detached::Call { .. } => backref.positional().next().and_then(Detached::text),
-        other => other.text(),
-    });
-    Relationship {
-        target,
-        target_name,
-        uselist,
-        lazy,
-        back_populates: text("back_populates"),
-        backref,
-        secondary: value.keyword("secondary").and_then(|secondary| match secondary {
-            Detached::Path { path, .. } => Some(*path),
-            other => other.text(),
-        }),
-        cascade: text("cascade"),
-        viewonly: value.keyword("viewonly").and_then(Detached::bool) == Some(true),
-    }
-}
-
-pub(super) fn only(mut classes: Vec<ClassRef>) -> Option<ClassRef> {
-    if classes.len() == 1 { classes.pop() } else { None }
-}
-
-/// The class that a relationship's annotation names, and whether it is a collection.
-fn related(db: &dyn Db, owner: ClassRef, ty: &TypeExpr, many: bool) -> Option<(Option<ClassRef>, Name, bool)> {
-    match ty.without_none() {
-        TypeExpr::Symbol { symbol: Symbol::Class(class), .. } => Some((Some(*class), last(class.path), many)),
-        TypeExpr::Symbol { symbol: Symbol::External(path), args } => match last(*path).as_str() {
-            "list"
-            | "List"
-            | "set"
-            | "Set"
-            | "Sequence"
-            | "Collection"
-            | "MutableSequence"
-            | "deque"
-            | "WriteOnlyCollection"
-            | "AppenderQuery" => related(db, owner, args.first()?, true),
-            "dict" | "Dict" | "Mapping" | "MutableMapping" | "MappedCollection" | "KeyFuncDict" => {
-                related(db, owner, args.last()?, true)
-            }
-            _ => None,
-        },
-        TypeExpr::Unresolved(name) => Some((only(class_named(db, owner.file, *name)), *name, many)),
-        _ => None,
-    }
 }
 
 /// What a function in the body is.

@@ -1,21 +1,25 @@
 //! Mapped classes and tables: which columns and relationships a model has.
 
 mod attributes;
+mod children;
 mod columns;
 mod core;
 mod model;
 mod patches;
 mod registry;
 mod related;
+mod relationships;
 mod returned;
 mod root;
 
 pub use self::core::{CoreTable, table_of_variable, tables_of_module};
-pub use attributes::{Attribute, AttributeKind, Derived, Relationship};
+pub use attributes::{Attribute, AttributeKind, Derived};
+pub use children::{Bereaved, bereaved};
 pub use columns::{Column, ServerDefault, TypeFamily};
 pub(crate) use columns::{column_of_type, family_of_sql};
 pub use model::{Gap, ModelKind, OrmModel, orm_model};
 pub use registry::{mapped_tables, models_in, models_of_table, models_of_unknown_tables, referred};
 pub use related::{Backref, backrefs_onto, class_named, table_name};
+pub use relationships::{PassiveDeletes, Relationship};
 pub use returned::returned_expression;
 pub use root::is_mapped;

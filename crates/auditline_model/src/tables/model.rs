@@ -10,11 +10,12 @@ use crate::classes::{BaseTarget, ClassInfo, Detached, class_info, last, mro};
 use crate::db::{ClassRef, Db, FunctionRef, SourceFile, function};
 use crate::symbols::Symbol;
 
-use super::attributes::{Attribute, AttributeKind, Derived, Relationship, Style, attribute_kind, method_kind};
+use super::attributes::{Attribute, AttributeKind, Derived, Style, attribute_kind, method_kind};
 use super::columns::Column;
 use super::core::table_of_variable;
 use super::patches::patches_of;
 use super::related::{backrefs_onto, returned_name, snake_case};
+use super::relationships::Relationship;
 use super::returned::returned_expression;
 use super::root::{RootKind, root, root_of_base};
 
@@ -183,13 +184,7 @@ fn orm_model_at(db: &dyn Db, file: SourceFile, path: Name) -> Option<Arc<OrmMode
         }
     }
     for backref in backrefs_onto(db, of).iter() {
-        let relationship = Relationship {
-            target: Some(backref.by),
-            target_name: Some(last(backref.by.path)),
-            uselist: backref.uselist,
-            back_populates: Some(backref.attribute),
-            ..Relationship::default()
-        };
+        let relationship = backref.relationship();
         model.add(backref.name, backref.by, AttributeKind::Relationship(relationship));
     }
     for patch in patches_of(db, of).iter() {

@@ -11,7 +11,7 @@ use crate::db::{ClassRef, Db, FunctionRef, SourceFile, class, parsed};
 use crate::names::{files_mentioning, resolve_dotted};
 use crate::symbols::Symbol;
 
-use super::attributes::only;
+use super::relationships::{Options, Relationship, keys_of, only};
 use super::returned::{expand, returned_expression};
 use super::root::is_mapped;
 
@@ -71,7 +71,7 @@ fn settle_classes(
 }
 
 /// An attribute that a relationship of another class adds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backref {
     /// The attribute that is added.
     pub name: Name,
@@ -83,6 +83,22 @@ pub struct Backref {
     pub uselist: Option<bool>,
     /// Whether a table stands between the two.
     pub many_to_many: bool,
+    /// What both sides, and `backref(...)` for its own, say.
+    options: Relationship,
+}
+
+impl Backref {
+    /// The relationship that is added.
+    #[must_use]
+    pub fn relationship(&self) -> Relationship {
+        Relationship {
+            target: Some(self.by),
+            target_name: Some(last(self.by.path)),
+            uselist: self.uselist,
+            back_populates: Some(self.attribute),
+            ..self.options.clone()
+        }
+    }
 }
 
 /// The attributes that `backref=` in other classes adds to a class or its bases.
@@ -107,7 +123,7 @@ fn backrefs_at(db: &dyn Db, file: SourceFile, path: Name) -> Arc<Vec<Backref>> {
                 };
                 if is_target && !found.iter().any(|known: &Backref| known.name == backref.name) {
                     let uselist = backref.uselist.or_else(|| seen_from_target(db, backref, *target));
-                    found.push(Backref { uselist, ..*backref });
+                    found.push(Backref { uselist, ..backref.clone() });
                 }
             }
         }
@@ -156,8 +172,18 @@ fn backrefs_in(db: &dyn Db, file: SourceFile) -> Arc<Vec<(Name, Symbol, Backref)
                 Detached::Path { path, symbol, .. } => (*path, *symbol),
                 _ => continue,
             };
-            let many_to_many = value.keyword("secondary").is_some();
-            found.push((named, symbol, Backref { name, by: class, attribute, uselist, many_to_many }));
+            let secondary = value.keyword("secondary");
+            let mut options = Relationship::default();
+            options.read_options(&Options::of(backref));
+            options.secondary = secondary.map(|between| match between {
+                Detached::Path { path, .. } => *path,
+                other => other.text().unwrap_or_else(|| Name::new("")),
+            });
+            options.has_condition = value.keyword("primaryjoin").is_some();
+            options.foreign_keys = value.keyword("foreign_keys").map(keys_of).unwrap_or_default();
+            options.unread |= value.has_spread();
+            let many_to_many = secondary.is_some();
+            found.push((named, symbol, Backref { name, by: class, attribute, uselist, many_to_many, options }));
         }
     }
     Arc::new(found)

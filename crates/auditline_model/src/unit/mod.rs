@@ -310,6 +310,8 @@ pub enum EventKind {
         session: Arc<SessionValue>,
         /// The object, where it is one.
         row: Option<Arc<RowValue>>,
+        /// The function that does it, when a callee does.
+        by: Option<FunctionRef>,
     },
     /// A row is loaded again.
     Refresh {

@@ -183,7 +183,7 @@ fn cut(caller: FunctionRef, unit: &Unit, call: u32, session: &SessionValue) -> O
 /// Whether an event changes something in the session's transaction; the row, where it is one.
 fn written(unit: &Unit, ordinal: u32, session: &SessionValue) -> Option<Option<u32>> {
     match &unit.events.get(ordinal as usize)?.kind {
-        EventKind::Add { session: own, row, .. } | EventKind::Delete { session: own, row } => {
+        EventKind::Add { session: own, row, .. } | EventKind::Delete { session: own, row, .. } => {
             same_session(own, session).then(|| row.as_ref().map(|row| row.id))
         }
         EventKind::Write { row, .. } => {
