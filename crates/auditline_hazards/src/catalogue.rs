@@ -88,6 +88,7 @@ pub const CATALOGUE: &[&Hazard] = &[
     &crate::races::check_then_external_call::HAZARD,
     &crate::races::webhook_state_race::HAZARD,
     &crate::races::count_then_insert::HAZARD,
+    &crate::races::trigger_count_without_lock::HAZARD,
     &crate::races::stale_locked_read::HAZARD,
     &crate::sessions::shared_session::HAZARD,
     &crate::sessions::leaked_session::HAZARD,

@@ -10,5 +10,6 @@ mod isolation;
 mod rows;
 mod served;
 pub mod stale_locked_read;
+pub mod trigger_count_without_lock;
 pub mod unlocked_read_modify_write;
 pub mod webhook_state_race;

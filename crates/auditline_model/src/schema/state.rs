@@ -8,6 +8,8 @@ use auditline_syntax::sql::TableName;
 use crate::place::Place;
 use crate::tables::{Column, TypeFamily};
 
+use super::routines::Routines;
+
 /// The tables of a database.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Schema {
@@ -15,6 +17,8 @@ pub struct Schema {
     pub tables: BTreeMap<TableName, Table>,
     /// Whether there may be tables that are not listed.
     pub is_open: bool,
+    /// Its triggers, and the functions that they execute.
+    pub routines: Routines,
 }
 
 /// Whether something is there.
@@ -174,6 +178,7 @@ impl Schema {
     /// Forgets what the tables are: something happened that cannot be told.
     pub(super) fn cloud(&mut self) {
         self.is_open = true;
+        self.routines = Routines::default();
         for table in self.tables.values_mut() {
             table.presence = Presence::Maybe;
             table.cloud();
@@ -196,7 +201,7 @@ impl Schema {
         for (name, table) in &other.tables {
             tables.entry(*name).or_insert_with(|| Table { presence: Presence::Maybe, ..table.clone() });
         }
-        Self { tables, is_open: self.is_open || other.is_open }
+        Self { tables, is_open: self.is_open || other.is_open, routines: self.routines.merge(&other.routines) }
     }
 }
 

@@ -89,7 +89,10 @@ pub(super) fn asks_schema(text: &str) -> bool {
 pub(super) fn execute(schema: &mut Schema, text: &str, place: &dyn Fn(text_size::TextRange) -> Place) {
     let script = sql::lower(text);
     for (range, statement) in &script.statements {
-        apply(schema, statement, place(*range));
+        match statement {
+            Statement::Routine(routine) => schema.routines.apply(routine, text, place(*range)),
+            _ => apply(schema, statement, place(*range)),
+        }
     }
     for (_, words) in &script.skipped {
         skip(schema, words.as_str());
@@ -160,11 +163,17 @@ fn is_hole(name: Name) -> bool {
 fn apply(schema: &mut Schema, statement: &Statement, place: Place) {
     match statement {
         Statement::CreateTable(create) if is_hole(create.table.name) => schema.is_open = true,
-        Statement::CreateTable(create) => schema.create(create.table, created(create, place)),
+        Statement::CreateTable(create) => {
+            let table = created(schema, create, place);
+            schema.create(create.table, table);
+        }
         Statement::DropTable(table) if is_hole(table.name) => schema.cloud(),
         Statement::DropTable(table) => {
             schema.tables.remove(&resolved(schema, *table));
+            schema.routines.triggers.retain(|(trigger, _)| trigger.table.name != table.name);
         }
+        // In a block that is executed once, nothing is left for triggers.
+        Statement::Routine(_) => {}
         Statement::DropIndex(name) => {
             for table in schema.tables.values_mut() {
                 table.indexes.retain(|index| index.name != Some(*name));
@@ -191,15 +200,45 @@ fn resolved(schema: &Schema, name: TableName) -> TableName {
     name
 }
 
-fn created(create: &CreateTable, place: Place) -> Table {
+fn created(schema: &Schema, create: &CreateTable, place: Place) -> Table {
     let mut table = Table { is_open: create.is_open, ..Table::new(place) };
     for column in &create.columns {
-        add(&mut table, column, place);
+        add(&mut table, &pointing(schema, column), place);
     }
     for constraint in &create.constraints {
-        constrain(&mut table, constraint);
+        constrain(&mut table, &completed(schema, constraint));
     }
     table
+}
+
+/// The same for `FOREIGN KEY (team_id) REFERENCES teams`.
+fn completed(schema: &Schema, constraint: &Constraint) -> Constraint {
+    let mut constraint = constraint.clone();
+    if let Constraint::ForeignKey { table, referred, .. } = &mut constraint
+        && referred.is_empty()
+    {
+        referred.extend(key_of(schema, *table));
+    }
+    constraint
+}
+
+/// `REFERENCES teams` points at the primary key.
+fn pointing(schema: &Schema, column: &SqlColumn) -> SqlColumn {
+    let mut column = column.clone();
+    if let Some((table, referred @ None)) = &mut column.references {
+        *referred = key_of(schema, *table);
+    }
+    column
+}
+
+/// The one column of a table's primary key.
+fn key_of(schema: &Schema, table: TableName) -> Option<Name> {
+    let table = schema.tables.get(&resolved(schema, table))?;
+    let mut keys = table.columns.iter().filter(|(_, column)| column.column.primary_key);
+    match (keys.next(), keys.next()) {
+        (Some((name, _)), None) => Some(*name),
+        _ => None,
+    }
 }
 
 fn add(table: &mut Table, column: &SqlColumn, place: Place) {
@@ -241,9 +280,17 @@ fn alter(schema: &mut Schema, name: TableName, change: &Change, place: Place) {
         }
         _ => {}
     }
+    let added = match change {
+        Change::AddColumn(column, _) => Some(pointing(schema, column)),
+        _ => None,
+    };
+    let constrained = match change {
+        Change::Add(constraint) => Some(completed(schema, constraint)),
+        _ => None,
+    };
     let table = schema.touch(name, place);
     match change {
-        Change::AddColumn(column, _) => add(table, column, place),
+        Change::AddColumn(column, _) => add(table, added.as_ref().unwrap_or(column), place),
         Change::DropColumn(column) if is_hole(*column) => table.cloud(),
         Change::DropColumn(column) => table.drop_column(*column),
         Change::RenameColumn(from, to) if is_hole(*from) || is_hole(*to) => table.cloud(),
@@ -269,7 +316,7 @@ fn alter(schema: &mut Schema, name: TableName, change: &Change, place: Place) {
                 table.cloud();
             }
         }
-        Change::Add(constraint) => constrain(table, constraint),
+        Change::Add(constraint) => constrain(table, constrained.as_ref().unwrap_or(constraint)),
         Change::DropConstraint(name) => table.indexes.retain(|index| index.name != Some(*name)),
         Change::Index(name, columns, unique) => {
             table.indexes.push(Index { name: *name, columns: columns.clone(), unique: *unique });

@@ -8,6 +8,7 @@ use sqlparser::dialect::{Dialect, GenericDialect, MySqlDialect, PostgreSqlDialec
 use sqlparser::parser::Parser;
 use text_size::TextRange;
 
+use super::routine::routine;
 use super::split::split;
 use super::{Change, Constraint, CreateTable, Script, SqlColumn, SqlType, Statement, TableName};
 use crate::Name;
@@ -23,6 +24,10 @@ pub fn lower(text: &str) -> Script {
     let mut script = Script::default();
     for range in split(text) {
         let statement = &text[range];
+        if let Some(routine) = routine(statement, range.start()) {
+            script.statements.push((range, Statement::Routine(routine)));
+            continue;
+        }
         if !may_matter(statement) {
             continue;
         }

@@ -2,6 +2,7 @@
 //! not take is tried with those of others. A statement that does not parse is skipped by name, and the rest is read.
 
 mod lower;
+mod routine;
 mod split;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ use text_size::TextRange;
 use crate::Name;
 
 pub use lower::lower;
+pub use routine::{Bound, Key, Limit, Routine, Trigger, TriggerFunction};
 pub use split::procedural_blocks;
 
 /// The statements of a text.
@@ -44,6 +46,8 @@ pub enum Statement {
     DropIndex(Name),
     /// `DROP SCHEMA`, with what is in it.
     DropSchema(Name),
+    /// What is done to triggers and the functions that they execute.
+    Routine(Routine),
 }
 
 /// `CREATE TABLE`.

@@ -41,6 +41,7 @@ fn a_schema_file_is_read_statement_by_statement() {
         matches!(
             rest,
             [
+                Statement::Routine(_),
                 Statement::Alter(_, Change::AddColumn(_, false)),
                 Statement::Alter(_, Change::DropColumn(_)),
                 Statement::Alter(_, Change::SetNotNull(_, true)),
