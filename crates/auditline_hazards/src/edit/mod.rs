@@ -22,6 +22,7 @@ mod lex;
 mod lock;
 mod move_behind;
 mod pieces;
+mod reload;
 mod remove;
 mod savepoint;
 mod with;
@@ -48,6 +49,7 @@ pub use lock::{
     Refresh, RowLock, lock_get, lock_query, make_plain_def, populate_query, refresh_before, refresh_behind_check,
 };
 pub use move_behind::move_statement_behind;
+pub use reload::{Reload as RowReload, refresh_behind, refresh_each_round, refresh_just_behind};
 pub use remove::{call_other_method, remove_call_statement, remove_statement};
 pub use savepoint::{Reload, insert_or_reload};
 pub use with::assignment_to_with;

@@ -2,7 +2,7 @@
 
 use auditline_model::eval::param_row;
 use auditline_model::eval::value::{
-    ArgName, Key, Lock, QueryValue, RowOrigin, RowValue, SessionOrigin, SessionValue, Value,
+    ArgName, Key, Lock, OnCommit, QueryValue, RowOrigin, RowValue, SessionOrigin, SessionValue, Value,
 };
 use auditline_model::owner::{CallSite, argument_of, callers, class_of};
 use auditline_model::symbols::Symbol;
@@ -186,7 +186,7 @@ fn is_fresh(unit: &Unit, row: u32, from: Option<u32>, to: u32, session: &Session
         }
         match &event.kind {
             EventKind::Session { session: own, action, .. } if same_session(own, session) => match action {
-                SessionAction::Commit => fresh |= !own.keeps_on_commit,
+                SessionAction::Commit => fresh |= own.on_commit != OnCommit::Keeps,
                 SessionAction::Rollback | SessionAction::Restore | SessionAction::Close | SessionAction::Expire => {
                     fresh = true;
                 }

@@ -13,8 +13,8 @@ use crate::unit::{EventKind, FrameKind, LoadForm, Reach, When, effect};
 
 use super::libraries::{self, Known};
 use super::value::{
-    ArgName, ContextValue, CountSource, Derivation, Key, Lock, QueryValue, RowOrigin, RowValue, SessionOrigin,
-    SessionValue, Sources, Value,
+    ArgName, ContextValue, CountSource, Derivation, Key, Lock, OnCommit, QueryValue, RowOrigin, RowValue,
+    SessionOrigin, SessionValue, Sources, Value,
 };
 use super::{Bound, Evaluator};
 
@@ -247,7 +247,12 @@ impl Evaluator<'_> {
             }
             Value::Symbol(Symbol::Class(class)) => self.construct(code, *class, arguments, args, range),
             Value::Symbol(Symbol::External(path)) => self.call_external(code, *path, arguments, args, (id, range)),
-            Value::Factory(factory) => Bound::of(self.open_session(*factory, range)),
+            Value::Factory(factory) => {
+                // `SessionLocal(expire_on_commit=False)` has the last word.
+                let said = arguments.open || arguments.keyword("expire_on_commit").is_some();
+                let on_commit = if said { on_commit(arguments) } else { factory.on_commit };
+                Bound::of(self.open_session(super::value::FactoryValue { on_commit, ..*factory }, range))
+            }
             Value::Method(receiver, name) => {
                 let receiver = Bound::of((**receiver).clone());
                 self.method(code, &receiver, *name, arguments, args, (id, range))
@@ -528,7 +533,7 @@ impl Evaluator<'_> {
                 let factory = super::value::FactoryValue {
                     is_async: Some(is_async),
                     scoped: false,
-                    keeps_on_commit: keeps_on_commit(arguments),
+                    on_commit: on_commit(arguments),
                     variable: None,
                 };
                 let bind = arguments.position(0).or_else(|| arguments.keyword("bind")).map(|bound| &bound.value);
@@ -538,19 +543,29 @@ impl Evaluator<'_> {
                         origin: SessionOrigin::Unknown,
                         is_async: factory.is_async,
                         id: self.next_ordinal(),
-                        keeps_on_commit: factory.keeps_on_commit,
+                        on_commit: factory.on_commit,
                     })));
                 }
                 Bound::of(self.open_session(factory, range))
             }
             Known::FactoryClass(is_async) => {
-                let class_is_async = arguments.keyword("class_").is_some_and(|class| {
-                    matches!(&class.value, Value::Symbol(Symbol::External(name)) if name.ends_with("AsyncSession"))
-                });
+                let mut class_is_async = false;
+                let mut on_commit = on_commit(arguments);
+                match arguments.keyword("class_").map(|class| &class.value) {
+                    Some(Value::Symbol(Symbol::External(name))) => class_is_async = name.ends_with("AsyncSession"),
+                    Some(Value::Symbol(Symbol::Class(class))) => {
+                        class_is_async =
+                            super::construct::session_class(self.db, *class) == Some(Known::SessionClass(true));
+                        if classes::method(self.db, *class, Name::new("__init__")).is_some() {
+                            on_commit = OnCommit::Unknown;
+                        }
+                    }
+                    _ => {}
+                }
                 Bound::of(Value::Factory(super::value::FactoryValue {
                     is_async: Some(is_async || class_is_async),
                     scoped: false,
-                    keeps_on_commit: keeps_on_commit(arguments),
+                    on_commit,
                     variable: None,
                 }))
             }
@@ -561,7 +576,7 @@ impl Evaluator<'_> {
                 _ => Bound::of(Value::Factory(super::value::FactoryValue {
                     is_async: None,
                     scoped: true,
-                    keeps_on_commit: false,
+                    on_commit: OnCommit::Unknown,
                     variable: None,
                 })),
             },
@@ -576,7 +591,7 @@ impl Evaluator<'_> {
                 origin: SessionOrigin::Unknown,
                 is_async: None,
                 id: self.next_ordinal(),
-                keeps_on_commit: false,
+                on_commit: OnCommit::Unknown,
             }))),
             Known::Depends => match arguments.first() {
                 Value::Symbol(symbol) => Bound::of(super::dependency_value(self.db, symbol, None)),
@@ -874,8 +889,15 @@ fn names_lock_value(value: &Value) -> bool {
     }
 }
 
-fn keeps_on_commit(arguments: &Arguments) -> bool {
-    arguments.keyword("expire_on_commit").is_some_and(|value| value.value == Value::Bool(false))
+/// What the sessions made with these arguments do with their rows when they commit.
+pub(crate) fn on_commit(arguments: &Arguments) -> OnCommit {
+    match arguments.keyword("expire_on_commit").map(|bound| &bound.value) {
+        Some(Value::Bool(true)) => OnCommit::Expires,
+        Some(Value::Bool(false)) => OnCommit::Keeps,
+        Some(_) => OnCommit::Unknown,
+        None if arguments.open => OnCommit::Unknown,
+        None => OnCommit::Expires,
+    }
 }
 
 /// What a call hands to a function.

@@ -13,7 +13,7 @@ use crate::unit::EventKind;
 
 use super::calls::Arguments;
 use super::libraries::{Known, known};
-use super::value::{FactoryValue, InstanceOrigin, InstanceValue, RowOrigin, RowValue, Value};
+use super::value::{FactoryValue, InstanceOrigin, InstanceValue, OnCommit, RowOrigin, RowValue, Value};
 use super::{Bound, Evaluator};
 
 impl Evaluator<'_> {
@@ -39,15 +39,19 @@ impl Evaluator<'_> {
         }
         match session_class(self.db, class) {
             Some(Known::SessionClass(is_async)) => {
-                let factory =
-                    FactoryValue { is_async: Some(is_async), scoped: false, keeps_on_commit: false, variable: None };
+                let factory = FactoryValue {
+                    is_async: Some(is_async),
+                    scoped: false,
+                    on_commit: self.on_commit_of(class, arguments),
+                    variable: None,
+                };
                 return Bound::of(self.open_session(factory, range));
             }
             Some(Known::FactoryClass(is_async)) => {
                 return Bound::of(Value::Factory(FactoryValue {
                     is_async: Some(is_async),
                     scoped: false,
-                    keeps_on_commit: false,
+                    on_commit: self.on_commit_of(class, arguments),
                     variable: None,
                 }));
             }
@@ -67,6 +71,15 @@ impl Evaluator<'_> {
             arguments: kept,
             origin: InstanceOrigin::Constructed,
         })))
+    }
+
+    /// What the sessions of a class of the workspace, or of a factory class, do when they commit: a constructor of its own may
+    /// say something else than its arguments.
+    fn on_commit_of(&self, class: ClassRef, arguments: &Arguments) -> OnCommit {
+        let own = ["__init__", "__new__"]
+            .into_iter()
+            .any(|name| classes::method(self.db, class, auditline_syntax::Name::new(name)).is_some());
+        if own { OnCommit::Unknown } else { super::calls::on_commit(arguments) }
     }
 
     /// What `with Class(...) as x` binds.

@@ -230,7 +230,7 @@ impl Evaluator<'_> {
                         origin: super::value::SessionOrigin::Registry(None),
                         is_async: Some(false),
                         id: 0,
-                        keeps_on_commit: false,
+                        on_commit: super::value::OnCommit::Unknown,
                     })));
                 }
                 Value::Attribute(Box::new(object.value.clone()), attr)

@@ -11,7 +11,8 @@ use crate::unit::{EventKind, FrameKind, LoadForm, SessionAction};
 use super::calls::Arguments;
 use super::queries::is_true;
 use super::value::{
-    FactoryValue, Lock, QueryKind, QueryValue, RowOrigin, RowValue, SessionOrigin, SessionValue, TransactionKind, Value,
+    FactoryValue, Lock, OnCommit, QueryKind, QueryValue, RowOrigin, RowValue, SessionOrigin, SessionValue,
+    TransactionKind, Value,
 };
 use super::{Bound, Evaluator};
 
@@ -23,8 +24,7 @@ impl Evaluator<'_> {
         let origin =
             if factory.scoped { SessionOrigin::Registry(factory.variable) } else { SessionOrigin::Opened(factory) };
         let id = if factory.scoped { 0 } else { self.next_ordinal() };
-        let session =
-            Arc::new(SessionValue { origin, is_async: factory.is_async, id, keeps_on_commit: factory.keeps_on_commit });
+        let session = Arc::new(SessionValue { origin, is_async: factory.is_async, id, on_commit: factory.on_commit });
         self.event(EventKind::Open(Arc::clone(&session)), range);
         Value::Session(session)
     }
@@ -71,7 +71,7 @@ impl Evaluator<'_> {
             },
             _ => SessionOrigin::Unknown,
         };
-        let session = Arc::new(SessionValue { origin, is_async: None, id: 0, keeps_on_commit: false });
+        let session = Arc::new(SessionValue { origin, is_async: None, id: 0, on_commit: OnCommit::Unknown });
         self.sessions_by_use.insert(object.clone(), Arc::clone(&session));
         Some(session)
     }
@@ -105,7 +105,7 @@ impl Evaluator<'_> {
                         origin: SessionOrigin::Begun(*factory),
                         is_async: factory.is_async,
                         id: self.next_ordinal(),
-                        keeps_on_commit: factory.keeps_on_commit,
+                        on_commit: factory.on_commit,
                     });
                     self.event(EventKind::Open(Arc::clone(&session)), range);
                     Bound::of(Value::BegunSession(session))
@@ -142,7 +142,7 @@ impl Evaluator<'_> {
             "flush" => Some(SessionAction::Flush),
             "rollback" => Some(SessionAction::Rollback),
             "close" | "aclose" | "remove" | "close_all" | "invalidate" | "reset" => Some(SessionAction::Close),
-            "expire_all" | "expire" | "expunge_all" => Some(SessionAction::Expire),
+            "expire_all" | "expire" | "expunge" | "expunge_all" => Some(SessionAction::Expire),
             _ => None,
         };
         if let Some(action) = action {

@@ -14,7 +14,7 @@ use super::Evaluator;
 use super::construct::session_class;
 use super::libraries::{Known, known};
 use super::value::{
-    FactoryValue, InstanceOrigin, InstanceValue, RowOrigin, RowValue, SessionOrigin, SessionValue, Value,
+    FactoryValue, InstanceOrigin, InstanceValue, OnCommit, RowOrigin, RowValue, SessionOrigin, SessionValue, Value,
 };
 
 /// Who holds the value of an annotation.
@@ -67,14 +67,14 @@ fn value_of_symbol(db: &dyn Db, symbol: Symbol, args: &[TypeExpr], holder: Holde
                 Some(Known::FactoryClass(is_async)) => Value::Factory(FactoryValue {
                     is_async: Some(is_async),
                     scoped: false,
-                    keeps_on_commit: false,
+                    on_commit: OnCommit::Unknown,
                     variable: None,
                 }),
                 Some(Known::ScopedFactory) => Value::Session(Arc::new(SessionValue {
                     origin: SessionOrigin::Registry(None),
                     is_async: None,
                     id: 0,
-                    keeps_on_commit: false,
+                    on_commit: OnCommit::Unknown,
                 })),
                 Some(Known::EngineClass) => Value::Engine,
                 _ => {
@@ -93,7 +93,7 @@ fn value_of_symbol(db: &dyn Db, symbol: Symbol, args: &[TypeExpr], holder: Holde
                             Some(Value::Session(session)) => Value::Factory(FactoryValue {
                                 is_async: session.is_async,
                                 scoped: false,
-                                keeps_on_commit: false,
+                                on_commit: OnCommit::Unknown,
                                 variable: None,
                             }),
                             _ => Value::Unknown,
@@ -134,7 +134,7 @@ fn value_of_symbol(db: &dyn Db, symbol: Symbol, args: &[TypeExpr], holder: Holde
                     return Value::Factory(FactoryValue {
                         is_async: Some(is_async),
                         scoped: false,
-                        keeps_on_commit: false,
+                        on_commit: OnCommit::Unknown,
                         variable: None,
                     });
                 }
@@ -168,7 +168,7 @@ fn session(holder: Holder, is_async: Option<bool>) -> Value {
         Holder::Variable(variable) => SessionOrigin::Global(variable),
         Holder::Local | Holder::Attribute | Holder::Returned => SessionOrigin::Unknown,
     };
-    Value::Session(Arc::new(SessionValue { origin, is_async, id: 0, keeps_on_commit: false }))
+    Value::Session(Arc::new(SessionValue { origin, is_async, id: 0, on_commit: OnCommit::Unknown }))
 }
 
 /// [`RowValue::id`] of the row that a parameter holds: a number that no event has.

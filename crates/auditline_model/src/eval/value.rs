@@ -112,8 +112,28 @@ pub struct SessionValue {
     pub is_async: Option<bool>,
     /// Tells apart two sessions of the same origin in one function: the ordinal of the event that opened it.
     pub id: u32,
-    /// `expire_on_commit=False` is known.
-    pub keeps_on_commit: bool,
+    /// What it does with its rows when it commits.
+    pub on_commit: OnCommit,
+}
+
+/// What a session does with its rows when it commits. When it rolls back it expires them in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OnCommit {
+    /// It expires them: the next read of an attribute loads the row again. SQLAlchemy's and SQLModel's default.
+    Expires,
+    /// It keeps them as they are: `expire_on_commit=False`.
+    Keeps,
+    /// It cannot be told.
+    #[default]
+    Unknown,
+}
+
+impl OnCommit {
+    /// What is known of either of two sessions.
+    #[must_use]
+    pub fn join(self, other: Self) -> Self {
+        if self == other { self } else { Self::Unknown }
+    }
 }
 
 /// Where a session comes from.
@@ -156,8 +176,8 @@ pub struct FactoryValue {
     pub is_async: Option<bool>,
     /// `scoped_session`.
     pub scoped: bool,
-    /// `expire_on_commit=False`.
-    pub keeps_on_commit: bool,
+    /// What its sessions do with their rows when they commit.
+    pub on_commit: OnCommit,
     /// The variable that holds it, where there is one.
     pub variable: Option<VariableRef>,
 }
@@ -466,7 +486,7 @@ impl Value {
                 origin: SessionOrigin::Unknown,
                 is_async: if a.is_async == b.is_async { a.is_async } else { None },
                 id: a.id,
-                keeps_on_commit: a.keeps_on_commit && b.keeps_on_commit,
+                on_commit: a.on_commit.join(b.on_commit),
             })),
             _ => Self::Unknown,
         }

@@ -3,6 +3,7 @@
 mod call_sites;
 mod convention;
 mod ends;
+mod on_commit;
 mod providers;
 mod sharing;
 
@@ -20,6 +21,7 @@ pub(crate) use call_sites::argument_in;
 pub use call_sites::{CallSite, argument_of, callers, constructions, users_of_dependency};
 pub use convention::{Convention, convention};
 pub use ends::{Ender, ender};
+pub use on_commit::on_commit;
 pub use providers::{OnFailure, Provider, provider};
 pub use sharing::{SharedObject, is_application_state, shared_object};
 

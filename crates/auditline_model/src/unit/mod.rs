@@ -5,6 +5,7 @@
 
 mod beside;
 mod effects;
+mod expired;
 mod guards;
 mod later;
 mod queries;
@@ -21,6 +22,7 @@ use crate::eval::value::{ArgName, Key, Lock, QueryValue, RowValue, SessionValue,
 
 pub use beside::{Together, together};
 pub use effects::{Effect, Operation, Target, When, session_target};
+pub use expired::{Closing, Expired, Expiry, Handed, How, expired, is_coroutine};
 pub use guards::{Guard, same_session};
 pub use later::{Later, Runner, later, sessions_of_call};
 pub use queries::{effect, event_range, unit, unit_of};

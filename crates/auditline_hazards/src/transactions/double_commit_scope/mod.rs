@@ -1,6 +1,6 @@
 //! AUD109: a commit inside a scope that commits.
 
-use auditline_model::eval::value::{SessionOrigin, SessionValue, TransactionKind};
+use auditline_model::eval::value::{OnCommit, SessionOrigin, SessionValue, TransactionKind};
 use auditline_model::owner::{Ownership, owner};
 use auditline_model::unit::{EventKind, Frame, FrameId, FrameKind, SessionAction, Unit, Use, same_session, unit_of};
 use auditline_model::{Db, FunctionRef, classes};
@@ -136,7 +136,7 @@ fn refused(unit: &Unit, ordinal: u32, session: &SessionValue) -> bool {
     // A commit expires the rows, so that a read of one loads it again.
     match unit.events.get(ordinal as usize).map(|event| &event.kind) {
         Some(EventKind::Read { row, .. }) => {
-            !session.keeps_on_commit
+            session.on_commit != OnCommit::Keeps
                 && (row.session.as_ref().is_some_and(|own| same_session(own, session))
                     || unit.events[..ordinal as usize].iter().any(|event| {
                         matches!(&event.kind, EventKind::Add { session: into, row: Some(added), .. }

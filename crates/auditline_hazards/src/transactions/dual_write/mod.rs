@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auditline_model::eval::value::{RowOrigin, RowValue, SessionValue};
+use auditline_model::eval::value::{OnCommit, RowOrigin, RowValue, SessionValue};
 use auditline_model::unit::{EventKind, Reach, SessionAction, Unit, same_session, unit_of};
 use auditline_model::{Db, FunctionRef, classes, function};
 
@@ -112,7 +112,7 @@ fn finding(
     let last = unit.events.get(commit as usize).map(|event| (event.range, event.frame));
     let mut fixes = Vec::new();
     // Behind the commit the row is expired, and an `AsyncSession` cannot load it where an attribute is read.
-    let readable = session.keeps_on_commit || session.is_async == Some(false) || !is_async;
+    let readable = session.on_commit == OnCommit::Keeps || session.is_async == Some(false) || !is_async;
     if is_here
         && readable
         && let Some((behind, frame)) = last

@@ -1,0 +1,93 @@
+//! AUD307: an attribute of an expired row is read in a coroutine.
+
+use auditline_model::unit::{Expired, Expiry, How, Unit, is_coroutine, unit_of};
+use auditline_model::{Db, FunctionRef, classes};
+
+use crate::catalogue::{Check, Family, Hazard};
+use crate::finding::{Finding, Place, Severity, Story, symbol};
+
+use super::reload::{Told, evidence, fixes, reads, told};
+
+/// AUD307.
+pub const HAZARD: Hazard = Hazard {
+    code: "AUD307",
+    name: "expired-attribute-in-async",
+    family: Family::Sessions,
+    severity: Severity::Warning,
+    summary: "An attribute of a row is read when a commit or rollback of its AsyncSession has expired it",
+    page: include_str!("page.md"),
+    check: Check::Function(check),
+};
+
+fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
+    if !is_coroutine(db, of) {
+        return;
+    }
+    let found = reads(db, of);
+    if found.is_empty() {
+        return;
+    }
+    let unit = unit_of(db, of);
+    for read in found {
+        let is_async = match read.expiry {
+            Expiry::Handed(_, handed) => handed.is_async,
+            _ => read.session.as_ref().is_some_and(|session| session.is_async == Some(true)),
+        };
+        if read.closed.is_none() && is_async {
+            findings.extend(finding(db, of, &unit, &read));
+        }
+    }
+}
+
+fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, read: &Expired) -> Option<Finding> {
+    let told = told(db, of, unit, read)?;
+    let Told { row, .. } = told;
+    let by = match read.expiry {
+        Expiry::Commit(_) => "a commit",
+        Expiry::Rollback(_) => "a rollback",
+        Expiry::Scope(_) => "leaving its transaction",
+        Expiry::Handed(_, handed) => match handed.how {
+            How::Commit | How::Scope => "a commit",
+            How::Rollback => "a rollback",
+        },
+    };
+    let expired_by = match read.expiry {
+        Expiry::Handed(_, handed) => format!("{by} in `{}`", classes::simple(handed.by.path)),
+        _ if read.next_round => format!("{by} in the round before"),
+        _ => by.to_owned(),
+    };
+    let message = match read.column {
+        Some(column) => format!(
+            "`{row}.{column}` is read when {expired_by} has expired `{row}`: an `AsyncSession` cannot load it there, and raises \
+             `MissingGreenlet`"
+        ),
+        None => format!(
+            "`{row}` is the answer when {expired_by} has expired it: FastAPI finds no attributes in it, or fails with \
+             `MissingGreenlet`"
+        ),
+    };
+    let reads = match read.column {
+        Some(column) => {
+            format!("reads `{row}.{column}`: SQLAlchemy wants to load the row, and there is no `await` to do it in")
+        }
+        None => format!("returns `{row}`: FastAPI reads its attributes, and there is no `await` to load them in"),
+    };
+    Some(Finding {
+        hazard: &HAZARD,
+        severity: HAZARD.severity,
+        message,
+        place: Place::InFunction(of, told.range),
+        symbol: symbol(of.path),
+        evidence: evidence(of, unit, told, read.expiry).into_iter().collect(),
+        story: Some(Story {
+            actors: vec!["The request".to_owned()],
+            steps: vec![
+                (0, format!("has `{row}` with its values")),
+                (0, format!("goes through {expired_by}: the values of `{row}` are forgotten")),
+                (0, reads),
+            ],
+            outcome: "The request fails with `MissingGreenlet` behind what it has done, and is done again.".to_owned(),
+        }),
+        fixes: fixes(of, unit, read, told),
+    })
+}
