@@ -25,6 +25,7 @@ mod pieces;
 mod reload;
 mod remove;
 mod savepoint;
+mod upsert;
 mod with;
 mod wrap;
 
@@ -52,6 +53,7 @@ pub use move_behind::move_statement_behind;
 pub use reload::{Reload as RowReload, refresh_behind, refresh_each_round, refresh_just_behind};
 pub use remove::{call_other_method, remove_call_statement, remove_statement};
 pub use savepoint::{Reload, insert_or_reload};
+pub use upsert::insert_or_nothing;
 pub use with::assignment_to_with;
 pub use wrap::wrap_in_try;
 

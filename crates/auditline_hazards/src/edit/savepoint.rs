@@ -60,16 +60,7 @@ pub fn insert_or_reload(scope: Scope<'_>, reload: Reload, error: &str) -> Option
     }
     let Layout::Lines { indent: outer, unit } = run.layout(scope)? else { return None };
     let inner = format!("{outer}{unit}");
-    let own = indent(text, looked);
-    let mut lines = again.split(eol);
-    let mut moved = lines.next()?.to_owned();
-    for line in lines {
-        moved.push_str(eol);
-        match line.strip_prefix(own) {
-            Some(rest) => moved.push_str(&format!("{inner}{rest}")),
-            None => moved.push_str(line),
-        }
-    }
+    let moved = moved(again, eol, indent(text, looked), &inner);
     let with = if reload.is_async { "async with" } else { "with" };
     let line = line_start(text, start);
     let mut edits =
@@ -79,8 +70,22 @@ pub fn insert_or_reload(scope: Scope<'_>, reload: Reload, error: &str) -> Option
     scope.document.checked(edits)
 }
 
+/// A statement of several lines, with their indentation against the first kept.
+pub(super) fn moved(statement: &str, eol: &str, from: &str, to: &str) -> String {
+    let mut lines = statement.split(eol);
+    let mut moved = lines.next().unwrap_or_default().to_owned();
+    for line in lines {
+        moved.push_str(eol);
+        match line.strip_prefix(from) {
+            Some(rest) => moved.push_str(&format!("{to}{rest}")),
+            None => moved.push_str(line),
+        }
+    }
+    moved
+}
+
 /// The one name that a plain assignment binds.
-fn assigned(scope: Scope<'_>, stmt: &Stmt) -> Option<auditline_syntax::Name> {
+pub(super) fn assigned(scope: Scope<'_>, stmt: &Stmt) -> Option<auditline_syntax::Name> {
     let target = match &stmt.kind {
         StmtKind::Assign { targets, .. } => match targets[..] {
             [target] => target,
@@ -96,7 +101,7 @@ fn assigned(scope: Scope<'_>, stmt: &Stmt) -> Option<auditline_syntax::Name> {
 }
 
 /// Whether a statement is `session.add(name)` and nothing else.
-fn adds(scope: Scope<'_>, stmt: &Stmt, name: auditline_syntax::Name) -> bool {
+pub(super) fn adds(scope: Scope<'_>, stmt: &Stmt, name: auditline_syntax::Name) -> bool {
     let StmtKind::Expr(expr) = &stmt.kind else { return false };
     let Expr::Call { func, args } = &scope.code[*expr] else { return false };
     matches!(&scope.code[*func], Expr::Attribute { attr, .. } if *attr == "add")

@@ -186,10 +186,11 @@ fn finding(
         evidence,
         story: Some(story(model, &by, unique)),
         // Under REPEATABLE READ the second query does not see the other's row either.
-        fixes: if unique && !isolation::is_strict(db, of, Some(&creation.session)) {
-            fix::fixes(of, unit, creation)
-        } else {
-            Vec::new()
+        fixes: match uniqueness {
+            Uniqueness::Unique { columns, .. } if !isolation::is_strict(db, of, Some(&creation.session)) => {
+                fix::fixes(db, of, unit, creation, columns)
+            }
+            _ => Vec::new(),
         },
     }
 }

@@ -1,0 +1,57 @@
+"""AUD202: both requests have looked and found none before either inserts."""
+
+from harness import get, look_alike, proof, put
+from harness.calls import Request
+from harness.world import World
+
+
+def meet(world: World, request: Request, table: str) -> dict:
+    world.tables("app.database")
+    first, second = world.race(request, request, before="^INSERT")
+    values = [one.value for one in (first, second) if one.status == 200]
+    return {
+        "answers": [first.brief, second.brief],
+        "same": len(set(values)) == 1,
+        "rows": world.value(f"SELECT count(*) FROM {table}"),
+    }
+
+
+LOST = {"answers": [200, "IntegrityError"], "same": True, "rows": 1}
+BOTH = {"answers": [200, 200], "same": True, "rows": 1}
+
+
+@proof("AUD202", "A tag that is made when it is first used", faulty=LOST, cured=BOTH)
+@proof("AUD202", "A tag that is made when it is first used", faulty=LOST, cured=BOTH, fix="Insert with")
+def test_tag(world: World) -> dict:
+    return meet(world, put("app.routers.tags:router", "/tags/travel"), "tags")
+
+
+@proof("AUD202", "Several columns together, asynchronously, with a flush", faulty=LOST, cured=BOTH)
+@proof("AUD202", "Several columns together, asynchronously, with a flush", faulty=LOST, cured=BOTH, fix="Insert with")
+def test_preference(world: World) -> dict:
+    return meet(world, get("app.routers.preferences:router", "/preferences/1/theme"), "preferences")
+
+
+@proof(
+    "AUD202",
+    "Nothing makes it unique",
+    faulty={"answers": [200, 200], "same": False, "rows": 2},
+    fix=None,
+)
+def test_cart(world: World) -> dict:
+    return meet(world, get("app.routers.carts:router", "/carts/1"), "carts")
+
+
+@proof(
+    "AUD202",
+    "Repeatable reads repeat finding nothing",
+    faulty={"answers": [200, 200], "same": False, "rows": 2},
+    fix=None,
+)
+def test_repeatable(world: World) -> dict:
+    return meet(world, get("app.routers.wishlists:router", "/wishlists/1"), "carts")
+
+
+@look_alike("AUD202", "An upsert", seen=BOTH)
+def test_upsert(world: World) -> dict:
+    return meet(world, put("app.tags:router", "/travel"), "tags")
