@@ -78,6 +78,7 @@ pub const CATALOGUE: &[&Hazard] = &[
     &crate::transactions::commit_without_rollback::HAZARD,
     &crate::transactions::swallowed_db_error::HAZARD,
     &crate::transactions::hidden_commit::HAZARD,
+    &crate::transactions::split_transaction::HAZARD,
     &crate::transactions::commit_in_loop::HAZARD,
     &crate::transactions::dual_write::HAZARD,
     &crate::transactions::exception_text_match::HAZARD,

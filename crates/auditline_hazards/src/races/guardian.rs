@@ -2,10 +2,10 @@
 
 use auditline_model::eval::value::{Lock, RowOrigin, RowValue, Value};
 use auditline_model::owner::{argument_of, callers};
-use auditline_model::tables::AttributeKind;
+pub(super) use auditline_model::tables::points_at;
+use auditline_model::tables::tied;
 use auditline_model::unit::{EventKind, Unit};
-use auditline_model::{ClassRef, Db, FunctionRef, entry, tables};
-use auditline_syntax::Name;
+use auditline_model::{Db, FunctionRef, entry};
 
 /// Whether a row that is tied to this one by a foreign key was locked before this one was loaded: in this function, or by
 /// every caller that hands it in.
@@ -39,38 +39,4 @@ fn comes_locked(db: &dyn Db, of: FunctionRef, parameter: u32) -> bool {
             Some(Value::Row(row)) => matches!(row.origin, RowOrigin::Loaded { lock: Lock::Yes, .. }),
             _ => false,
         })
-}
-
-/// Whether a foreign key or relationship leads from one class to the other.
-fn tied(db: &dyn Db, one: ClassRef, other: ClassRef) -> bool {
-    one != other && (refers(db, one, other) || refers(db, other, one))
-}
-
-/// Whether that column of one class is a foreign key to the table of the other.
-pub(super) fn points_at(db: &dyn Db, from: ClassRef, column: Name, to: ClassRef) -> bool {
-    let (Some(from), Some(table)) = (tables::orm_model(db, from), tables::table_name(db, to)) else { return false };
-    from.column(column).and_then(|column| column.foreign_key).is_some_and(|key| {
-        let mut parts = key.rsplit('.');
-        parts.next();
-        parts.next().is_some_and(|named| named == table.as_str())
-    })
-}
-
-fn refers(db: &dyn Db, from: ClassRef, to: ClassRef) -> bool {
-    let Some(from) = tables::orm_model(db, from) else { return false };
-    let by_relationship = from
-        .attributes
-        .iter()
-        .any(|attribute| matches!(&attribute.kind, AttributeKind::Relationship(related) if related.target == Some(to)));
-    if by_relationship {
-        return true;
-    }
-    let Some(table) = tables::table_name(db, to) else { return false };
-    from.columns().any(|(_, column)| {
-        column.foreign_key.is_some_and(|key| {
-            let mut parts = key.rsplit('.');
-            parts.next();
-            parts.next().is_some_and(|named| named == table.as_str())
-        })
-    })
 }

@@ -9,6 +9,7 @@ use crate::classes;
 use crate::db::{ClassRef, FunctionRef, head};
 use crate::names;
 use crate::symbols::Symbol;
+use crate::tables::{ModelKind, orm_model};
 use crate::unit::{EventKind, FrameKind, LoadForm, Reach, When, effect};
 
 use super::libraries::{self, Known};
@@ -85,6 +86,9 @@ const COMPUTING: &[&str] = &[
     "zip",
 ];
 
+/// Methods of Pydantic's classes that make an object from data: <https://docs.pydantic.dev/latest/concepts/models/>.
+const MAKERS: &[&str] = &["construct", "from_orm", "model_construct", "model_validate", "parse_obj", "validate"];
+
 /// Methods of text that give the same content in another form: doing it twice changes nothing.
 const NORMALISERS: &[&str] =
     &["casefold", "lower", "lstrip", "rstrip", "strip", "title", "upper", "copy", "astimezone"];
@@ -119,7 +123,7 @@ impl Evaluator<'_> {
         }
         let callee = self.expr(code, func);
         if let Expr::Name(name) = &code[func]
-            && (self.is_builtin(&callee.value) || counts_items(&callee.value))
+            && (self.is_builtin(&callee.value) || is_plain_builtin(&callee.value))
         {
             return self.builtin(code, *name, args, range);
         }
@@ -350,6 +354,16 @@ impl Evaluator<'_> {
                 let arguments = self.arguments(code, args);
                 let external = Some(self.enqueue(path, &arguments, range));
                 Bound { value: Value::Made(path), from: Sources { other: true, external, ..arguments.sources() } }
+            }
+            // A table of SQLModel makes its rows from checked data as well.
+            Value::Symbol(Symbol::Class(class))
+                if MAKERS.contains(&attr.as_str())
+                    && orm_model(self.db, *class).is_some_and(|model| model.kind == ModelKind::SqlModelTable)
+                    && classes::method(self.db, *class, attr).is_none() =>
+            {
+                let class = *class;
+                self.arguments(code, args);
+                self.construct(code, class, &Arguments { list: Vec::new(), keys: Vec::new(), open: true }, args, range)
             }
             _ => {
                 let callee = self.attribute_of(code, object, attr, func);
@@ -840,9 +854,10 @@ impl Evaluator<'_> {
     }
 }
 
-/// Whether a callee is one of Python's own functions that number or sum up what they are given.
-fn counts_items(callee: &Value) -> bool {
-    matches!(callee, Value::Symbol(Symbol::External(path)) if matches!(path.as_str(), "builtins.len" | "builtins.sum"))
+/// Whether a callee is one of Python's own functions that number or sum up what they are given, or convert it.
+fn is_plain_builtin(callee: &Value) -> bool {
+    matches!(callee, Value::Symbol(Symbol::External(path))
+        if matches!(path.as_str(), "builtins.len" | "builtins.sum" | "builtins.int" | "builtins.str"))
 }
 
 /// What a function of SQL over mapped columns is: a number or sum of rows, or the column itself.

@@ -9,11 +9,13 @@ use crate::classes;
 use crate::db::ClassRef;
 use crate::names;
 use crate::tables::orm_model;
-use crate::unit::EventKind;
+use crate::unit::{EventKind, Ingredient};
 
 use super::calls::Arguments;
 use super::libraries::{Known, known};
-use super::value::{FactoryValue, InstanceOrigin, InstanceValue, OnCommit, RowOrigin, RowValue, Value};
+use super::value::{
+    ArgName, Derivation, FactoryValue, InstanceOrigin, InstanceValue, OnCommit, RowOrigin, RowValue, Value,
+};
 use super::{Bound, Evaluator};
 
 impl Evaluator<'_> {
@@ -35,6 +37,7 @@ impl Evaluator<'_> {
                 session: None,
             });
             self.event(EventKind::Create(Arc::clone(&row)), range);
+            self.ingredients(row.id, arguments);
             return Bound::of(Value::Row(row));
         }
         match session_class(self.db, class) {
@@ -80,6 +83,18 @@ impl Evaluator<'_> {
             .into_iter()
             .any(|name| classes::method(self.db, class, auditline_syntax::Name::new(name)).is_some());
         if own { OnCommit::Unknown } else { super::calls::on_commit(arguments) }
+    }
+
+    /// Records the rows of which something went into a row that is constructed.
+    fn ingredients(&mut self, created: u32, arguments: &Arguments) {
+        for (name, bound) in &arguments.list {
+            let ArgName::Keyword(attribute) = *name else { continue };
+            let given = bound.value.row().map(|row| (row.id, None)).filter(|(id, _)| *id != u32::MAX);
+            let fields = bound.from.fields.iter().filter(|field| field.how == Derivation::Same);
+            for (row, column) in given.into_iter().chain(fields.map(|field| (field.row, Some(field.column)))) {
+                self.unit.ingredients.push(Ingredient { created, attribute, row, column });
+            }
+        }
     }
 
     /// What `with Class(...) as x` binds.

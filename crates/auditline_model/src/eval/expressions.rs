@@ -174,9 +174,10 @@ impl Evaluator<'_> {
 
     /// As [`Self::expr_again`], with what the value was made from; the ordinals of its reads mean nothing.
     pub(crate) fn bound_again(&mut self, code: &Code, id: ExprId) -> Bound {
-        let events = self.unit.events.len();
+        let (events, ingredients) = (self.unit.events.len(), self.unit.ingredients.len());
         let bound = self.expr(code, id);
         self.unit.events.truncate(events);
+        self.unit.ingredients.truncate(ingredients);
         bound
     }
 

@@ -76,6 +76,30 @@ impl Evaluator<'_> {
         Some(session)
     }
 
+    /// `session.add_all([one, Other(…)])`: each by itself, for they may be of several classes. False where it is no such list.
+    fn add_each(&mut self, code: &Code, session: &Arc<SessionValue>, args: &[Arg], range: TextRange) -> bool {
+        let [arg] = args else { return false };
+        let (Expr::List(items) | Expr::Tuple(items)) = &code[arg.value] else { return false };
+        let rows: Option<Vec<_>> = items
+            .iter()
+            .map(|item| match &code[*item] {
+                Expr::Name(name) => self.environment.get(name)?.value.row().cloned(),
+                _ => {
+                    let made = code.range(*item);
+                    self.unit.events.iter().rev().find_map(|event| match &event.kind {
+                        EventKind::Create(row) if event.range == made => Some(Arc::clone(row)),
+                        _ => None,
+                    })
+                }
+            })
+            .collect();
+        let Some(rows) = rows.filter(|rows| !rows.is_empty()) else { return false };
+        for row in rows {
+            self.event(EventKind::Add { session: Arc::clone(session), row: Some(row), by: None }, range);
+        }
+        true
+    }
+
     /// A method of a session, statement, result or factory.
     pub(crate) fn database_method(
         &mut self,
@@ -150,6 +174,7 @@ impl Evaluator<'_> {
             return Bound::of(Value::None);
         }
         match name.as_str() {
+            "add_all" | "bulk_save_objects" if self.add_each(code, session, args, range) => Bound::of(Value::None),
             "add" | "merge" | "bulk_save_objects" | "add_all" => {
                 let first = arguments.first();
                 let row = match &first {

@@ -11,6 +11,7 @@ mod related;
 mod relationships;
 mod returned;
 mod root;
+mod ties;
 
 pub use self::core::{CoreTable, table_of_variable, tables_of_module};
 pub use attributes::{Attribute, AttributeKind, Derived};
@@ -23,3 +24,4 @@ pub use related::{Backref, backrefs_onto, class_named, table_name};
 pub use relationships::{PassiveDeletes, Relationship};
 pub use returned::returned_expression;
 pub use root::is_mapped;
+pub use ties::{points_at, refers, tied};

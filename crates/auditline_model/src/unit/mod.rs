@@ -5,6 +5,7 @@
 
 mod beside;
 mod effects;
+mod elsewhere;
 mod expired;
 mod guards;
 mod later;
@@ -22,6 +23,7 @@ use crate::eval::value::{ArgName, Key, Lock, QueryValue, RowValue, SessionValue,
 
 pub use beside::{Together, together};
 pub use effects::{Effect, Operation, Target, When, session_target};
+pub use elsewhere::waits_elsewhere;
 pub use expired::{Closing, Expired, Expiry, Handed, How, expired, is_coroutine};
 pub use guards::{Guard, same_session};
 pub use later::{Later, Runner, later, sessions_of_call};
@@ -53,6 +55,21 @@ pub struct Unit {
     pub named: Vec<u32>,
     /// The sessions that functions inside of it use from its variables: the function, the variable, the session.
     pub captures: Vec<(FunctionRef, Name, Arc<SessionValue>)>,
+    /// What the rows that it constructs are made from.
+    pub ingredients: Vec<Ingredient>,
+}
+
+/// A value that a row was constructed with: `Item(order_id=order.id)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ingredient {
+    /// [`RowValue::id`] of the row that was constructed.
+    pub created: u32,
+    /// The attribute that was given.
+    pub attribute: Name,
+    /// The row that was given, or of which a column was.
+    pub row: u32,
+    /// That column.
+    pub column: Option<Name>,
 }
 
 /// Something that happens.

@@ -1,0 +1,42 @@
+//! Ties between tables: foreign keys and relationships that lead from one mapped class to another.
+
+use auditline_syntax::Name;
+
+use crate::db::{ClassRef, Db};
+
+use super::{AttributeKind, orm_model, table_name};
+
+/// Whether a foreign key or relationship leads from one class to the other, in either direction.
+#[must_use]
+pub fn tied(db: &dyn Db, one: ClassRef, other: ClassRef) -> bool {
+    one != other && (refers(db, one, other) || refers(db, other, one))
+}
+
+/// Whether that column of one class is a foreign key to the table of the other.
+#[must_use]
+pub fn points_at(db: &dyn Db, from: ClassRef, column: Name, to: ClassRef) -> bool {
+    let (Some(from), Some(table)) = (orm_model(db, from), table_name(db, to)) else { return false };
+    from.column(column).and_then(|column| column.foreign_key).is_some_and(|key| leads_to(key, table))
+}
+
+/// Whether a foreign key or relationship leads from one class to the other.
+#[must_use]
+pub fn refers(db: &dyn Db, from: ClassRef, to: ClassRef) -> bool {
+    let Some(from) = orm_model(db, from) else { return false };
+    let by_relationship = from
+        .attributes
+        .iter()
+        .any(|attribute| matches!(&attribute.kind, AttributeKind::Relationship(related) if related.target == Some(to)));
+    if by_relationship {
+        return true;
+    }
+    let Some(table) = table_name(db, to) else { return false };
+    from.columns().any(|(_, column)| column.foreign_key.is_some_and(|key| leads_to(key, table)))
+}
+
+/// Whether a foreign key, `"users.id"` or `"schema.users.id"`, names a column of that table.
+fn leads_to(key: Name, table: Name) -> bool {
+    let mut parts = key.as_str().rsplit('.');
+    parts.next();
+    parts.next().is_some_and(|named| named == table.as_str())
+}
