@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auditline_model::eval::value::{Derivation, Lock, RowOrigin, RowValue, SessionValue, Value};
-use auditline_model::owner::{Ownership, callers, owner};
+use auditline_model::owner::{Ownership, callers, is_committed_later, owner};
 use auditline_model::symbols::Symbol;
 use auditline_model::tables::{AttributeKind, Column, TypeFamily};
 use auditline_model::unit::{
@@ -157,7 +157,7 @@ pub(super) fn durable(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32, row
             return Some(Durable::Caller(site.function, ordinal));
         }
     }
-    None
+    is_committed_later(db, of, &session).then_some(Durable::Scope)
 }
 
 fn session_of_dependency(unit: &Unit) -> Option<Arc<SessionValue>> {

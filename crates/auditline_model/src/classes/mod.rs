@@ -20,7 +20,8 @@ pub use info::{
 };
 pub use level::{class_level_value, dependency_aliases};
 pub use mro::{
-    external_bases, has_unknown_base, is_subclass_of_external, method, mro, resolve_type_params, type_argument,
+    external_bases, has_unknown_base, is_subclass_of_external, method, method_behind, mro, resolve_type_params,
+    type_argument,
 };
 pub use types::{TypeExpr, type_expr, type_in};
 pub use variables::{VariableInfo, VariableKind, variable};

@@ -157,6 +157,18 @@ fn method_at(db: &dyn Db, file: SourceFile, path: Name, name: Name) -> Option<Fu
     None
 }
 
+/// The method of that name that `super()` finds in a method of `own`, for an object of `class`: the next one in the order of
+/// `class`.
+#[must_use]
+pub fn method_behind(db: &dyn Db, class: ClassRef, own: ClassRef, name: Name) -> Option<FunctionRef> {
+    let order = mro(db, class);
+    let at = order.iter().position(|ancestor| *ancestor == own)?;
+    order.iter().skip(at + 1).find_map(|ancestor| {
+        let path = class_info(db, *ancestor)?.method(name)?.path;
+        Some(FunctionRef { file: ancestor.file, path })
+    })
+}
+
 /// What `class` gives for the type parameter number `index` of its base `base`: `User` for
 /// `class UserRepo(BaseRepository[User])` and 0. A parameter of `class` itself stays a [`TypeExpr::Param`].
 #[must_use]

@@ -13,6 +13,7 @@ use crate::tables::{ModelKind, orm_model};
 use crate::unit::{EventKind, FrameKind, LoadForm, Reach, When, effect};
 
 use super::libraries::{self, Known};
+use super::substitute::by_statement;
 use super::value::{
     ArgName, ContextValue, CountSource, Derivation, Key, Lock, OnCommit, QueryValue, RowOrigin, RowValue,
     SessionOrigin, SessionValue, Sources, Value,
@@ -98,6 +99,9 @@ impl Evaluator<'_> {
         let range = code.range(id);
         // The object of a method call is evaluated before the arguments, as Python does.
         if let Expr::Attribute { value, attr } = &code[func] {
+            if let Some(inherited) = self.super_call(code, (*value, *attr), args, range) {
+                return inherited;
+            }
             let object = self.expr(code, *value);
             if self.mutates(&object, *attr) {
                 self.arguments(code, args);
@@ -659,7 +663,10 @@ impl Evaluator<'_> {
         self.event(call, range);
         if classes::is_context_manager(self.db, callee) || (body.is_generator && body.class.is_none()) {
             let effect = effect(self.db, callee, receiver);
-            let yields = self.substituted(&effect.yields, callee, object, &filled);
+            let yields = match by_statement(&effect.yields, &filled) {
+                Some(_) => Value::Unknown,
+                None => self.substituted(&effect.yields, callee, object, &filled),
+            };
             return Bound::of(Value::Context(Arc::new(ContextValue { function: callee, yields })));
         }
         let effect = effect(self.db, callee, receiver);
@@ -685,7 +692,7 @@ impl Evaluator<'_> {
         from.external = from.external.or(external);
         from.counts.extend(count);
         let lookup = effect.lookup.as_ref().map(|lookup| self.lookup_of(lookup, callee, object, &filled, arguments));
-        let given = Given { callee, filled: &filled, open: arguments.open, lookup: lookup.as_ref() };
+        let given = Given { callee, receiver, filled: &filled, open: arguments.open, lookup: lookup.as_ref() };
         let value = self.returned(returns, &body, &given, range);
         Bound { value, from }
     }
@@ -724,15 +731,21 @@ impl Evaluator<'_> {
         given: &Given<'_>,
         range: TextRange,
     ) -> Value {
-        let callee = given.callee;
+        let Given { callee, receiver, .. } = *given;
+        // A statement that was handed in is this function's own: what it looks for, and whether it locks.
+        let (value, statement) = by_statement(&value, given.filled).unwrap_or((value, None));
+        let by_callee = *given;
+        let given = &Given { lookup: statement.as_deref().or(by_callee.lookup), ..by_callee };
         match value {
             Value::Row(row) => match &row.origin {
                 RowOrigin::Loaded { lock, single, .. } => {
                     let flag = match lock {
-                        Lock::IfParam(index) => body.params.get(*index as usize).map(|param| param.name),
+                        Lock::IfParam(index) if statement.is_none() => {
+                            body.params.get(*index as usize).map(|param| param.name)
+                        }
                         _ => None,
                     };
-                    let lock = flagged(*lock, body, given.filled, given.open);
+                    let lock = if statement.is_some() { *lock } else { flagged(*lock, body, given.filled, given.open) };
                     Value::Row(self.loaded_elsewhere(&row, given, lock, flag, *single, false, range))
                 }
                 RowOrigin::Created => {
@@ -745,7 +758,8 @@ impl Evaluator<'_> {
             Value::Many(inner) => match *inner {
                 Value::Row(row) => match &row.origin {
                     RowOrigin::Loaded { lock, .. } => {
-                        let lock = flagged(*lock, body, given.filled, given.open);
+                        let lock =
+                            if statement.is_some() { *lock } else { flagged(*lock, body, given.filled, given.open) };
                         let row = self.loaded_elsewhere(&row, given, lock, None, false, true, range);
                         Value::Many(Box::new(Value::Row(row)))
                     }
@@ -772,6 +786,10 @@ impl Evaluator<'_> {
             Value::Unknown => match &body.returns {
                 Some(annotation) => {
                     let ty = classes::type_expr(self.db, callee.file, Some(callee), &body.code, *annotation);
+                    let ty = match (receiver, super::own_class(self.db, callee)) {
+                        (Some(class), Some(own)) => classes::resolve_type_params(self.db, class, own, &ty),
+                        _ => ty,
+                    };
                     super::types::value_of_type(self.db, &ty, super::types::Holder::Returned)
                 }
                 None => Value::Unknown,
@@ -916,8 +934,11 @@ pub(crate) fn on_commit(arguments: &Arguments) -> OnCommit {
 }
 
 /// What a call hands to a function.
+#[derive(Clone, Copy)]
 struct Given<'a> {
     callee: FunctionRef,
+    /// The class of the object, for a method.
+    receiver: Option<ClassRef>,
     /// The values of its parameters.
     filled: &'a [Option<Bound>],
     /// Whether `*args` or `**kwargs` may fill any.

@@ -7,6 +7,7 @@ mod conditions;
 mod construct;
 mod expressions;
 mod handlers;
+mod inherited;
 mod keys;
 pub mod libraries;
 mod queries;
@@ -239,6 +240,21 @@ impl<'a> Evaluator<'a> {
     }
 
     fn finish(mut self) -> Unit {
+        // What is used as a session only behind its `yield` was one before, too.
+        if !self.sessions_by_use.is_empty() {
+            for event in &mut self.unit.events {
+                if let EventKind::Yield(value) | EventKind::Return(value) = &mut event.kind
+                    && let Some(session) = self.sessions_by_use.get(value)
+                {
+                    *value = Value::Session(Arc::clone(session));
+                }
+            }
+            for value in [&mut self.unit.yields, &mut self.unit.returns] {
+                if let Some(session) = self.sessions_by_use.get(value) {
+                    *value = Value::Session(Arc::clone(session));
+                }
+            }
+        }
         let end = self.next_ordinal();
         for frame in &mut self.unit.frames {
             if frame.parent.is_none() {

@@ -301,11 +301,13 @@ impl Evaluator<'_> {
         form: LoadForm,
         range: TextRange,
     ) -> Bound {
-        let Value::Query(query) = statement else {
+        let mut query = match statement {
+            Value::Query(query) => (**query).clone(),
+            // What it loads, and whether with a lock, is for the caller to say.
+            Value::Param(index) => handed_in(*index, None),
             // A statement that is not understood: it may lock or change anything.
-            return Bound::unknown();
+            _ => return Bound::unknown(),
         };
-        let mut query = (**query).clone();
         query.session = Some(Arc::clone(session));
         match query.kind {
             QueryKind::Select => {}
@@ -438,6 +440,23 @@ impl Evaluator<'_> {
 /// Whether a keyword says `True`.
 pub(crate) fn is_true(argument: Option<&Bound>) -> bool {
     argument.is_some_and(|bound| bound.value == Value::Bool(true))
+}
+
+/// The statement that a parameter holds, of which at most the model is known: `statement: Select[tuple[Item]]`.
+pub(crate) fn handed_in(parameter: u32, model: Option<ClassRef>) -> QueryValue {
+    QueryValue {
+        kind: QueryKind::Select,
+        model,
+        entities: true,
+        width: 1,
+        aggregates: false,
+        lock: Lock::AsStatement(parameter),
+        populates: false,
+        filters: SmallVec::new(),
+        keys: SmallVec::new(),
+        session: None,
+        execution: None,
+    }
 }
 
 impl Lock {

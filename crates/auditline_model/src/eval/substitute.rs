@@ -75,6 +75,10 @@ impl Evaluator<'_> {
                 Value::Instance(Arc::new(InstanceValue { class: instance.class, arguments, origin }))
             }
             Value::Query(query) => {
+                if let super::value::Lock::AsStatement(index) = query.lock {
+                    let Value::Query(given) = argument(filled, index) else { return Value::Unknown };
+                    return Value::Query(Arc::new(built_on(&given, query)));
+                }
                 let session =
                     query.session.as_ref().and_then(|session| self.session_of(session, callee, object, filled));
                 let mut query = (**query).clone();
@@ -320,6 +324,42 @@ impl Evaluator<'_> {
             _ => None,
         }
     }
+}
+
+/// A statement with what a callee has added to it.
+fn built_on(given: &QueryValue, added: &QueryValue) -> QueryValue {
+    let mut query = given.clone();
+    for name in &added.filters {
+        if !query.filters.contains(name) {
+            query.filters.push(*name);
+        }
+    }
+    query.populates |= added.populates;
+    query.entities &= added.entities;
+    query.aggregates |= added.aggregates;
+    query.width = query.width.max(added.width);
+    query
+}
+
+/// What a callee loads by a statement that it was handed: the row, and whether that statement locks it, as this function
+/// sees it; `None` for anything else.
+pub(super) fn by_statement(value: &Value, filled: &[Option<Bound>]) -> Option<(Value, Option<Arc<QueryValue>>)> {
+    let (row, many) = match value {
+        Value::Row(row) => (row, false),
+        Value::Many(inner) => (inner.row()?, true),
+        _ => return None,
+    };
+    let RowOrigin::Loaded { lock: super::value::Lock::AsStatement(index), single, by } = row.origin else {
+        return None;
+    };
+    let given = match argument(filled, index) {
+        Value::Query(given) if given.entities && given.width <= 1 => given,
+        // Another statement, or none that is understood: what comes back is what the annotation says.
+        _ => return Some((Value::Unknown, None)),
+    };
+    let origin = RowOrigin::Loaded { lock: given.lock, single, by };
+    let row = Value::Row(Arc::new(RowValue { model: given.model.or(row.model), origin, ..(**row).clone() }));
+    Some((if many { Value::Many(Box::new(row)) } else { row }, Some(given)))
 }
 
 fn argument(filled: &[Option<Bound>], index: u32) -> Value {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use auditline_syntax::python::ir::{ArgKind, Expr};
 
 use crate::classes::{self, TypeExpr};
-use crate::db::{Db, FunctionRef, VariableRef, head};
+use crate::db::{ClassRef, Db, FunctionRef, VariableRef, head};
 use crate::names;
 use crate::symbols::Symbol;
 use crate::tables::orm_model;
@@ -13,6 +13,7 @@ use crate::tables::orm_model;
 use super::Evaluator;
 use super::construct::session_class;
 use super::libraries::{Known, known};
+use super::queries::handed_in;
 use super::value::{
     FactoryValue, InstanceOrigin, InstanceValue, OnCommit, RowOrigin, RowValue, SessionOrigin, SessionValue, Value,
 };
@@ -62,6 +63,11 @@ fn value_of_symbol(db: &dyn Db, symbol: Symbol, args: &[TypeExpr], holder: Holde
     match symbol {
         Symbol::External(path) => {
             let path = names::canonical(path);
+            if let Holder::Param(index) = holder
+                && is_statement(&path)
+            {
+                return Value::Query(Arc::new(handed_in(index, selected(db, args))));
+            }
             match known(&path) {
                 Some(Known::SessionClass(is_async)) => session(holder, Some(is_async)),
                 Some(Known::FactoryClass(is_async)) => Value::Factory(FactoryValue {
@@ -152,6 +158,23 @@ fn value_of_symbol(db: &dyn Db, symbol: Symbol, args: &[TypeExpr], holder: Holde
             plain(holder)
         }
     }
+}
+
+/// Whether a type from outside is that of a SELECT statement.
+fn is_statement(path: &str) -> bool {
+    path.starts_with("sql")
+        && matches!(path.rsplit('.').next(), Some("Select" | "SelectOfScalar" | "SelectBase" | "Executable"))
+}
+
+/// What a statement's type says that it selects: `Item` of `Select[tuple[Item]]` and of `SelectOfScalar[Item]`.
+fn selected(db: &dyn Db, args: &[TypeExpr]) -> Option<ClassRef> {
+    let [arg] = args else { return None };
+    let arg = match arg.args() {
+        [inner] => inner,
+        [] => arg,
+        _ => return None,
+    };
+    arg.class().filter(|class| orm_model(db, *class).is_some_and(|model| model.is_table()))
 }
 
 fn plain(holder: Holder) -> Value {

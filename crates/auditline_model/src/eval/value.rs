@@ -264,6 +264,8 @@ pub enum Lock {
     Yes,
     /// It does if that parameter of the function is true.
     IfParam(u32),
+    /// As the statement does that this parameter of the function holds; it also says what is loaded.
+    AsStatement(u32),
     /// It cannot be told.
     Unknown,
 }

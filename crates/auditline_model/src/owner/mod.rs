@@ -1,6 +1,7 @@
 //! Owners of sessions: who ends a transaction when a statement fails.
 
 mod call_sites;
+mod commits;
 mod convention;
 mod ends;
 mod on_commit;
@@ -19,6 +20,7 @@ use crate::unit::{EventKind, SessionAction, unit_of};
 
 pub(crate) use call_sites::argument_in;
 pub use call_sites::{CallSite, argument_of, callers, constructions, users_of_dependency};
+pub use commits::is_committed_later;
 pub use convention::{Convention, convention};
 pub use ends::{Ender, ender};
 pub use on_commit::on_commit;

@@ -1,0 +1,97 @@
+//! Whether somebody commits, later, what a function does with a session that is not its own.
+
+use auditline_syntax::Name;
+
+use crate::db::{ClassRef, Db, FunctionRef, head};
+use crate::eval::value::{SessionOrigin, SessionValue, TransactionKind, Value};
+use crate::eval::{attribute, attribute_method};
+use crate::unit::{EventKind, FrameKind, SessionAction, Unit, same_session, unit_of};
+
+use super::{CallSite, Ownership, argument_in, argument_of, callers, constructions, owner};
+
+/// Whether what a function does with a session is committed on some way: by a caller that goes on with it, or by whoever
+/// handed it out.
+///
+/// Other than for [`owner`], one way is enough: what one route commits is durable, however scripts and tests call it.
+#[must_use]
+pub fn is_committed_later(db: &dyn Db, of: FunctionRef, session: &SessionValue) -> bool {
+    match &session.origin {
+        SessionOrigin::Param(index) => committed_parameter(db, of, *index),
+        SessionOrigin::SelfAttribute(class, name) => committed_attribute(db, of, *class, *name),
+        _ => matches!(owner(db, of, session), Ownership::Managed { commits: true }),
+    }
+}
+
+/// A query of its own: many functions of a file are asked about the same parameters of their callers.
+#[salsa::tracked(returns(copy), cycle_result = not_committed)]
+fn committed_parameter(db: &dyn Db, of: FunctionRef, index: u32) -> bool {
+    callers(db, of).iter().any(|site| commits_behind(db, of, site, index))
+}
+
+fn not_committed(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _index: u32) -> bool {
+    false
+}
+
+/// Whether the session that an object holds in an attribute is committed behind a call of one of its methods, or by whoever
+/// handed it in when the object was made. A query of its own, as [`committed_parameter`].
+#[salsa::tracked(returns(copy), cycle_result = not_committed_attribute)]
+fn committed_attribute(db: &dyn Db, of: FunctionRef, class: ClassRef, name: Name) -> bool {
+    let Value::Session(held) = attribute(db, class, name) else { return false };
+    let SessionOrigin::Param(index) = held.origin else { return false };
+    let init = attribute_method(db, class, name)
+        .filter(|method| head(db, *method).is_some_and(|body| body.name == "__init__"));
+    let Some(init) = init else { return false };
+    constructions(db, class).iter().any(|site| commits_behind(db, init, site, index))
+        || callers(db, of).iter().any(|site| {
+            let EventKind::Call { object, .. } = &site.event else { return false };
+            match object {
+                Value::SelfObject if site.function != of => {
+                    !is_aside(db, site) && committed_attribute(db, site.function, class, name)
+                }
+                Value::Instance(instance) => match argument_in(db, init, &instance.arguments, true, index) {
+                    Some(Value::Session(session)) => commits_behind_with(db, site, &session),
+                    _ => false,
+                },
+                _ => false,
+            }
+        })
+}
+
+fn not_committed_attribute(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _class: ClassRef, _name: Name) -> bool {
+    false
+}
+
+/// Whether the session that a call hands in is committed behind the call, or by whoever handed it to the caller.
+fn commits_behind(db: &dyn Db, callee: FunctionRef, site: &CallSite, index: u32) -> bool {
+    match argument_of(db, callee, &site.event, index) {
+        Some(Value::Session(session)) => commits_behind_with(db, site, &session),
+        _ => false,
+    }
+}
+
+fn commits_behind_with(db: &dyn Db, site: &CallSite, session: &SessionValue) -> bool {
+    !is_aside(db, site)
+        && (commits_after(&unit_of(db, site.function), site.ordinal, session)
+            || is_committed_later(db, site.function, session))
+}
+
+/// What tests and scripts do says nothing of what requests do.
+fn is_aside(db: &dyn Db, site: &CallSite) -> bool {
+    crate::entry::is_test(db, site.function.file) || crate::entry::is_script(db, site.function.file)
+}
+
+/// Whether a unit commits a session behind an event, itself or by leaving a transaction.
+fn commits_after(unit: &Unit, at: u32, session: &SessionValue) -> bool {
+    let behind = unit.numbered().any(|(ordinal, event)| {
+        matches!(&event.kind, EventKind::Session { session: other, action: SessionAction::Commit, .. }
+            if same_session(other, session))
+            && unit.can_follow(at, ordinal)
+    });
+    let around = unit.events.get(at as usize).is_some_and(|event| {
+        unit.ancestors(event.frame).any(|(_, frame)| match &frame.kind {
+            FrameKind::WithTransaction(other, TransactionKind::Begin) => same_session(other, session),
+            _ => false,
+        })
+    });
+    behind || around
+}
