@@ -34,6 +34,9 @@ pub struct OrmModel {
     pub attributes: Vec<Attribute>,
     /// Lists of attributes or columns that are unique together: `UniqueConstraint`, unique `Index`.
     pub unique: Vec<Vec<Name>>,
+    /// Lists of attributes or columns of unique indexes that hold for some rows only, or over expressions:
+    /// `Index("…", func.lower(email), unique=True, postgresql_where=…)`.
+    pub partly_unique: Vec<Vec<Name>>,
     /// Lists of attributes or columns with an index.
     pub indexes: Vec<Vec<Name>>,
     /// Whether the ORM counts versions (`__mapper_args__ = {"version_id_col": …}`) and checks them on each UPDATE.
@@ -410,13 +413,31 @@ fn table_args(value: &Detached, model: &mut OrmModel) {
             Some("Index") => {
                 // A partial unique index is unique only where its condition holds.
                 let is_partial = value.keyword("postgresql_where").or_else(|| value.keyword("sqlite_where")).is_some();
-                if value.keyword("unique").and_then(Detached::bool) == Some(true) && !is_partial {
-                    model.unique.push(columns(value, 1));
+                let is_plain = |arg: &Detached| matches!(arg, Detached::Path { .. } | Detached::Str(_));
+                if value.keyword("unique").and_then(Detached::bool) == Some(true) {
+                    if !is_partial && value.positional().skip(1).all(is_plain) {
+                        model.unique.push(columns(value, 1));
+                    } else {
+                        let mut named = Vec::new();
+                        value.positional().skip(1).for_each(|arg| mentioned(arg, &mut named));
+                        model.partly_unique.push(named);
+                    }
                 }
                 model.indexes.push(columns(value, 1));
             }
             _ => {}
         },
+        _ => {}
+    }
+}
+
+/// The names in what an index is over: `email` of `func.lower(Column("email"))`.
+fn mentioned(value: &Detached, into: &mut Vec<Name>) {
+    match value {
+        Detached::Path { path, .. } => into.push(last(*path)),
+        Detached::Str(text) => into.push(*text),
+        Detached::Call { .. } => value.positional().for_each(|arg| mentioned(arg, into)),
+        Detached::Sequence(items) => items.iter().for_each(|item| mentioned(item, into)),
         _ => {}
     }
 }

@@ -10,8 +10,17 @@ use super::Creation;
 /// How many callers up a handler is looked for.
 const DEPTH: u32 = 3;
 
+/// What counts as handling a violation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Wanted {
+    /// A handler that names violations. Where no constraint is known, one for everything stands there for something else.
+    Named,
+    /// Also a handler for everything that does not raise again.
+    Broad,
+}
+
 /// Whether the violation is handled: around what writes the row, in the callee that makes it, in a decorator or a caller.
-pub(super) fn is_handled(db: &dyn Db, of: FunctionRef, unit: &Unit, creation: &Creation) -> bool {
+pub(super) fn is_handled(db: &dyn Db, of: FunctionRef, unit: &Unit, creation: &Creation, wanted: Wanted) -> bool {
     let writes = unit.numbered().filter(|(ordinal, event)| {
         let written = match &event.kind {
             EventKind::Session { action, .. } => matches!(action, SessionAction::Flush | SessionAction::Commit),
@@ -20,21 +29,24 @@ pub(super) fn is_handled(db: &dyn Db, of: FunctionRef, unit: &Unit, creation: &C
         *ordinal == creation.create || *ordinal == creation.add || written && unit.can_follow(creation.create, *ordinal)
     });
     for (_, event) in writes {
-        if catches(unit, event.frame) {
+        if catches(unit, event.frame, wanted) {
             return true;
         }
     }
     if let Some(EventKind::Add { by: Some(by), .. }) = unit.events.get(creation.add as usize).map(|event| &event.kind)
-        && handles(db, *by)
+        && handles(db, *by, wanted)
     {
         return true;
     }
-    is_entered_handled(db, of, DEPTH)
+    if creation.by.is_some_and(|by| handles(db, by, wanted)) {
+        return true;
+    }
+    is_entered_handled(db, of, DEPTH, wanted)
 }
 
-fn is_entered_handled(db: &dyn Db, of: FunctionRef, depth: u32) -> bool {
+fn is_entered_handled(db: &dyn Db, of: FunctionRef, depth: u32, wanted: Wanted) -> bool {
     let decorated = classes::decorator_symbols(db, of).into_iter().any(|symbol| match symbol {
-        Symbol::Function(decorator) => handles(db, decorator),
+        Symbol::Function(decorator) => handles(db, decorator, wanted),
         Symbol::External(path) => path.to_ascii_lowercase().contains("retry"),
         _ => false,
     });
@@ -47,35 +59,37 @@ fn is_entered_handled(db: &dyn Db, of: FunctionRef, depth: u32) -> bool {
             return false;
         }
         let caller = unit_of(db, site.function);
-        let around = caller.events.get(site.ordinal as usize).is_some_and(|event| catches(&caller, event.frame));
-        around || is_entered_handled(db, site.function, depth)
+        let around =
+            caller.events.get(site.ordinal as usize).is_some_and(|event| catches(&caller, event.frame, wanted));
+        around || is_entered_handled(db, site.function, depth, wanted)
     })
 }
 
 /// Whether a `try` around the frame handles a unique violation.
-fn catches(unit: &Unit, frame: FrameId) -> bool {
+fn catches(unit: &Unit, frame: FrameId, wanted: Wanted) -> bool {
     unit.ancestors(frame).any(|(_, frame)| match &frame.kind {
-        FrameKind::Try(id) => {
-            unit.tries.get(id.0 as usize).is_some_and(|info| info.handlers.iter().any(handles_violation))
-        }
-        FrameKind::WithSuppress => true,
+        FrameKind::Try(id) => unit
+            .tries
+            .get(id.0 as usize)
+            .is_some_and(|info| info.handlers.iter().any(|handler| handles_violation(handler, wanted))),
+        FrameKind::WithSuppress => wanted == Wanted::Broad,
         _ => false,
     })
 }
 
-fn handles_violation(handler: &HandlerInfo) -> bool {
+fn handles_violation(handler: &HandlerInfo, wanted: Wanted) -> bool {
     let named = handler.catches.iter().any(|caught| {
         ["Integrity", "Unique", "Duplicate", "Conflict", "Exists", "Violation"].iter().any(|word| caught.contains(word))
     });
     // A handler for everything that raises only reports the failure.
-    named || handler.breadth >= Breadth::AllDatabase && !handler.raises
+    named || wanted == Wanted::Broad && handler.breadth >= Breadth::AllDatabase && !handler.raises
 }
 
 /// Whether a function, or one that stands in it, handles unique violations.
 ///
 /// A query of its own, so that a check does not depend on the units of another file.
 #[salsa::tracked(returns(copy))]
-fn handles_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
+fn handles_query(db: &dyn Db, of: FunctionRef, wanted: Wanted) -> bool {
     let inner = format!("{}.", of.path);
     parsed(db, of.file)
         .module
@@ -84,10 +98,10 @@ fn handles_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
         .filter(|function| function.path == of.path || function.path.starts_with(inner.as_str()))
         .any(|function| {
             let unit = unit_of(db, FunctionRef { file: of.file, path: function.path });
-            unit.tries.iter().any(|info| info.handlers.iter().any(handles_violation))
+            unit.tries.iter().any(|info| info.handlers.iter().any(|handler| handles_violation(handler, wanted)))
         })
 }
 
-fn handles(db: &dyn Db, of: FunctionRef) -> bool {
-    handles_query(db, of, ())
+fn handles(db: &dyn Db, of: FunctionRef, wanted: Wanted) -> bool {
+    handles_query(db, of, wanted)
 }

@@ -12,6 +12,8 @@ use crate::finding::Place;
 pub(super) enum Uniqueness {
     /// A constraint of the model forbids it.
     Unique { place: Place, columns: Vec<Name> },
+    /// A unique index that holds for some rows only, or over an expression, may forbid it.
+    Partly,
     /// None does.
     NotUnique,
     /// It cannot be told.
@@ -25,6 +27,8 @@ pub(super) fn filters(db: &dyn Db, of: FunctionRef, unit: &Unit, lookup: u32) ->
         EventKind::Load { query, form: LoadForm::Get(_), by: None, .. } => {
             query.model.map_or_else(Vec::new, |model| keys(db, model))
         }
+        // The statement was made here, and a helper executed it.
+        EventKind::Load { query, .. } if !query.filters.is_empty() => query.filters.to_vec(),
         EventKind::Load { by: Some(by), .. } if *by != of => returned_filters(db, *by, ()).to_vec(),
         EventKind::Load { query, .. } => query.filters.to_vec(),
         _ => Vec::new(),
@@ -75,6 +79,9 @@ pub(super) fn uniqueness(db: &dyn Db, class: ClassRef, filters: &[Name]) -> Uniq
     together.push(keys(db, class));
     if let Some(columns) = together.into_iter().find(|columns| !columns.is_empty() && columns.iter().all(is_filtered)) {
         return Uniqueness::Unique { place: Place::Class(class), columns };
+    }
+    if model.partly_unique.iter().any(|columns| columns.is_empty() || columns.iter().any(is_filtered)) {
+        return Uniqueness::Partly;
     }
     if model.complete { Uniqueness::NotUnique } else { Uniqueness::Unknown }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auditline_model::eval::value::{Lock, RowValue, SessionValue};
+use auditline_model::eval::value::{Lock, RowOrigin, RowValue, SessionValue};
 use auditline_model::unit::{EventKind, FrameKind, Subject, Test, Unit, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef, classes, entry};
 use auditline_syntax::Name;
@@ -16,6 +16,7 @@ mod conflict;
 mod fix;
 mod lookup;
 
+use conflict::Wanted;
 use lookup::Uniqueness;
 
 /// AUD202.
@@ -40,6 +41,8 @@ struct Creation {
     row: Arc<RowValue>,
     model: ClassRef,
     session: Arc<SessionValue>,
+    /// The function that makes it durable with a session of its own, when a callee does.
+    by: Option<FunctionRef>,
     /// Whether finding a row is refused (`if existing: raise`), so that only one is to succeed.
     refuses: bool,
 }
@@ -52,9 +55,8 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
     let mut reported: Vec<u32> = Vec::new();
     for (ordinal, event) in unit.numbered() {
         let EventKind::Create(row) = &event.kind else { continue };
-        let Some(creation) = creation(&unit, ordinal, row) else { continue };
+        let Some(creation) = creation(db, &unit, ordinal, row) else { continue };
         if reported.contains(&creation.lookup)
-            || conflict::is_handled(db, of, &unit, &creation)
             || held::is_held(db, of, &unit, creation.create)
             || isolation::is_serializable(db, of, Some(&creation.session))
             || entry::is_command(db, of)
@@ -62,13 +64,20 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             continue;
         }
         let added = RowValue { session: Some(Arc::clone(&creation.session)), ..(*creation.row).clone() };
-        if rows::durable(db, of, &unit, creation.add, &added).is_none() {
+        if creation.by.is_none() && rows::durable(db, of, &unit, creation.add, &added).is_none() {
             continue;
         }
         let filters = lookup::filters(db, of, &unit, creation.lookup);
         let uniqueness = lookup::uniqueness(db, creation.model, &filters);
+        let wanted = match uniqueness {
+            Uniqueness::NotUnique => Wanted::Named,
+            Uniqueness::Unique { .. } | Uniqueness::Partly | Uniqueness::Unknown => Wanted::Broad,
+        };
+        if conflict::is_handled(db, of, &unit, &creation, wanted) {
+            continue;
+        }
         // The second one is refused either way; only the answer is another.
-        if creation.refuses && matches!(uniqueness, Uniqueness::Unique { .. }) {
+        if creation.refuses && matches!(uniqueness, Uniqueness::Unique { .. } | Uniqueness::Partly) {
             continue;
         }
         reported.push(creation.lookup);
@@ -77,7 +86,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
 }
 
 /// The creation at that event, if it happens only because a lookup of the same model found nothing.
-fn creation(unit: &Unit, create: u32, row: &Arc<RowValue>) -> Option<Creation> {
+fn creation(db: &dyn Db, unit: &Unit, create: u32, row: &Arc<RowValue>) -> Option<Creation> {
     let model = row.model?;
     let event = unit.events.get(create as usize)?;
     let is_lookup = |ordinal: u32| match unit.events.get(ordinal as usize).map(|event| &event.kind) {
@@ -115,9 +124,51 @@ fn creation(unit: &Unit, create: u32, row: &Arc<RowValue>) -> Option<Creation> {
         })
     });
     // Behind the branches, the row is the one that was found or the one that was made.
-    let (add, session) =
-        rows::added(unit, create, |added| added.id == create || added.id == lookup && added.model == Some(model))?;
-    Some(Creation { lookup, create, add, row: Arc::clone(row), model, session, refuses })
+    let added =
+        rows::added(unit, create, |added| added.id == create || added.id == lookup && added.model == Some(model));
+    let (add, session, by) = match added {
+        Some((add, session)) => (add, session, None),
+        None => {
+            let by = stored_by(db, unit, create, model)?;
+            (create, session_of(unit, lookup)?, Some(by))
+        }
+    };
+    Some(Creation { lookup, create, add, row: Arc::clone(row), model, session, by, refuses })
+}
+
+/// The session of the load at an event.
+fn session_of(unit: &Unit, load: u32) -> Option<Arc<SessionValue>> {
+    match &unit.events.get(load as usize)?.kind {
+        EventKind::Load { query, .. } => query.session.clone(),
+        _ => None,
+    }
+}
+
+/// The callee that gave the row which is created at an event, where it has committed it with a session of its own.
+fn stored_by(db: &dyn Db, unit: &Unit, create: u32, model: ClassRef) -> Option<FunctionRef> {
+    let range = unit.events.get(create as usize)?.range;
+    let callee = unit.events.iter().take(create as usize).rev().find_map(|event| match &event.kind {
+        EventKind::Call { callee, .. } if event.range == range => Some(*callee),
+        _ => None,
+    })?;
+    (stores(db, callee, ()) == Some(model)).then_some(callee)
+}
+
+/// The class of the row that a function creates, commits with a session of its own, and returns.
+///
+/// A query of its own: its answer is small, and the unit of another file is not.
+#[salsa::tracked(returns(copy), cycle_result = stores_nothing)]
+fn stores(db: &dyn Db, of: FunctionRef, _key: ()) -> Option<ClassRef> {
+    let unit = unit_of(db, of);
+    let row = unit.returns.row().filter(|row| row.origin == RowOrigin::Created)?;
+    let (add, session) = rows::added(&unit, row.id, |added| added.id == row.id)?;
+    let added = RowValue { session: Some(session), ..(**row).clone() };
+    rows::durable(db, of, &unit, add, &added)?;
+    row.model
+}
+
+fn stores_nothing(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _key: ()) -> Option<ClassRef> {
+    None
 }
 
 fn finding(
@@ -139,7 +190,7 @@ fn finding(
         Uniqueness::NotUnique => format!(
             "`{model}` is created because none{found} was found, and no unique constraint of the model forbids a second: two requests can create two"
         ),
-        Uniqueness::Unknown => {
+        Uniqueness::Partly | Uniqueness::Unknown => {
             format!("`{model}` is created because none{found} was found: two requests can both find none")
         }
     };
@@ -166,7 +217,7 @@ fn finding(
                 format!("`{model}` has no unique constraint on {by}")
             },
         },
-        Uniqueness::Unknown => {
+        Uniqueness::Partly | Uniqueness::Unknown => {
             Evidence { place: Place::Class(creation.model), message: format!("`{model}` is what is created") }
         }
     });
@@ -187,7 +238,9 @@ fn finding(
         story: Some(story(model, &by, unique)),
         // Under REPEATABLE READ the second query does not see the other's row either.
         fixes: match uniqueness {
-            Uniqueness::Unique { columns, .. } if !isolation::is_strict(db, of, Some(&creation.session)) => {
+            Uniqueness::Unique { columns, .. }
+                if creation.by.is_none() && !isolation::is_strict(db, of, Some(&creation.session)) =>
+            {
                 fix::fixes(db, of, unit, creation, columns)
             }
             _ => Vec::new(),
