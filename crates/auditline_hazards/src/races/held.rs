@@ -92,6 +92,7 @@ fn takes_lock_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
                 || unit.events.iter().any(|event| match &event.kind {
                     EventKind::ExternalLock => true,
                     EventKind::Load { query, .. } => query.lock == Lock::Yes,
+                    EventKind::Refresh { lock, .. } => *lock == Lock::Yes,
                     _ => false,
                 })
         })

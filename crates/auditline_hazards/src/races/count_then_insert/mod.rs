@@ -93,6 +93,13 @@ fn insertion(db: &dyn Db, of: FunctionRef, unit: &Unit, create: u32, row: &Arc<R
         .map(Counted::Here)
         .or_else(|| guard::called(db, unit, add, model).map(|(callee, at)| Counted::By(callee, at)))
         .or_else(|| guard::depended(db, of, model).map(Counted::Before))?;
+    // A callee that counts and adds is reported itself.
+    if let Counted::By(_, at) = counted
+        && unit.events.get(at as usize).map(|event| event.range)
+            == unit.events.get(create as usize).map(|event| event.range)
+    {
+        return None;
+    }
     Some(Insertion { model, counted, create, add, session: Some(session) })
 }
 
