@@ -57,7 +57,18 @@ fn is_handler_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
     if delivered {
         return true;
     }
-    // `stripe.Webhook.construct_event(...)`, `svix.webhooks.Webhook(...).verify(...)`
+    // `stripe.Webhook.construct_event(...)`, `svix.webhooks.Webhook(...).verify(...)`; who signs sends them.
+    let called = |names: &[&str]| {
+        body.code.exprs.iter().any(|expr| match expr {
+            Expr::Call { func, .. } => {
+                matches!(&body.code[*func], Expr::Attribute { attr, .. } if names.contains(&attr.as_str()))
+            }
+            _ => false,
+        })
+    };
+    if called(&["sign"]) && !called(&["verify", "construct_event", "unwrap"]) {
+        return false;
+    }
     body.code.exprs.iter().any(|expr| match expr {
         Expr::Call { func, .. } => match names::resolve_in(db, of, &body.code, *func) {
             Symbol::External(path) => path
