@@ -8,6 +8,7 @@ mod dist;
 mod docs;
 mod editor;
 mod emacs;
+mod history;
 mod neovim;
 mod prove;
 mod python;
@@ -39,6 +40,8 @@ enum Chore {
     Docs(docs::Options),
     /// Run the pages' examples for real, before and after their fixes. Installs what is missing.
     Prove(prove::Options),
+    /// Check public commits that cured a race, before and after, where their repositories are on disk.
+    History(history::Options),
     /// Measure the command line and the server, and write the figures to `target/bench/`.
     Bench(bench::Options),
     /// Build the release archive of this platform into `target/dist/`.
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Chore::Check => check::run(),
         Chore::Docs(options) => docs::run(&options),
         Chore::Prove(options) => prove::run(&options),
+        Chore::History(options) => history::run(&options),
         Chore::Bench(options) => bench::run(&options),
         Chore::Dist => dist::run(),
         Chore::Inner(inner) => bench::run_inner(&inner),
