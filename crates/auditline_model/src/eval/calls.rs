@@ -472,6 +472,14 @@ impl Evaluator<'_> {
         let Value::Row(row) = arguments.first() else { return };
         let Some(Expr::Str(column)) = args.get(1).map(|arg| &code[arg.value]) else { return };
         let column = Name::new(column);
+        // What was set as a whole is written already, and the flag adds nothing.
+        let is_set = self.unit.events.iter().any(|event| {
+            matches!(&event.kind, EventKind::Write { row: other, column: written, in_place: false, .. }
+                if other.id == row.id && *written == column)
+        });
+        if is_set {
+            return;
+        }
         let read = self.unit.numbered().find_map(|(ordinal, event)| match &event.kind {
             EventKind::Read { row: other, column: read } => (other.id == row.id && *read == column).then_some(ordinal),
             _ => None,
