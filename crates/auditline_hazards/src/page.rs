@@ -14,12 +14,14 @@
 //! ### A short title of the example
 //! (a fenced block `py path=app/services.py`: the lines with findings end in `# finding: AUD201` or
 //!  `# finding: AUD201 "part of the message"`; several files are several blocks. Markers are removed
-//!  before the code is checked. Other kinds of files: ```dockerfile path=Dockerfile```, and `text path=…`; markers there
+//!  before the code is checked. `repeat=40` says that the file holds the text so many times; markers count in the first.
+//!  Other kinds of files: ```dockerfile path=Dockerfile```, and `text path=…`; markers there
 //!  are lines above the finding that say `# finding-below: AUD701`, removed with their line end.)
 //! #### Fixed
 //! (one block per file that the fix changes, with the same `path=`, the expected text byte for byte. The title
 //!  of the fix may be named: ```py path=app/services.py fix="Lock the load"```; without it the first fix is taken.
-//!  Several groups with different titles are tried one by one, each on the hazardous example.)
+//!  Several groups with different titles are tried one by one, each on the hazardous example. A file that the fix makes is
+//!  marked ```py path=app/new.py create=true```.)
 //! #### No fix
 //! Instead of the above: why no fix is offered; none may be.
 //!

@@ -213,6 +213,14 @@ fn try_fix(hazard: &Hazard, example: &Example, fixed: &Fixed, shape: Shape) -> R
         let offered: Vec<String> = offered.iter().map(|one| format!("{one}: {:?}", one.fixes)).collect();
         return Err(format!("no such fix is offered: {wanted:?} among\n{}", offered.join("\n")));
     }
+    for (path, text) in fixed.files.iter().filter(|(path, _)| example.files.iter().all(|file| file.path != *path)) {
+        // A new file takes line ends and indentation from those beside it, not their first bytes.
+        let expected = if shape == Shape::Astral { text.clone() } else { shape.apply(text, "py") };
+        let actual = workspace.text(path);
+        if expected != actual {
+            return Err(format!("the new `{path}`\n{}\n{}", workspace::diff(&expected, &actual), workspace.show()));
+        }
+    }
     for file in &example.files {
         let expected = fixed.files.iter().find(|(path, _)| *path == file.path).map_or(&file.text, |(_, text)| text);
         let expected = shape.apply(expected, &file.language);
@@ -255,7 +263,7 @@ fn a_page_that_breaks_the_contract_is_refused_with_its_line() {
     );
     assert_eq!(
         message(&page("### One\n```py path=a.py colour=red\n```\n")),
-        "line 10: a fence knows `path` and `fix`, not `colour`"
+        "line 10: a fence knows `path`, `fix`, `create` and `repeat`, not `colour`"
     );
 }
 

@@ -12,6 +12,7 @@ pub mod imports;
 pub mod migrations;
 pub mod names;
 pub mod owner;
+pub mod packages;
 pub mod place;
 pub mod schema;
 pub mod symbols;

@@ -2,6 +2,7 @@
 
 pub mod docker;
 mod name;
+pub mod packages;
 pub mod python;
 pub mod sql;
 

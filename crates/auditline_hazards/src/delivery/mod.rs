@@ -9,8 +9,11 @@ use auditline_syntax::Name;
 
 use crate::finding::Place;
 
+pub mod circular_import;
+pub mod conflicting_requirements;
 pub mod dockerfile_missing_source;
 pub mod duplicate_constant;
+pub mod oversized_module;
 pub mod shadowed_module;
 pub mod unresolved_import;
 

@@ -176,9 +176,16 @@ fn examples(blocks: &[&Block<'_>]) -> Result<Vec<Example>, PageError> {
                     continue;
                 };
                 match examples.last_mut() {
-                    Some(example) if fixed => add_fixed(example, fence.fix, path, text.clone(), *line)?,
+                    Some(example) if fixed => {
+                        if !fence.creates && !example.files.iter().any(|file| file.path == path) {
+                            let what = format!("the example has no file `{path}` that a fix could change");
+                            return Err(error(*line, what));
+                        }
+                        add_fixed(example, fence.fix, path, text.clone(), *line)?;
+                    }
                     example => {
-                        let (text, expected) = markers(text, *line)?;
+                        let (mut text, expected) = markers(text, *line)?;
+                        text = text.repeat(fence.repeat);
                         let file = ExampleFile {
                             path: path.to_owned(),
                             language: fence.language.to_owned(),
@@ -221,9 +228,6 @@ fn end_words(example: Option<&mut Example>, words: &mut Vec<&Block<'_>>, refused
 }
 
 fn add_fixed(example: &mut Example, fix: Option<&str>, path: &str, text: String, line: usize) -> Result<(), PageError> {
-    if !example.files.iter().any(|file| file.path == path) {
-        return Err(error(line, format!("the example has no file `{path}` that a fix could change")));
-    }
     let at = example.fixed.iter().position(|other| other.fix.as_deref() == fix);
     let group = match at {
         Some(at) => &mut example.fixed[at],
@@ -244,11 +248,15 @@ struct Fence<'a> {
     language: &'a str,
     path: Option<&'a str>,
     fix: Option<&'a str>,
+    /// Whether the fix makes the file.
+    creates: bool,
+    /// How many times the text stands in the file.
+    repeat: usize,
 }
 
 fn fence(info: &str, line: usize) -> Result<Fence<'_>, PageError> {
     let (language, mut rest) = info.split_once(' ').unwrap_or((info, ""));
-    let mut fence = Fence { language, path: None, fix: None };
+    let mut fence = Fence { language, path: None, fix: None, creates: false, repeat: 1 };
     loop {
         rest = rest.trim_start();
         if rest.is_empty() {
@@ -274,7 +282,12 @@ fn fence(info: &str, line: usize) -> Result<Fence<'_>, PageError> {
         match key {
             "path" => fence.path = Some(value),
             "fix" => fence.fix = Some(value),
-            _ => return Err(error(line, format!("a fence knows `path` and `fix`, not `{key}`"))),
+            "create" => fence.creates = value == "true",
+            "repeat" => {
+                let wrong = || error(line, format!("`{value}` is no number from 1 to 1000"));
+                fence.repeat = value.parse().ok().filter(|times| (1..=1000).contains(times)).ok_or_else(wrong)?;
+            }
+            _ => return Err(error(line, format!("a fence knows `path`, `fix`, `create` and `repeat`, not `{key}`"))),
         }
     }
 }

@@ -6,7 +6,7 @@ use auditline_source::FilePath;
 use auditline_syntax::Name;
 use rustc_hash::FxHashMap;
 
-use crate::db::{Db, Settings};
+use crate::db::{Db, Settings, SourceFile};
 
 /// The directories that hold a module or package of that name, sorted. Directories without any Python file below them are
 /// not packages.
@@ -42,4 +42,24 @@ fn index(db: &dyn Db) -> Arc<FxHashMap<Name, Vec<FilePath>>> {
         directories.dedup();
     }
     Arc::new(found)
+}
+
+/// The Python modules of the workspace, sorted by path.
+#[salsa::tracked(returns(clone))]
+pub fn python_files(db: &dyn Db) -> Arc<[SourceFile]> {
+    let mut found = Vec::new();
+    let mut rest: Vec<FilePath> = Settings::get(db).roots(db).clone();
+    while let Some(directory) = rest.pop() {
+        for entry in db.files().directory(db, directory).entries(db).iter() {
+            let path = directory.join(entry);
+            if entry.ends_with(".py") {
+                found.extend(db.files().existing(db, path));
+            } else if !entry.contains('.') {
+                rest.push(path);
+            }
+        }
+    }
+    found.sort_by_key(|file| file.path(db));
+    found.dedup();
+    found.into()
 }

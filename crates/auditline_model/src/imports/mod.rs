@@ -9,12 +9,14 @@ mod generated;
 mod hidden;
 mod index;
 mod missing;
+mod order;
 mod sites;
 #[cfg(test)]
 mod tests;
 
 pub use absent::lacks;
 pub use hidden::{hidden_module, hiding_package};
-pub use index::modules_named;
+pub use index::{modules_named, python_files};
 pub use missing::{Broken, Missing, broken_imports};
+pub use order::{Cycle, Failure, Link, cycles, cycles_at, link_range};
 pub use sites::{ImportSite, Imported, import_sites};

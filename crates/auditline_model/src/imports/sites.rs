@@ -69,7 +69,7 @@ impl Reader<'_> {
             for stmt in block {
                 self.statement(stmt, is_conditional);
                 match &stmt.kind {
-                    StmtKind::If(inner) => match self.condition(inner.test) {
+                    StmtKind::If(inner) => match condition(self.code, inner.test) {
                         Condition::Ours => {
                             rest.push((&inner.body, is_conditional));
                             rest.push((&inner.orelse, true));
@@ -80,11 +80,12 @@ impl Reader<'_> {
                         }
                         Condition::Elsewhere => {}
                     },
-                    StmtKind::Try(inner) if self.expects_failure(inner) => {
+                    StmtKind::Try(inner) if expects_failure(self.code, inner) => {
                         rest.push((&inner.orelse, is_conditional));
                         rest.push((&inner.finally, is_conditional));
                     }
-                    StmtKind::With { items, .. } if items.iter().any(|item| self.names_import_error(item.context)) => {}
+                    StmtKind::With { items, .. }
+                        if items.iter().any(|item| names_import_error(self.code, item.context)) => {}
                     _ => blocks(stmt, |block| rest.push((block, is_conditional))),
                 }
             }
@@ -114,46 +115,48 @@ impl Reader<'_> {
             _ => {}
         }
     }
-
-    fn condition(&self, test: ExprId) -> Condition {
-        if let Expr::Compare { left, .. } = &self.code[test]
-            && matches!(&self.code[*left], Expr::Name(name) if *name == "__name__")
-        {
-            return Condition::Ours;
-        }
-        let mut elsewhere = false;
-        walk_expression(self.code, test, &mut |expr| {
-            elsewhere |= match &self.code[expr] {
-                Expr::Name(name) | Expr::Attribute { attr: name, .. } => is_about_environment(name),
-                Expr::Bool(false) | Expr::Int(Some(0)) => true,
-                _ => false,
-            };
-        });
-        if elsewhere { Condition::Elsewhere } else { Condition::Other }
-    }
-
-    /// Whether a handler takes the failure of an import, or one that cannot be told.
-    fn expects_failure(&self, stmt: &Try) -> bool {
-        stmt.handlers.iter().any(|handler| {
-            handler.exceptions.is_empty() || handler.exceptions.iter().any(|one| self.names_import_error(*one))
-        })
-    }
-
-    fn names_import_error(&self, expr: ExprId) -> bool {
-        let mut found = false;
-        walk_expression(self.code, expr, &mut |part| {
-            found |= dotted(self.code, part).is_some_and(|name| {
-                let last = name.rsplit('.').next().unwrap_or_default();
-                // A name in lower or upper case is a tuple of exceptions that stands elsewhere.
-                matches!(last, "ImportError" | "ModuleNotFoundError" | "Exception" | "BaseException")
-                    || last.chars().all(|char| !char.is_lowercase())
-            });
-        });
-        found
-    }
 }
 
-enum Condition {
+/// What decides whether the body of an `if` is reached.
+pub(super) fn condition(code: &Code, test: ExprId) -> Condition {
+    if let Expr::Compare { left, .. } = &code[test]
+        && matches!(&code[*left], Expr::Name(name) if *name == "__name__")
+    {
+        return Condition::Ours;
+    }
+    let mut elsewhere = false;
+    walk_expression(code, test, &mut |expr| {
+        elsewhere |= match &code[expr] {
+            Expr::Name(name) | Expr::Attribute { attr: name, .. } => is_about_environment(name),
+            Expr::Bool(false) | Expr::Int(Some(0)) => true,
+            _ => false,
+        };
+    });
+    if elsewhere { Condition::Elsewhere } else { Condition::Other }
+}
+
+/// Whether a handler takes the failure of an import, or one that cannot be told.
+pub(super) fn expects_failure(code: &Code, stmt: &Try) -> bool {
+    stmt.handlers.iter().any(|handler| {
+        handler.exceptions.is_empty() || handler.exceptions.iter().any(|one| names_import_error(code, *one))
+    })
+}
+
+pub(super) fn names_import_error(code: &Code, expr: ExprId) -> bool {
+    let mut found = false;
+    walk_expression(code, expr, &mut |part| {
+        found |= dotted(code, part).is_some_and(|name| {
+            let last = name.rsplit('.').next().unwrap_or_default();
+            // A name in lower or upper case is a tuple of exceptions that stands elsewhere.
+            matches!(last, "ImportError" | "ModuleNotFoundError" | "Exception" | "BaseException")
+                || last.chars().all(|char| !char.is_lowercase())
+        });
+    });
+    found
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Condition {
     /// `if __name__ == "__main__":`.
     Ours,
     /// Decided by what the program knows.

@@ -23,6 +23,7 @@ pub use known::canonical;
 pub use local::{ClassScope, FunctionScope, class_scope, function_scope};
 pub use modules::resolve_module;
 pub(crate) use modules::{init_of, module_below, search_path};
+pub(crate) use scope::bound_by;
 pub use scope::{Binding, Bindings, Exports, ModuleScope, StarImport, module_scope};
 
 /// The files in which a word occurs as an identifier, also in strings and comments.

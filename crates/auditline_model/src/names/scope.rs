@@ -120,6 +120,13 @@ pub fn module_scope(db: &dyn Db, file: SourceFile) -> Arc<ModuleScope> {
     Arc::new(ModuleScope { bindings: collector.bindings, stars: collector.stars, exports })
 }
 
+/// The names that one statement at module level binds, without those of blocks in it.
+pub(crate) fn bound_by(module: &Module, stmt: &Stmt) -> Vec<Name> {
+    let mut collector = Collector::new(module, &module.code);
+    collector.statement(stmt, false);
+    collector.bindings.into_keys().collect()
+}
+
 /// Collects what a body binds.
 pub(super) struct Collector<'a> {
     module: &'a Module,
