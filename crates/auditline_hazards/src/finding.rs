@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use auditline_model::{Db, SourceFile};
-use auditline_source::TextEdit;
+use auditline_source::{FilePath, TextEdit};
 use auditline_syntax::{Name, TextRange};
 use serde::{Deserialize, Serialize};
 
@@ -99,7 +99,31 @@ pub struct FileEdit {
     pub edits: Vec<TextEdit>,
 }
 
-type BuildEdits = dyn Fn(&dyn Db) -> Option<Vec<FileEdit>> + Send + Sync;
+/// A file that a fix makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFile {
+    /// Where it will stand. Nothing stands there yet, and its directory exists.
+    pub path: FilePath,
+    /// What it will hold.
+    pub text: String,
+}
+
+/// All that a fix does.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Changes {
+    /// The edits of files that exist, file by file.
+    pub edits: Vec<FileEdit>,
+    /// The files that it makes.
+    pub created: Vec<NewFile>,
+}
+
+impl From<Vec<FileEdit>> for Changes {
+    fn from(edits: Vec<FileEdit>) -> Self {
+        Self { edits, created: Vec::new() }
+    }
+}
+
+type BuildChanges = dyn Fn(&dyn Db) -> Option<Changes> + Send + Sync;
 
 /// A cure. Its edits are computed when they are asked for.
 #[derive(Clone)]
@@ -108,7 +132,7 @@ pub struct Fix {
     pub title: String,
     /// Whether it keeps the behaviour.
     pub safety: Safety,
-    build: Arc<BuildEdits>,
+    build: Arc<BuildChanges>,
 }
 
 impl Fix {
@@ -119,12 +143,21 @@ impl Fix {
         safety: Safety,
         build: impl Fn(&dyn Db) -> Option<Vec<FileEdit>> + Send + Sync + 'static,
     ) -> Self {
+        Self::creating(title, safety, move |db| build(db).map(Changes::from))
+    }
+
+    /// A fix that may also make files; as [`Fix::new`].
+    pub fn creating(
+        title: impl Into<String>,
+        safety: Safety,
+        build: impl Fn(&dyn Db) -> Option<Changes> + Send + Sync + 'static,
+    ) -> Self {
         Self { title: title.into(), safety, build: Arc::new(build) }
     }
 
-    /// The edits, file by file; `None` where the fix does not apply.
+    /// What it does; `None` where the fix does not apply.
     #[must_use]
-    pub fn edits(&self, db: &dyn Db) -> Option<Vec<FileEdit>> {
+    pub fn changes(&self, db: &dyn Db) -> Option<Changes> {
         (self.build)(db)
     }
 }

@@ -13,4 +13,4 @@ pub mod transactions;
 
 pub use catalogue::{CATALOGUE, Check, Family, Hazard, find};
 pub use check::{FileFindings, check_file};
-pub use finding::{Evidence, FileEdit, Finding, Fix, Place, Safety, Severity, Story};
+pub use finding::{Changes, Evidence, FileEdit, Finding, Fix, NewFile, Place, Safety, Severity, Story};

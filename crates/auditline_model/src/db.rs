@@ -132,6 +132,48 @@ pub struct Settings {
     /// Whether tests are judged as production code is.
     #[returns(copy)]
     pub include_tests: bool,
+    /// When the work began, for fixes that write a date; `None` where nobody said it.
+    #[returns(copy)]
+    pub now: Option<Moment>,
+}
+
+/// A moment in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub struct Moment {
+    pub year: u16,
+    pub month: u8,
+    pub day: u8,
+    pub hour: u8,
+    pub minute: u8,
+    pub second: u8,
+}
+
+impl Moment {
+    /// The moment so many seconds after the beginning of 1970.
+    #[must_use]
+    pub fn of_unix(seconds: u64) -> Self {
+        const DAY: u64 = 86_400;
+        // The civil calendar, counted in eras of 400 years from the first of March of year 0.
+        let days = seconds / DAY + 719_468;
+        let (era, of_era) = (days / 146_097, days % 146_097);
+        let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+        let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let shifted = (5 * of_year + 2) / 153;
+        let day = of_year - (153 * shifted + 2) / 5 + 1;
+        let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+        let year = year_of_era + era * 400 + u64::from(month <= 2);
+        let rest = seconds % DAY;
+        let small = |value: u64| u8::try_from(value).unwrap_or_default();
+        Self {
+            year: u16::try_from(year).unwrap_or(u16::MAX),
+            month: small(month),
+            day: small(day),
+            hour: small(rest / 3_600),
+            minute: small(rest / 60 % 60),
+            second: small(rest % 60),
+        }
+    }
 }
 
 /// The lowered module of a Python file; empty for other files and for absent ones.
@@ -226,7 +268,7 @@ impl RootDatabase {
 
     fn with_storage(storage: salsa::Storage<Self>, roots: &[FilePath], source_roots: &[FilePath]) -> Self {
         let db = Self { storage, files: Arc::default() };
-        let settings = Settings::builder(roots.to_vec(), source_roots.to_vec(), false);
+        let settings = Settings::builder(roots.to_vec(), source_roots.to_vec(), false, None);
         let _singleton = settings.durability(Durability::HIGH).new(&db);
         db
     }
@@ -243,6 +285,11 @@ impl RootDatabase {
         if Settings::get(self).include_tests(self) != include {
             Settings::get(self).set_include_tests(self).with_durability(Durability::HIGH).to(include);
         }
+    }
+
+    /// Says what time it is, for fixes that write a date.
+    pub fn set_now(&mut self, now: Moment) {
+        Settings::get(self).set_now(self).with_durability(Durability::HIGH).to(Some(now));
     }
 
     /// Adds a file that was not known before. Many may be added at once from clones on several threads, before
@@ -322,5 +369,23 @@ impl RootDatabase {
     #[must_use]
     pub fn directory(&self, path: FilePath) -> Option<Directory> {
         self.files.known_directory(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Moment;
+
+    #[test]
+    fn moments_are_those_of_the_calendar() {
+        let shown = |seconds| {
+            let Moment { year, month, day, hour, minute, second } = Moment::of_unix(seconds);
+            format!("{year}-{month}-{day} {hour}:{minute}:{second}")
+        };
+        assert_eq!(shown(0), "1970-1-1 0:0:0");
+        assert_eq!(shown(951_827_696), "2000-2-29 12:34:56");
+        assert_eq!(shown(1_772_323_199), "2026-2-28 23:59:59");
+        assert_eq!(shown(1_772_323_200), "2026-3-1 0:0:0");
+        assert_eq!(shown(4_107_542_399), "2100-2-28 23:59:59");
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use auditline_model::db::Moment;
 use auditline_model::{FileContent, RootDatabase, SourceFile};
 use auditline_source::{FilePath, SourceText};
 use rayon::prelude::*;
@@ -89,6 +90,7 @@ impl Project {
             .build()?;
         let mut db = RootDatabase::new(&[workspace.root], &workspace.config.source_roots);
         db.set_include_tests(workspace.config.include_tests);
+        db.set_now(now());
         let Discovered { files, mut skipped, directories } =
             discover(workspace.root, &workspace.config.exclude, &options.paths, threads);
         let limit = options.max_file_size.unwrap_or(MAX_FILE_SIZE);
@@ -144,6 +146,11 @@ impl Project {
     /// Replaces what a file holds in memory; the file on disk stays as it is.
     pub fn set_text(&mut self, path: FilePath, text: Arc<SourceText>) {
         self.db.set_content(path, FileContent::Closed(text));
+    }
+
+    /// Takes a file away in memory; the file on disk, if there is one, stays.
+    pub fn remove_text(&mut self, path: FilePath) {
+        self.db.set_content(path, FileContent::Absent);
     }
 
     /// Whether the path is one of those that are checked.
@@ -217,4 +224,10 @@ impl Project {
         report.unused.extend(outcome.unused);
         report.findings.extend(outcome.findings);
     }
+}
+
+/// The moment, for fixes that write a date.
+fn now() -> Moment {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Moment::of_unix(since.map_or(0, |since| since.as_secs()))
 }

@@ -1,6 +1,6 @@
 //! Findings in their owned form, with absolute positions: what is shown, and what leaves the process.
 
-use auditline_hazards::{Family, Finding, Fix, Safety, Severity, Story};
+use auditline_hazards::{Family, Finding, Fix, NewFile, Safety, Severity, Story};
 use auditline_model::{Db, SourceFile};
 use auditline_source::{Encoding, FilePath, SourceText, TextEdit, TextRange, TextSize};
 
@@ -100,9 +100,11 @@ impl ResolvedFix {
     #[must_use]
     pub fn compute(&self, db: &dyn Db) -> Option<Vec<ResolvedFileEdit>> {
         let mut files = Vec::new();
-        for file in self.fix.edits(db)? {
+        let changes = self.fix.changes(db)?;
+        for file in changes.edits {
             files.push(ResolvedFileEdit::new(db, file.file, file.edits)?);
         }
+        files.extend(changes.created.into_iter().map(ResolvedFileEdit::created));
         (!files.is_empty()).then_some(files)
     }
 }
@@ -114,6 +116,8 @@ pub struct ResolvedFileEdit {
     pub path: FilePath,
     /// The edits, sorted.
     pub edits: Vec<ResolvedEdit>,
+    /// Whether the file does not exist yet. It has one edit then, at its start, which writes all that it holds.
+    pub create: bool,
 }
 
 /// One replacement.
@@ -133,7 +137,13 @@ impl ResolvedFileEdit {
             .map(|edit| ResolvedEdit { range: ResolvedRange::new(text, edit.range), text: edit.text })
             .collect();
         edits.sort_by_key(|edit| (edit.range.offsets.start(), edit.range.offsets.end()));
-        Some(Self { path: file.path(db), edits })
+        Some(Self { path: file.path(db), edits, create: false })
+    }
+
+    fn created(file: NewFile) -> Self {
+        let at = LineColumn { line: 1, column: 1 };
+        let range = ResolvedRange { offsets: TextRange::default(), start: at, end: at };
+        Self { path: file.path, edits: vec![ResolvedEdit { range, text: file.text }], create: true }
     }
 
     /// The edits as they are applied to a text.

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use auditline_project::FileChange;
-use auditline_source::FilePath;
+use auditline_source::{FilePath, SourceText};
 use similar::TextDiff;
 
 use crate::paths::{relative, visible};
@@ -15,8 +15,10 @@ use crate::paths::{relative, visible};
 pub fn write(changes: &[FileChange], from: FilePath, out: &mut dyn Write) -> io::Result<()> {
     for change in changes {
         let path = visible(&relative(from, change.path));
-        let diff = TextDiff::from_lines(change.before.text(), change.after.text());
-        let (old, new) = (format!("a/{path}"), format!("b/{path}"));
+        let before = change.before.as_deref().map_or("", SourceText::text);
+        let diff = TextDiff::from_lines(before, change.after.text());
+        let old = if change.before.is_some() { format!("a/{path}") } else { "/dev/null".to_owned() };
+        let new = format!("b/{path}");
         write!(out, "{}", diff.unified_diff().header(&old, &new))?;
     }
     Ok(())

@@ -110,6 +110,10 @@ pub struct JsonEdit {
     pub range: JsonRange,
     /// What stands there afterwards.
     pub text: String,
+    /// Whether the file does not exist yet: the range is 1:1-1:1 then, and the text all that the file holds. Left out
+    /// where it exists.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub create: bool,
 }
 
 /// What was done.
@@ -212,6 +216,7 @@ fn finding(from: FilePath, finding: &ResolvedFinding) -> JsonFinding {
                 path: path.clone(),
                 range: range(&edit.range),
                 text: edit.text.clone(),
+                create: file.create,
             })
         });
         Some(JsonFix { title: fix.title.clone(), safety: fix.safety, edits: edits.collect() })

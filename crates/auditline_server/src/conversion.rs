@@ -11,11 +11,13 @@ use auditline_source::{
 use rustc_hash::FxHasher;
 use serde_json::json;
 use tower_lsp::ls_types::{
-    AnnotatedTextEdit, ChangeAnnotation, CodeDescription, Diagnostic, DiagnosticRelatedInformation, DiagnosticSeverity,
-    DiagnosticTag, DocumentChanges, Location, NumberOrString, OneOf, OptionalVersionedTextDocumentIdentifier, Position,
-    Range, TextDocumentEdit, TextEdit as WireEdit, Uri, WorkspaceEdit,
+    AnnotatedTextEdit, ChangeAnnotation, CodeDescription, CreateFile, Diagnostic, DiagnosticRelatedInformation,
+    DiagnosticSeverity, DiagnosticTag, DocumentChangeOperation, DocumentChanges, Location, NumberOrString, OneOf,
+    OptionalVersionedTextDocumentIdentifier, Position, Range, ResourceOp, TextDocumentEdit, TextEdit as WireEdit, Uri,
+    WorkspaceEdit,
 };
 
+use crate::actions::FileEdits;
 use crate::features::Features;
 use crate::settings::Shown;
 use crate::snapshot::Snapshot;
@@ -154,12 +156,20 @@ impl Speech {
     pub(crate) fn workspace_edit(
         &self,
         snapshot: &Snapshot,
-        files: &[(FilePath, Vec<TextEdit>)],
+        files: &[FileEdits],
         warning: Option<(&str, &str)>,
     ) -> Option<WorkspaceEdit> {
         let encoding = self.features.encoding;
         let mut documents = Vec::with_capacity(files.len());
-        for (path, edits) in files {
+        let mut created = Vec::new();
+        for FileEdits { path, edits, create } in files {
+            if *create {
+                // Who cannot make files is not offered such an edit.
+                let edits = self.features.creates_files.then_some(edits)?;
+                created
+                    .push((uri_of(snapshot, *path)?, edits.iter().map(|edit| edit.text.as_str()).collect::<String>()));
+                continue;
+            }
             let text = snapshot.text(*path)?;
             let wire =
                 |edit: &TextEdit| WireEdit { range: range(&text, edit.range, encoding), new_text: edit.text.clone() };
@@ -167,7 +177,7 @@ impl Speech {
             let edits: Vec<WireEdit> = whole_lines.as_deref().unwrap_or(edits).iter().map(wire).collect();
             documents.push((uri_of(snapshot, *path)?, snapshot.documents.get(path).map(|open| open.version), edits));
         }
-        if !self.features.document_changes {
+        if !self.features.document_changes && created.is_empty() {
             let changes: HashMap<Uri, Vec<WireEdit>> =
                 documents.into_iter().map(|(uri, _, edits)| (uri, edits)).collect();
             return Some(WorkspaceEdit { changes: Some(changes), ..WorkspaceEdit::default() });
@@ -182,6 +192,20 @@ impl Speech {
             text_document: OptionalVersionedTextDocumentIdentifier { uri, version },
             edits: edits.into_iter().map(edit).collect(),
         });
+        let documents: Vec<TextDocumentEdit> = documents.collect();
+        let changes = if created.is_empty() {
+            DocumentChanges::Edits(documents)
+        } else {
+            let made = created.into_iter().flat_map(|(uri, text)| {
+                let annotation_id = warning.map(|_| ANNOTATION.to_owned());
+                let file = CreateFile { uri: uri.clone(), options: None, annotation_id };
+                let text = WireEdit { range: Range::default(), new_text: text };
+                let text_document = OptionalVersionedTextDocumentIdentifier { uri, version: None };
+                let filled = TextDocumentEdit { text_document, edits: vec![edit(text)] };
+                [DocumentChangeOperation::Op(ResourceOp::Create(file)), DocumentChangeOperation::Edit(filled)]
+            });
+            DocumentChanges::Operations(made.chain(documents.into_iter().map(DocumentChangeOperation::Edit)).collect())
+        };
         let annotations = warning.map(|(label, description)| {
             let annotation = ChangeAnnotation {
                 label: label.to_owned(),
@@ -191,7 +215,7 @@ impl Speech {
             HashMap::from([(ANNOTATION.to_owned(), annotation)])
         });
         Some(WorkspaceEdit {
-            document_changes: Some(DocumentChanges::Edits(documents.collect())),
+            document_changes: Some(changes),
             change_annotations: annotations,
             ..WorkspaceEdit::default()
         })

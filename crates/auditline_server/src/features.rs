@@ -40,6 +40,10 @@ pub(crate) struct Features {
     pub(crate) resolve_edit: bool,
     /// The client knows which version of a document an edit is made for.
     pub(crate) document_changes: bool,
+    /// The client makes files that an edit wants.
+    pub(crate) creates_files: bool,
+    /// The client shows a document when it is asked to.
+    pub(crate) shows_documents: bool,
     /// The client asks the user before it applies an edit that wants it.
     pub(crate) annotations: bool,
     /// The client applies edits that we send by ourselves.
@@ -110,6 +114,9 @@ impl Features {
             // What is resolved is found again by the data of the action.
             resolve_edit: lists("/textDocument/codeAction/resolveSupport/properties", "edit"),
             document_changes,
+            // Neovim 0.11 says this alone, and takes such edits.
+            creates_files: lists("/workspace/workspaceEdit/resourceOperations", "create"),
+            shows_documents: is("/window/showDocument/support"),
             annotations: document_changes && has("/workspace/workspaceEdit/changeAnnotationSupport"),
             apply_edit: is("/workspace/applyEdit"),
             markdown: format_of("/textDocument/hover/contentFormat").unwrap_or(true),

@@ -169,6 +169,27 @@ wraps('app/jobs_tabs.py', '\t')
 vim.cmd('silent write')
 check('the file on disk is what the buffer shows', vim.fn.readfile('app/jobs_tabs.py')[8] == '\ttry:')
 
+-- A fix that makes a file: the file is made, and shown.
+local crates = open('app/crates.py')
+wait('a column that no revision adds is found', function()
+  return codes(crates) == 'AUD405'
+end)
+local lacking = vim.diagnostic.get(crates)[1]
+vim.api.nvim_win_set_cursor(0, { lacking.lnum + 1, lacking.col })
+act('in a new revision')
+local function revision()
+  return vim.api.nvim_buf_get_name(0):find('0002_add_note_to_crates.py', 1, true) ~= nil
+end
+wait('gra makes the revision and shows it', function()
+  return revision() and has(0, '    op.add_column("crates", sa.Column("note", sa.String(), nullable=True))')
+end)
+check('it goes behind the last one', has(0, 'down_revision = "0001"'))
+wait('and the finding goes', function()
+  return codes(crates) == ''
+end)
+vim.cmd('silent write')
+check('it is on the disk', vim.fn.filereadable('alembic/versions/0002_add_note_to_crates.py') == 1)
+
 -- Subcommands.
 check('subcommands are completed', vim.deep_equal(vim.fn.getcompletion('Auditline re', 'cmdline'), { 'report', 'restart' }))
 check('and hazards', vim.tbl_contains(vim.fn.getcompletion('Auditline explain AUD20', 'cmdline'), 'AUD201'))

@@ -7,6 +7,7 @@ pub mod migration_gap;
 pub mod migration_heads;
 pub mod missing_required_field;
 pub mod model_without_table;
+mod new_revision;
 pub mod reserved_attribute;
 mod sides;
 pub mod table_without_model;

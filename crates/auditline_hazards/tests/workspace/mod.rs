@@ -157,7 +157,7 @@ impl Workspace {
             fixes: finding
                 .fixes
                 .iter()
-                .filter(|fix| fix.edits(&self.db).is_some())
+                .filter(|fix| fix.changes(&self.db).is_some())
                 .map(|fix| fix.title.clone())
                 .collect(),
         }
@@ -172,25 +172,33 @@ impl Workspace {
 
     /// Applies the wanted fix of the first finding of `hazard` that has one; whether there was one.
     pub(crate) fn apply_first(&mut self, hazard: &Hazard, wanted: Option<&str>) -> Result<bool, String> {
-        let mut edits = None;
+        let mut changes = None;
         for file in self.db.all_files() {
             for finding in &check_file(&self.db, file).findings {
-                if finding.hazard.code != hazard.code || edits.is_some() {
+                if finding.hazard.code != hazard.code || changes.is_some() {
                     continue;
                 }
-                edits = match wanted {
-                    None => finding.fixes.iter().find_map(|fix| fix.edits(&self.db)),
+                changes = match wanted {
+                    None => finding.fixes.iter().find_map(|fix| fix.changes(&self.db)),
                     Some(title) => finding
                         .fixes
                         .iter()
                         .filter(|fix| fix.title.starts_with(title))
-                        .find_map(|fix| fix.edits(&self.db)),
+                        .find_map(|fix| fix.changes(&self.db)),
                 };
             }
         }
-        let Some(edits) = edits else { return Ok(false) };
+        let Some(changes) = changes else { return Ok(false) };
         let mut changed = false;
-        for edit in edits {
+        for new in changes.created {
+            let is_there = self.db.file(new.path).is_some_and(|file| file.content(&self.db).text().is_some());
+            if is_there || new.text.is_empty() {
+                return Err(format!("a fix makes {}, which exists or would be empty", new.path));
+            }
+            self.db.set_content(new.path, FileContent::Closed(Arc::new(SourceText::from(new.text))));
+            changed = true;
+        }
+        for edit in changes.edits {
             let path = edit.file.path(&self.db);
             let Some(text) = edit.file.content(&self.db).text().cloned() else {
                 return Err(format!("a fix changes {path}, which does not exist"));
@@ -205,7 +213,7 @@ impl Workspace {
 
     /// The text of a file.
     pub(crate) fn text(&self, path: &str) -> String {
-        let file = self.db.file(self.root.join(path)).expect("a file of the example");
+        let Some(file) = self.db.file(self.root.join(path)) else { return String::new() };
         file.content(&self.db).text().map(|text| text.text().to_owned()).unwrap_or_default()
     }
 

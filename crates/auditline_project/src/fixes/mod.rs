@@ -79,8 +79,8 @@ pub enum FixRejection {
 pub struct FileChange {
     /// The file.
     pub path: FilePath,
-    /// Its text on disk.
-    pub before: Arc<SourceText>,
+    /// Its text on disk; `None` where the fixes make the file.
+    pub before: Option<Arc<SourceText>>,
     /// Its text with the fixes.
     pub after: Arc<SourceText>,
 }
@@ -111,7 +111,7 @@ impl Key {
 /// all of them or not at all. A fix whose result does not parse or leaves its finding standing is taken back.
 pub fn apply_fixes(project: &mut Project, allowed: Safety, on_progress: OnProgress<'_>) -> FixOutcome {
     let mut outcome = FixOutcome { report: project.check(FixDetail::Edits, on_progress), ..FixOutcome::default() };
-    let mut texts: BTreeMap<FilePath, (Arc<SourceText>, Arc<SourceText>)> = BTreeMap::new();
+    let mut texts: BTreeMap<FilePath, (Option<Arc<SourceText>>, Arc<SourceText>)> = BTreeMap::new();
     let mut blocked: FxHashSet<(Key, String)> = FxHashSet::default();
     let mut passes = 0;
     loop {
@@ -138,7 +138,7 @@ pub fn apply_fixes(project: &mut Project, allowed: Safety, on_progress: OnProgre
         }
         let mut before = Vec::new();
         for (path, text) in &changed {
-            before.extend(project.text(*path).map(|old| (*path, old)));
+            before.push((*path, project.text(*path)));
             project.set_text(*path, Arc::clone(text));
         }
         let report = project.check(FixDetail::Edits, on_progress);
@@ -158,7 +158,10 @@ pub fn apply_fixes(project: &mut Project, allowed: Safety, on_progress: OnProgre
             continue;
         }
         for (path, old) in before {
-            project.set_text(path, old);
+            match old {
+                Some(old) => project.set_text(path, old),
+                None => project.remove_text(path),
+            }
         }
         for candidate in accepted.into_iter().filter(|candidate| useless.contains(&candidate.key)) {
             reject(candidate, FixRejection::DoesNotCure, &mut blocked, &mut outcome.rejected);
@@ -166,7 +169,7 @@ pub fn apply_fixes(project: &mut Project, allowed: Safety, on_progress: OnProgre
     }
     outcome.changes = texts
         .into_iter()
-        .filter(|(_, (before, after))| before != after)
+        .filter(|(_, (before, after))| before.as_ref() != Some(after))
         .map(|(path, (before, after))| FileChange { path, before, after })
         .collect();
     outcome

@@ -19,12 +19,14 @@ pub(super) struct Candidate {
     pub(super) key: Key,
     pub(super) title: String,
     edits: Vec<(FilePath, Vec<TextEdit>)>,
+    /// The files among them that do not exist yet.
+    created: Vec<FilePath>,
 }
 
 #[cfg(test)]
 impl Candidate {
     pub(super) fn without_edits(key: Key) -> Self {
-        Self { key, title: String::new(), edits: Vec::new() }
+        Self { key, title: String::new(), edits: Vec::new(), created: Vec::new() }
     }
 }
 
@@ -38,13 +40,20 @@ pub(super) fn choose(
 ) -> Vec<Candidate> {
     let mut taken: BTreeMap<FilePath, Vec<TextRange>> = BTreeMap::new();
     let mut chosen = Vec::new();
+    let mut filled: Vec<FilePath> = Vec::new();
     for finding in &report.findings {
         let fix = finding
             .fixes
             .iter()
             .find(|fix| (fix.safety == Safety::Safe || allowed == Safety::Unsafe) && !is_blocked(finding, &fix.title));
         let Some((fix, edits)) = fix.and_then(|fix| Some((fix, fix.edits.as_ref()?))) else { continue };
+        let created: Vec<FilePath> = edits.iter().filter(|file| file.create).map(|file| file.path).collect();
         let edits: Vec<_> = edits.iter().map(|file| (file.path, file.text_edits())).collect();
+        // A file that is made beside others may depend on which they are, as a revision does on the last one.
+        let directories: Vec<FilePath> = created.iter().filter_map(|path| path.parent()).collect();
+        if directories.iter().any(|directory| filled.contains(directory)) {
+            continue;
+        }
         let free = edits.iter().all(|(path, edits)| {
             let others = taken.get(path).map(Vec::as_slice).unwrap_or_default();
             is_inside(*path) && edits.iter().all(|edit| others.iter().all(|other| !touch(edit.range, *other)))
@@ -52,10 +61,11 @@ pub(super) fn choose(
         if !free {
             continue;
         }
+        filled.extend(directories);
         for (path, edits) in &edits {
             taken.entry(*path).or_default().extend(edits.iter().map(|edit| edit.range));
         }
-        chosen.push(Candidate { key: Key::of(finding), title: fix.title.clone(), edits });
+        chosen.push(Candidate { key: Key::of(finding), title: fix.title.clone(), edits, created });
     }
     chosen
 }
@@ -98,8 +108,13 @@ fn apply(project: &Project, candidates: &[&Candidate]) -> Result<Texts, FixRejec
     }
     let mut texts = Texts::new();
     for (path, edits) in edits {
-        let old = project.text(path).ok_or(FixRejection::DoesNotFit)?;
-        let new = apply_edits(old.text(), &edits).map_err(|_| FixRejection::DoesNotFit)?;
+        let is_new = candidates.iter().any(|candidate| candidate.created.contains(&path));
+        let old = project.text(path);
+        if is_new == old.is_some() {
+            return Err(FixRejection::DoesNotFit);
+        }
+        let old = old.as_deref().map_or("", SourceText::text);
+        let new = apply_edits(old, &edits).map_err(|_| FixRejection::DoesNotFit)?;
         if syntax_errors(&new, path) > known_errors(project, path) {
             return Err(FixRejection::DoesNotParse);
         }
@@ -147,7 +162,7 @@ mod tests {
             let range = TextRange::new(TextSize::new(*start), TextSize::new(*end));
             (root.join(name), vec![TextEdit::replace(range, *text)])
         });
-        Candidate { key, title: title.to_owned(), edits: edits.collect() }
+        Candidate { key, title: title.to_owned(), edits: edits.collect(), created: Vec::new() }
     }
 
     fn outcome(
@@ -187,6 +202,22 @@ mod tests {
         assert_eq!(rejected, [("bad".to_owned(), FixRejection::DoesNotParse)]);
         let sound = candidate(&project, "good", &[("a.py", 4, 5, "2"), ("b.py", 4, 5, "3")]);
         assert_eq!(outcome(&project, vec![sound]).2, ["a = 2\n", "b = 3\n"]);
+    }
+
+    #[test]
+    fn a_file_that_exists_is_not_made() {
+        let (_directory, project) = project(&[("a.py", "a = 1\n")]);
+        let root = project.workspace().root;
+        let made = |name: &str| {
+            let mut fix = candidate(&project, name, &[(name, 0, 0, "b = 1\n")]);
+            fix.created = vec![root.join(name)];
+            fix
+        };
+        assert_eq!(outcome(&project, vec![made("b.py")]).2, ["b = 1\n"]);
+        let expected = [("a.py".to_owned(), FixRejection::DoesNotFit)];
+        assert_eq!(outcome(&project, vec![made("a.py")]).1, expected);
+        let lost = candidate(&project, "lost", &[("c.py", 0, 0, "c = 1\n")]);
+        assert_eq!(outcome(&project, vec![lost]).1, [("lost".to_owned(), FixRejection::DoesNotFit)]);
     }
 
     #[test]

@@ -47,7 +47,7 @@ fn a_file_with_errors_elsewhere_is_still_fixed() {
 
 fn change(sandbox: &Sandbox, path: &str, before: &str, after: &str) -> FileChange {
     let text = |text: &str| Arc::new(SourceText::from(text));
-    FileChange { path: sandbox.file(path), before: text(before), after: text(after) }
+    FileChange { path: sandbox.file(path), before: Some(text(before)), after: text(after) }
 }
 
 #[test]
@@ -59,6 +59,19 @@ fn a_file_that_changed_meanwhile_is_not_written_nor_is_any_other() {
     assert_eq!(sandbox.read("a.py"), "a = 1\n");
     let names: Vec<_> = std::fs::read_dir(sandbox.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names.len(), 2, "no temporary file is left: {names:?}");
+}
+
+#[test]
+fn a_new_file_is_made_only_where_nothing_stands() {
+    let sandbox = Sandbox::new(&[("a.py", "a = 1\n")]);
+    let made = |path: &str| FileChange { before: None, ..change(&sandbox, path, "", "b = 1\n") };
+    write_changes(sandbox.root, &[made("b.py")]).unwrap();
+    assert_eq!(sandbox.read("b.py"), "b = 1\n");
+    let error = write_changes(sandbox.root, &[made("c.py"), made("a.py")]).unwrap_err();
+    assert!(matches!(error, WriteError::Exists(path) if path == sandbox.file("a.py")));
+    assert_eq!(sandbox.read("a.py"), "a = 1\n");
+    let names: Vec<_> = std::fs::read_dir(sandbox.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 2, "neither the other file nor a temporary one is left: {names:?}");
 }
 
 #[cfg(unix)]

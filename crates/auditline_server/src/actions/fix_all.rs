@@ -29,10 +29,10 @@ pub(super) fn fix_all(speech: &Speech, snapshot: &Snapshot, path: FilePath, repo
     for finding in speech.visible(report) {
         let Some(fix) = finding.fixes.iter().find(|fix| fix.safety == Safety::Safe) else { continue };
         let Some(mut files) = edits_of(snapshot, fix) else { continue };
-        if files.len() != 1 || files[0].0 != path {
+        if files.len() != 1 || files[0].path != path || files[0].create {
             continue;
         }
-        let edits = files.swap_remove(0).1;
+        let edits = files.swap_remove(0).edits;
         let taken: Vec<TextRange> = fixes.edits.iter().map(|edit| edit.range).collect();
         if edits.iter().any(|edit| taken.iter().any(|other| touch(edit.range, *other))) {
             continue;

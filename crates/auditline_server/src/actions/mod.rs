@@ -6,19 +6,22 @@ mod suppress;
 use std::sync::Arc;
 
 use auditline_hazards::Safety;
-use auditline_project::{FileReport, FixDetail, ResolvedFinding, ResolvedFix, Unused, UnusedSuppression};
+use auditline_project::{
+    FileReport, FixDetail, ResolvedFileEdit, ResolvedFinding, ResolvedFix, Unused, UnusedSuppression,
+};
 use auditline_source::{FilePath, TextEdit, TextRange};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tower_lsp::jsonrpc::{Error, Result};
 use tower_lsp::ls_types::{
     CodeAction, CodeActionKind, CodeActionOrCommand, CodeActionParams, Command, ExecuteCommandParams, MessageType,
-    WorkspaceEdit,
+    ShowDocumentParams, WorkspaceEdit,
 };
 
-use crate::conversion::{Speech, offsets};
+use crate::conversion::{Speech, offsets, uri_of};
 use crate::shared::{CLIENT_PATIENCE, Shared, Unanswered};
 use crate::snapshot::Snapshot;
+use crate::uri;
 
 /// The kind of the action that applies all safe fixes of a document.
 pub(crate) const FIX_ALL: &str = "source.fixAll.auditline";
@@ -26,8 +29,11 @@ pub(crate) const FIX_ALL: &str = "source.fixAll.auditline";
 /// Applies an action by its data, for clients that know commands only.
 const APPLY: &str = "auditline.apply";
 
+/// Shows a file that an action has made.
+const SHOW: &str = "auditline.showFile";
+
 /// The commands that clients may send.
-pub(crate) const COMMANDS: &[&str] = &[APPLY];
+pub(crate) const COMMANDS: &[&str] = &[APPLY, SHOW];
 
 /// An action that was offered, by which it is found again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +58,23 @@ pub(crate) enum Choice {
 }
 
 /// Edits of files: what an action does.
-pub(crate) type Edits = Vec<(FilePath, Vec<TextEdit>)>;
+pub(crate) type Edits = Vec<FileEdits>;
+
+/// The edits of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FileEdits {
+    pub(crate) path: FilePath,
+    pub(crate) edits: Vec<TextEdit>,
+    /// Whether the file does not exist yet.
+    pub(crate) create: bool,
+}
+
+impl FileEdits {
+    /// Edits of a file that exists.
+    fn of(path: FilePath, edits: Vec<TextEdit>) -> Self {
+        Self { path, edits, create: false }
+    }
+}
 
 /// An action with what it does, before it is dressed for the client.
 struct Proposal {
@@ -102,6 +124,12 @@ fn offer(
         let finding = proposal.finding.and_then(|index| report.findings.get(index));
         let lazily = speech.features.resolve_edit;
         let edit = if lazily { None } else { Some(dress(speech, snapshot, &proposal.edits, proposal.safety)?) };
+        let made = proposal.edits.iter().find(|file| file.create && speech.features.shows_documents);
+        let command = made.and_then(|file| uri_of(snapshot, file.path)).map(|uri| Command {
+            title: "Open the new file".to_owned(),
+            command: SHOW.to_owned(),
+            arguments: Some(vec![Value::from(uri.as_str())]),
+        });
         actions.push(CodeActionOrCommand::CodeAction(CodeAction {
             title: proposal.title,
             kind: Some(proposal.kind),
@@ -110,6 +138,7 @@ fn offer(
                 .or_else(|| unused_of(&proposal.choice, &report).map(|unused| speech.unused(&document.text, unused)))
                 .map(|diagnostic| vec![diagnostic]),
             edit,
+            command,
             is_preferred: is_preferred.then_some(true),
             data: lazily.then_some(data),
             ..CodeAction::default()
@@ -140,6 +169,9 @@ fn proposals(
         for (index, finding) in &findings {
             for fix in &finding.fixes {
                 let Some(edits) = edits_of(snapshot, fix) else { continue };
+                if edits.iter().any(|file| file.create) && !speech.features.creates_files {
+                    continue;
+                }
                 proposals.push(Proposal {
                     title: title_of(fix),
                     kind: CodeActionKind::QUICKFIX,
@@ -162,7 +194,7 @@ fn proposals(
             kind: CodeActionKind::new(FIX_ALL),
             choice: Choice::FixAll,
             finding: None,
-            edits: vec![(path, fixes.edits)],
+            edits: vec![FileEdits::of(path, fixes.edits)],
             safety: Safety::Safe,
         });
     }
@@ -178,7 +210,7 @@ fn proposals(
                 kind: CodeActionKind::QUICKFIX,
                 choice: Choice::Unsuppress { at: unused.range.offsets.start().into() },
                 finding: None,
-                edits: vec![(path, vec![unused.edit.clone()])],
+                edits: vec![FileEdits::of(path, vec![unused.edit.clone()])],
                 safety: Safety::Safe,
             });
         }
@@ -189,7 +221,7 @@ fn proposals(
                 kind: CodeActionKind::QUICKFIX,
                 choice: Choice::Suppress { finding: finding.fingerprint.clone() },
                 finding: Some(*index),
-                edits: vec![(path, vec![edit])],
+                edits: vec![FileEdits::of(path, vec![edit])],
                 safety: Safety::Safe,
             });
         }
@@ -231,7 +263,8 @@ fn title_of(fix: &ResolvedFix) -> String {
 
 fn edits_of(snapshot: &Snapshot, fix: &ResolvedFix) -> Option<Edits> {
     let files = fix.compute(&snapshot.db)?;
-    Some(files.iter().map(|file| (file.path, file.text_edits())).collect())
+    let of = |file: &ResolvedFileEdit| FileEdits { path: file.path, edits: file.text_edits(), create: file.create };
+    Some(files.iter().map(of).collect())
 }
 
 /// What a choice does, on the snapshot as it is now.
@@ -244,13 +277,17 @@ fn chosen(speech: &Speech, snapshot: &Snapshot, path: FilePath, choice: &Choice)
             (edits_of(snapshot, fix)?, fix.safety)
         }
         Choice::Suppress { finding } => {
-            (vec![(path, vec![suppress::comment(snapshot, path, find(finding)?)?])], Safety::Safe)
+            let comment = suppress::comment(snapshot, path, find(finding)?)?;
+            (vec![FileEdits::of(path, vec![comment])], Safety::Safe)
         }
         Choice::Unsuppress { at } => {
             let unused = unused_at(&report, *at)?;
-            (vec![(path, vec![unused.edit.clone()])], Safety::Safe)
+            (vec![FileEdits::of(path, vec![unused.edit.clone()])], Safety::Safe)
         }
-        Choice::FixAll => (vec![(path, fix_all::fix_all(speech, snapshot, path, &report)?.edits)], Safety::Safe),
+        Choice::FixAll => {
+            let fixes = fix_all::fix_all(speech, snapshot, path, &report)?;
+            (vec![FileEdits::of(path, fixes.edits)], Safety::Safe)
+        }
     };
     dress(speech, snapshot, &edits, safety)
 }
@@ -291,6 +328,9 @@ async fn edit_of(shared: &Arc<Shared>, data: Value) -> Result<WorkspaceEdit> {
 
 /// Carries out a command: the edit is sent to the client, whose answer nobody waits for.
 pub(crate) async fn execute(shared: &Arc<Shared>, mut params: ExecuteCommandParams) -> Result<Option<Value>> {
+    if params.command == SHOW {
+        return show(shared, &params);
+    }
     if params.command != APPLY {
         return Err(Error::invalid_params(format!("unknown command `{}`", params.command)));
     }
@@ -311,6 +351,31 @@ pub(crate) async fn execute(shared: &Arc<Shared>, mut params: ExecuteCommandPara
             }
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::warn!(%error, "an edit was not applied"),
+            Err(_) => tracing::warn!("the client does not answer"),
+        }
+    });
+    Ok(None)
+}
+
+/// Asks the client to show a file of a workspace.
+fn show(shared: &Arc<Shared>, params: &ExecuteCommandParams) -> Result<Option<Value>> {
+    let [Value::String(address)] = params.arguments.as_slice() else {
+        return Err(Error::invalid_params("the command takes the address of a file"));
+    };
+    let path = shared.path_of(address).filter(|path| shared.workspace_of(*path).is_some());
+    let (Some(uri), true) = (uri::parse(address), path.is_some()) else {
+        return Err(Error::invalid_params("the address is none of a file of the workspace"));
+    };
+    if !shared.features().shows_documents {
+        return Err(Error::invalid_params("the client does not show documents"));
+    }
+    let shown = ShowDocumentParams { uri, external: None, take_focus: Some(true), selection: None };
+    let shared = Arc::clone(shared);
+    shared.runtime.clone().spawn(async move {
+        let Some(client) = shared.client() else { return };
+        match tokio::time::timeout(CLIENT_PATIENCE, client.show_document(shown)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "a file was not shown"),
             Err(_) => tracing::warn!("the client does not answer"),
         }
     });

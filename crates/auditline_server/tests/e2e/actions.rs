@@ -281,3 +281,80 @@ async fn what_the_client_says_about_diagnostics_does_not_matter() {
     assert!(client.actions(&cart, 100_000, 100_000, Some(&["quickfix"])).await.is_empty());
     client.finish().await;
 }
+
+/// A model with a column that no revision adds, in the shop.
+fn drift(shop: &Shop) -> std::path::PathBuf {
+    shop.write(
+        "alembic/versions/0001_start.py",
+        "import sqlalchemy as sa\nfrom alembic import op\n\nrevision = \"0001\"\ndown_revision = None\n\n\ndef upgrade():\n    \
+         op.create_table(\"crates\", sa.Column(\"id\", sa.Integer(), primary_key=True))\n    op.create_table(\"lids\", \
+         sa.Column(\"id\", sa.Integer(), primary_key=True))\n",
+    );
+    shop.write(
+        "app/crates.py",
+        "from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column\n\n\nclass Base(DeclarativeBase):\n    pass\n\n\n\
+         class Crate(Base):\n    __tablename__ = \"crates\"\n\n    id: Mapped[int] = mapped_column(primary_key=True)\n    \
+         note: Mapped[str | None]\n\n\nclass Lid(Base):\n    __tablename__ = \"lids\"\n\n    id: Mapped[int] = \
+         mapped_column(primary_key=True)\n",
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fix_that_makes_a_file_is_for_clients_that_make_files() {
+    let shop = Shop::new();
+    let models = drift(&shop);
+    let mut capabilities = pulling();
+    capabilities["workspace"]["workspaceEdit"]["resourceOperations"] = json!(["create", "rename", "delete"]);
+    capabilities["window"]["showDocument"] = json!({ "support": true });
+    let mut client = TestClient::open(shop.root(), capabilities).await;
+    let text = client.open_file(&models).await;
+    assert_eq!(codes(&client.pull(&models).await), ["AUD405"]);
+    let (line, column) = find(&text, "note");
+    let actions = client.actions(&models, line, column, None).await;
+    let add = titled(&actions, "in a new revision");
+    let made = shop.path("alembic/versions/0002_add_note_to_crates.py");
+    assert_eq!(add["command"]["arguments"], json!([uri(&made)]));
+    assert_ne!(add["isPreferred"], true, "it changes the database");
+
+    let resolved = client.request("codeAction/resolve", add.clone()).await.unwrap();
+    let changes = resolved["edit"]["documentChanges"].as_array().unwrap();
+    let [create, fill] = changes.as_slice() else { panic!("{changes:?}") };
+    let annotation = "auditline";
+    assert_eq!(*create, json!({ "kind": "create", "uri": uri(&made), "annotationId": annotation }));
+    assert_eq!(fill["textDocument"], json!({ "uri": uri(&made), "version": null }));
+    let edit = &fill["edits"][0];
+    assert_eq!(edit["range"]["start"], edit["range"]["end"]);
+    assert_eq!(resolved["edit"]["changeAnnotations"][annotation]["needsConfirmation"], true);
+    let written = edit["newText"].as_str().unwrap();
+    assert!(
+        written.contains("op.add_column(\"crates\", sa.Column(\"note\", sa.String(), nullable=True))"),
+        "{written}"
+    );
+
+    // What the client does then: it makes the file, opens it, and is asked to show it.
+    std::fs::write(&made, written).unwrap();
+    client.files_changed(&[(&made, 1)]).await;
+    client.did_open(&made, written).await;
+    assert!(client.pull(&models).await.is_empty());
+    let show = json!({ "command": add["command"]["command"], "arguments": [uri(&made)] });
+    assert_eq!(client.request("workspace/executeCommand", show).await, Ok(Value::Null));
+    client.wait_until_asked("window/showDocument", 1).await;
+    let (_, asked) = client.asked.last().unwrap().clone();
+    assert_eq!((&asked["uri"], &asked["takeFocus"]), (&json!(uri(&made)), &json!(true)));
+    let outside = json!({ "command": add["command"]["command"], "arguments": ["file:///etc/passwd"] });
+    assert_eq!(client.request("workspace/executeCommand", outside).await.unwrap_err()["code"], -32602);
+    client.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_makes_no_files_is_not_offered_one() {
+    let shop = Shop::new();
+    let models = drift(&shop);
+    let mut client = TestClient::open(shop.root(), pulling()).await;
+    let text = client.open_file(&models).await;
+    assert_eq!(codes(&client.pull(&models).await), ["AUD405"]);
+    let (line, column) = find(&text, "note");
+    let actions = client.actions(&models, line, column, None).await;
+    assert!(!titles(&actions).iter().any(|title| title.contains("new revision")), "{:?}", titles(&actions));
+    client.finish().await;
+}

@@ -182,6 +182,7 @@ impl TestClient {
             | "workspace/codeLens/refresh"
             | "workspace/inlayHint/refresh" => Value::Null,
             "workspace/applyEdit" => json!({ "applied": true }),
+            "window/showDocument" => json!({ "success": true }),
             "workspace/configuration" => json!([self.settings]),
             other => panic!("the server asks for `{other}`"),
         };

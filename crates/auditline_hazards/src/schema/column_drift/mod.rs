@@ -10,6 +10,7 @@ use auditline_syntax::Name;
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity, symbol};
 
+use super::new_revision;
 use super::sides::{last_step, name};
 
 /// AUD405.
@@ -44,6 +45,8 @@ fn judge(db: &dyn Db, standing: &Standing, findings: &mut Vec<Finding>) {
     // Several descriptions are several databases, or several ages of one: what they all say counts.
     let others: Vec<Vec<Difference>> = sides.map(|(_, table)| differences(own, table)).collect();
     let mut minor: Vec<(Minor, Name)> = Vec::new();
+    let mut lacking: Vec<Name> = Vec::new();
+    let mut lacks: Vec<Finding> = Vec::new();
     for difference in differences(own, table) {
         if !others.iter().all(|other| other.iter().any(|one| is_same(*one, difference))) {
             continue;
@@ -72,7 +75,18 @@ fn judge(db: &dyn Db, standing: &Standing, findings: &mut Vec<Finding>) {
         let last = last_step(db, first).filter(|_| there.is_none());
         let message = format!("`{class}.{column}` and {} differ: {what}", name(db, first));
         let evidence = std::iter::once(other).chain(last).collect();
-        findings.push(finding(standing, Severity::Warning, message, place, evidence));
+        let found = finding(standing, Severity::Warning, message, place, evidence);
+        if matches!(difference, Difference::OnlyFirst(_)) {
+            lacking.push(column);
+            lacks.push(found);
+        } else {
+            findings.push(found);
+        }
+    }
+    // One revision for all of them: two revisions behind one are two heads.
+    for mut found in lacks {
+        found.fixes = vec![new_revision::add_columns(standing.table, standing.class, lacking.clone())];
+        findings.push(found);
     }
     for kind in [Minor::Kept, Minor::MayBeNull, Minor::NeverNull] {
         let columns: Vec<Name> = minor.iter().filter(|(own, _)| *own == kind).map(|(_, column)| *column).collect();

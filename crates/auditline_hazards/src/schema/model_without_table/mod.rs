@@ -6,6 +6,7 @@ use auditline_model::{Db, SourceFile, classes};
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Finding, Place, Severity, symbol};
 
+use super::new_revision;
 use super::sides::{last_step, name};
 
 /// AUD404.
@@ -45,7 +46,7 @@ fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
             symbol: symbol(standing.class.path),
             evidence: standing.missing.iter().filter_map(|one| last_step(db, one)).collect(),
             story: None,
-            fixes: Vec::new(),
+            fixes: vec![new_revision::create_table(standing.table, standing.class)],
         });
     }
 }
