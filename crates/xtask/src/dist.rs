@@ -1,8 +1,8 @@
-//! `cargo xtask dist`: the archive of a release for this platform.
+//! `cargo xtask dist`: the archive of a release for this platform, and the extension of VS Code with the program in it.
 
 use anyhow::{Context, Result};
 
-use crate::shell;
+use crate::{shell, vscode};
 
 pub(crate) fn run() -> Result<()> {
     let binary = shell::build_auditline(true)?;
@@ -21,8 +21,10 @@ pub(crate) fn run() -> Result<()> {
     for file in ["README.md", "LICENSE-APACHE", "LICENSE-MIT"] {
         std::fs::copy(shell::root().join(file), folder.join(file)).with_context(|| format!("cannot copy {file}"))?;
     }
+    let extension = vscode::package(&binary, &dist)?;
     let archive = dist.join(format!("{name}.tar.gz"));
     shell::run(shell::command("tar").arg("-C").arg(&dist).arg("-czf").arg(&archive).arg(&name))?;
     println!("{}", archive.display());
+    println!("{}", extension.display());
     Ok(())
 }

@@ -1,5 +1,6 @@
 import * as vscode from "vscode";
 import { AuditView } from "./audit/view";
+import { Diagrams } from "./diagram/panel";
 import { Explainer } from "./explain";
 import { fixAll } from "./fixAll";
 import * as findings from "./findings";
@@ -13,6 +14,7 @@ export interface Api {
   readonly server: Server;
   readonly findings: () => findings.Finding[];
   readonly audit: AuditView;
+  readonly diagrams: Diagrams;
 }
 
 let server: Server | undefined;
@@ -22,6 +24,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<Api> {
   server = running;
   const explainer = new Explainer(running);
   const reporter = new Reporter(running);
+  const diagrams = new Diagrams(running, context.extensionUri);
   const audit = new AuditView(running, context.workspaceState);
   const command = (name: string, action: (...words: never[]) => unknown) =>
     vscode.commands.registerCommand(`auditline.${name}`, action);
@@ -30,6 +33,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<Api> {
     explainer,
     audit,
     reporter,
+    diagrams,
     new StatusItem(running),
     running.onDidChangePhase((phase) => vscode.commands.executeCommand("setContext", "auditline.phase", phase.kind)),
     command("restart", () => running.restart()),
@@ -37,6 +41,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<Api> {
     command("explain", (hazard?: unknown) => explainer.explain(hazardOf(hazard))),
     command("report", () => reporter.show()),
     command("saveReport", () => reporter.save()),
+    command("schemaDiagram", () => diagrams.show()),
     command("nextFinding", () => goTo(1)),
     command("previousFinding", () => goTo(-1)),
     command("fixAll", fixAll),
@@ -49,7 +54,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<Api> {
     command("audit.groupBySeverity", () => audit.groupBy("severity")),
   );
   await running.start();
-  return { server: running, findings: findings.all, audit };
+  return { server: running, findings: findings.all, audit, diagrams };
 }
 
 export function deactivate(): Promise<void> | undefined {

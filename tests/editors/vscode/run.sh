@@ -15,20 +15,10 @@ export npm_config_loglevel=error npm_config_audit=false npm_config_fund=false np
 rm -rf "$out"
 mkdir -p "$out/screenshots"
 
-# The extension, as it is shipped: with the server inside.
 package() {
+  bash "$here/package.sh" "$server" "$out/auditline.vsix"
   cd "$extension"
-  if [ ! -e node_modules/.complete ] || [ package-lock.json -nt node_modules/.complete ]; then
-    "$NODE" "$NPM" ci --ignore-scripts
-    touch node_modules/.complete
-  fi
-  "$NODE" "$NPM" run -s typecheck
-  "$NODE" "$NPM" run -s build
   "$NODE" "$NPM" run -s build:tests
-  mkdir -p bundled
-  cp "$server" bundled/auditline
-  rm -f ./*.vsix
-  "$NODE" "$NPM" run -s package -- --out "$out/auditline.vsix"
 }
 package > "$out/package.log" 2>&1 || { cat "$out/package.log"; echo "0 passed, 1 failed"; exit 1; }
 

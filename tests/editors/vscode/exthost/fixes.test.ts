@@ -1,6 +1,6 @@
 import * as assert from "node:assert/strict";
 import * as vscode from "vscode";
-import { RACE, actions, configure, file, onDisk, openFresh, place, ready, revert, untilFound } from "./support";
+import { RACE, SELECTED, actions, configure, file, onDisk, openFresh, place, ready, revert, until, untilFound } from "./support";
 
 const ORDERS = ["AUD201 order.status = OrderStatus.PAID", "AUD201 user.loyalty_points += int(order.total)"];
 const SERVICE = [
@@ -110,6 +110,44 @@ describe("fixes", () => {
     assert.equal(await applied, false);
     assert.equal(document.getText(), before);
     await untilFound(document.uri, MISNAMED);
+  });
+
+  it("make a file, and show it", async () => {
+    await configure("select", [...SELECTED, "AUD405"]);
+    const models = file("warehouse", "app/models.py");
+    const made = file("warehouse", "alembic/versions/0002_add_crates_to_pallets.py");
+    try {
+      const document = await openFresh(models);
+      await untilFound(models, ["AUD405 crates: Mapped[int]"]);
+      const client = (await ready()).server.running();
+      assert.ok(client);
+      const range = client.code2ProtocolConverter.asRange(place(document, "crates: Mapped"));
+      const params = { textDocument: { uri: models.toString() }, range, context: { diagnostics: [] } };
+      type Action = { title: string; command?: { command: string; arguments?: unknown[] } };
+      const offered = await client.sendRequest<Action[]>("textDocument/codeAction", params);
+      const fix = offered.find((action) => action.title.includes("in a new revision"));
+      assert.ok(fix?.command, offered.map((action) => action.title).join("\n"));
+      const resolved = await client.sendRequest<{ edit: { changeAnnotations?: Record<string, unknown> } }>("codeAction/resolve", fix);
+      // The user confirms it in the preview, as the tests on the screen do with another one.
+      for (const annotation of Object.values(resolved.edit.changeAnnotations ?? {})) {
+        assert.equal((annotation as { needsConfirmation?: boolean }).needsConfirmation, true);
+        (annotation as { needsConfirmation?: boolean }).needsConfirmation = false;
+      }
+      const edit = await client.protocol2CodeConverter.asWorkspaceEdit(resolved.edit as never);
+      assert.ok(edit && (await vscode.workspace.applyEdit(edit)));
+      await client.sendRequest("workspace/executeCommand", fix.command);
+      await until("the revision is shown", () => vscode.window.activeTextEditor?.document.uri.fsPath === made.fsPath);
+      const revision = vscode.window.activeTextEditor?.document;
+      assert.match(revision?.getText() ?? "", /down_revision = "0001"\n[^]*op\.add_column\("pallets", sa\.Column\("crates"/);
+      await untilFound(models, []);
+      await revision?.save();
+      assert.match(onDisk(made), /Revises: 0001/);
+    } finally {
+      await vscode.commands.executeCommand("workbench.action.closeActiveEditor");
+      await vscode.workspace.fs.delete(made).then(undefined, () => undefined);
+      await configure("select", undefined);
+    }
+    await untilFound(models, []);
   });
 
   it("silence a finding with a comment", async () => {

@@ -5,3 +5,4 @@ import "./fixes.test";
 import "./configuration.test";
 import "./restarts.test";
 import "./typing.test";
+import "./diagram.test";

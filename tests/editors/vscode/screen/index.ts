@@ -244,6 +244,32 @@ async function report(desk: Desk): Promise<void> {
   });
 }
 
+async function diagram(desk: Desk): Promise<void> {
+  const { page } = desk;
+  await step(desk, "the schema is drawn: tables, columns, and how they hang together", async () => {
+    await desk.command("Auditline: Show Schema Diagram");
+    const frame = await desk.until("the diagram", async () => {
+      for (const frame of page.frames()) {
+        if ((await frame.locator("#diagram svg g.node").count().catch(() => 0)) > 5) return frame;
+      }
+      return undefined;
+    });
+    const text = await frame.locator("#diagram svg").textContent();
+    for (const expected of ["orders", "products", "loyalty_points", "FK"]) {
+      assert.ok(text?.includes(expected), `${expected} in ${text}`);
+    }
+    assert.ok((await frame.locator("#diagram svg .relationshipLine, #diagram svg path.edge-pattern-solid").count()) > 0);
+    await frame.locator("#fit").click();
+    await desk.away();
+    await desk.shot("schema");
+    const before = await frame.locator("#diagram svg").boundingBox();
+    await frame.locator("#in").click();
+    const after = await frame.locator("#diagram svg").boundingBox();
+    assert.ok(before && after && after.width > before.width, JSON.stringify([before, after]));
+    await desk.shot("schema-zoomed");
+  });
+}
+
 async function walkthrough(desk: Desk): Promise<void> {
   const { page } = desk;
   await step(desk, "the walkthrough leads through the first start", async () => {
@@ -287,6 +313,7 @@ async function main(): Promise<void> {
     await audit(desk);
     await explain(desk);
     await report(desk);
+    await diagram(desk);
     await walkthrough(desk);
   } catch (error) {
     if (!(error instanceof Failed)) {
