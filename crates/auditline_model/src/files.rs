@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use auditline_source::{FileKind, FilePath, SourceText};
 use auditline_syntax::Name;
+use auditline_syntax::python::ChangedWords;
 use dashmap::DashMap;
 use rustc_hash::{FxBuildHasher, FxHashSet, FxHasher};
 use salsa::{Durability, Setter};
@@ -218,24 +219,26 @@ impl Files {
     }
 
     /// Brings the word index up to date after a file's text changed.
-    pub(crate) fn change_words(
+    pub(crate) fn change_words<'t>(
         &self,
         db: &mut RootDatabase,
         file: SourceFile,
-        old: Option<&Arc<SourceText>>,
-        new: Option<&Arc<SourceText>>,
+        old: Option<&'t Arc<SourceText>>,
+        new: Option<&'t Arc<SourceText>>,
     ) {
         if !file.kind(db).is_python() {
             return;
         }
-        let old = old.map(|text| hashes(text.text())).unwrap_or_default();
-        let new = new.map(|text| hashes(text.text())).unwrap_or_default();
         let path = file.path(db);
-        for hash in old.symmetric_difference(&new) {
-            self.words.change(*hash, path, new.contains(hash));
-            let input = self.words.uses.get(hash).map(|entry| *entry);
+        let text = |text: Option<&'t Arc<SourceText>>| text.map_or("", |text| text.text());
+        let ChangedWords { gone, come } = ChangedWords::between(text(old), text(new));
+        let changed = gone.into_iter().map(|word| (word, false)).chain(come.into_iter().map(|word| (word, true)));
+        for (word, present) in changed {
+            let hash = hash(word);
+            self.words.change(hash, path, present);
+            let input = self.words.uses.get(&hash).map(|entry| *entry);
             if let Some(input) = input {
-                let files = self.files_with(*hash);
+                let files = self.files_with(hash);
                 input.set_files(db).with_durability(Durability::LOW).to(files);
             }
         }

@@ -4,6 +4,7 @@ pub mod ir;
 mod lower;
 mod mend;
 mod parse;
+mod pieces;
 mod prescan;
 pub mod print;
 mod reparse;
@@ -18,4 +19,4 @@ pub use walk::{
     Call, blocks, chain, children, dotted, statement_expressions, walk_block_expressions, walk_expression,
     walk_statement_expressions, walk_statements,
 };
-pub use words::words;
+pub use words::{ChangedWords, words};

@@ -75,13 +75,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         Some(binary) => binary.canonicalize().with_context(|| format!("no such file: {}", binary.display()))?,
         None => shell::build_auditline(true)?,
     };
-    // The bare parse has to be as optimised as what it is compared with.
-    let xtask = release_of_xtask()?;
     let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let folder = shell::target().join("bench");
     let mut report = Report::new(threads, options.seed);
 
     if !options.no_check {
+        // The bare parse has to be as optimised as what it is compared with.
+        let xtask = release_of_xtask()?;
         let corpora = match &options.corpus {
             Some(corpus) => vec![(corpus.display().to_string(), corpus.canonicalize()?)],
             None => [Flavour::Dense, Flavour::Mixed]

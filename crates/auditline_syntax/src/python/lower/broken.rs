@@ -1,7 +1,6 @@
 //! What could not be parsed.
 
-use text_size::TextRange;
-use tree_sitter::Node;
+use text_size::{TextRange, TextSize};
 
 use super::super::mend::Mended;
 use super::Lowerer;
@@ -53,29 +52,34 @@ impl Lowerer<'_> {
 impl Lowerer<'_> {
     /// The ranges of what could not be parsed, in source order: error nodes, what Python refuses though the grammar
     /// reads it, and lines in which something is missing, up to where it is missing.
-    pub(super) fn errors(&mut self, root: Node<'_>) -> Vec<TextRange> {
-        let mut errors = std::mem::take(&mut self.refused);
-        for place in self.mended.into_iter().flat_map(Mended::places) {
-            let before = &self.text[..place.into()];
-            let line = before.rfind('\n').map_or(0, |at| at + 1);
-            let blank = before[line..].len() - before[line..].trim_start().len();
-            errors.push(TextRange::new(((line + blank) as u32).into(), place));
-        }
-        if root.has_error() {
-            self.unparsed_ranges(root, &mut errors);
-        }
+    pub(super) fn errors(&mut self) -> Vec<TextRange> {
+        let mut errors = std::mem::take(&mut self.errors);
         errors.sort_by_key(|range| (range.start(), range.end()));
         errors.dedup();
         errors
     }
 
-    fn unparsed_ranges(&self, root: Node<'_>, errors: &mut Vec<TextRange>) {
-        let mut cursor = root.walk();
+    /// Notes what could not be parsed in the piece under the cursor.
+    pub(super) fn errors_of_piece(&mut self) {
+        for place in self.mended.into_iter().flat_map(Mended::places) {
+            let place = place + TextSize::new(self.origin);
+            let before = &self.text[..place.into()];
+            let line = before.rfind('\n').map_or(0, |at| at + 1);
+            let blank = before[line..].len() - before[line..].trim_start().len();
+            self.errors.push(TextRange::new(((line + blank) as u32).into(), place));
+        }
+        if self.node.has_error() {
+            self.unparsed_ranges();
+        }
+    }
+
+    fn unparsed_ranges(&mut self) {
+        let mut cursor = self.node.walk();
         loop {
             let node = cursor.node();
             if node.is_error() || node.is_missing() {
                 let (start, end) = (self.original(node.start_byte()), self.original(node.end_byte()));
-                errors.push(TextRange::new(start.into(), end.into()));
+                self.errors.push(TextRange::new(start.into(), end.into()));
             } else if node.has_error() && cursor.goto_first_child() {
                 continue;
             }

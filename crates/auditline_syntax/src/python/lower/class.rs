@@ -71,7 +71,7 @@ impl Lowerer<'_> {
                 range.is_some_and(|range| at <= u32::from(self.function_starts[function] + range.end()))
             })
         };
-        mended.places().map(u32::from).any(|at| start <= at && at <= end && !inside(at))
+        mended.places().map(|at| u32::from(at) + self.origin).any(|at| start <= at && at <= end && !inside(at))
     }
 
     fn class_header(&mut self, kind: Kind, header: &mut Header, bases: &mut Bases) {

@@ -30,7 +30,8 @@ use self::kind::Kind;
 use self::reuse::Previous;
 use super::ir::{Arg, Class, ClassIndex, Code, Expr, ExprId, Function, FunctionIndex, Module, Stmt};
 use super::mend::Mended;
-use super::parse::{Tree, parse};
+use super::parse::Tree;
+use super::pieces::{Piece, parse_pieces};
 use crate::Name;
 
 /// How deep expressions may nest; what is deeper becomes an empty [`Expr::Opaque`]. Hostile input must not overflow the
@@ -44,33 +45,28 @@ const MAX_BLOCK_DEPTH: u32 = 100;
 /// Lowers a parsed text.
 #[must_use]
 pub fn lower(text: &str, tree: &Tree) -> Module {
-    if !tree.has_errors() {
-        return lower_tree(text, tree.root(), None, None);
+    if tree.has_errors() {
+        // What a tree with errors looks like depends on how it came about, and what is broken spreads in it.
+        return lower_pieces(text, &parse_pieces(text, Vec::new()), None);
     }
-    // What a tree with errors looks like depends on how it came about; a fresh one depends on the text alone.
-    match Mended::new(text) {
-        Some(mended) => {
-            let tree = parse(&mended.text, None);
-            lower_tree(text, tree.root(), Some(&mended), None)
-        }
-        None => lower_tree(text, parse(text, None).root(), None, None),
-    }
+    lower_pieces(text, &[Piece::all(text, tree)], None)
 }
 
-/// Lowers the tree of a text, or of the text as it was mended.
-pub(super) fn lower_tree<'t>(
-    text: &'t str,
-    root: Node<'t>,
-    mended: Option<&'t Mended>,
-    previous: Option<(&'t str, &'t Module)>,
-) -> Module {
-    let mut lowerer = Lowerer::new(text, root, Scratch::default(), 0);
-    lowerer.mended = mended;
+/// Lowers the pieces of a text.
+pub(super) fn lower_pieces<'t>(text: &'t str, pieces: &'t [Piece], previous: Option<(&'t str, &'t Module)>) -> Module {
+    let Some(first) = pieces.first() else { return Module::default() };
+    let mut lowerer = Lowerer::new(text, first.tree.root(), Scratch::default(), 0);
     lowerer.previous = previous.map(|(text, module)| Previous::new(text, module));
-    let block = lowerer.block();
+    let mut pragmas = Vec::new();
+    for piece in pieces {
+        lowerer.enter_piece(piece);
+        lowerer.statements();
+        lowerer.errors_of_piece();
+        pragma::pragmas(text, piece, &mut pragmas);
+    }
+    let block = lowerer.cut_statements(0);
     let code = lowerer.cut_code(0, block);
-    let errors = lowerer.errors(root);
-    let pragmas = pragma::pragmas(text, root, mended);
+    let errors = lowerer.errors();
     let Lowerer { functions, function_starts, classes, class_starts, .. } = lowerer;
     Module {
         code,
@@ -133,10 +129,12 @@ struct Lowerer<'t> {
     paths: FxHashMap<Name, u32>,
     /// What stands behind an `as` inside the expression at hand.
     target: Option<ExprId>,
-    /// Statements that the grammar reads and Python refuses, absolute.
-    refused: Vec<TextRange>,
+    /// What could not be parsed, and what the grammar reads and Python refuses, absolute.
+    errors: Vec<TextRange>,
     previous: Option<Previous<'t>>,
-    /// How the offsets of the tree lead to those of the text, where it was mended.
+    /// Where the tree starts in the text.
+    origin: u32,
+    /// How the offsets of the tree lead to those of its text, where that was mended.
     mended: Option<&'t Mended>,
 }
 
@@ -169,10 +167,19 @@ impl<'t> Lowerer<'t> {
             class_starts: Vec::new(),
             paths: FxHashMap::default(),
             target: None,
-            refused: Vec::new(),
+            errors: Vec::new(),
             previous: None,
+            origin: 0,
             mended: None,
         }
+    }
+
+    /// Goes to the root of a piece of the text.
+    fn enter_piece(&mut self, piece: &'t Piece) {
+        self.node = piece.tree.root();
+        self.cursor.reset(self.node);
+        self.origin = piece.start;
+        self.mended = piece.mended.as_ref();
     }
 
     // The node under the cursor.
@@ -195,15 +202,13 @@ impl<'t> Lowerer<'t> {
 
     /// The offset in the text of an offset in the tree.
     fn original(&self, offset: usize) -> u32 {
-        match self.mended {
-            None => offset as u32,
-            Some(mended) => mended.original(offset as u32),
-        }
+        let offset = offset as u32;
+        self.origin + self.mended.map_or(offset, |mended| mended.original(offset))
     }
 
     /// Whether something between two absolute offsets was put in.
     fn is_mended(&self, start: u32, end: u32) -> bool {
-        self.mended.is_some_and(|mended| mended.touches(start, end))
+        self.mended.is_some_and(|mended| mended.touches(start - self.origin, end - self.origin))
     }
 
     /// The text between two absolute offsets.

@@ -7,7 +7,7 @@ use text_size::TextRange;
 use tree_sitter::Node;
 
 use super::super::ir::Pragma;
-use super::super::mend::Mended;
+use super::super::pieces::Piece;
 
 static NEEDLES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     AhoCorasick::builder()
@@ -19,23 +19,27 @@ static NEEDLES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
 /// With more hits than this, one walk over the whole tree is cheaper than a descent for each.
 const MANY: usize = 64;
 
-/// The comments that address a tool. Their words are looked for in the text, and then for each hit the tree says
-/// whether it stands in a comment; so a file without any costs one scan.
-pub(super) fn pragmas(text: &str, root: Node<'_>, mended: Option<&Mended>) -> Vec<Pragma> {
-    let Some(needles) = NEEDLES.as_ref() else { return Vec::new() };
-    let parsed = mended.map_or(text, |mended| &mended.text);
+/// Adds the comments in a piece of the text that address a tool. Their words are looked for in its text, and then for each
+/// hit the tree says whether it stands in a comment; so a piece without any costs one scan.
+pub(super) fn pragmas(text: &str, piece: &Piece, pragmas: &mut Vec<Pragma>) {
+    let Some(needles) = NEEDLES.as_ref() else { return };
+    let root = piece.tree.root();
+    let from = piece.start as usize;
+    let parsed = match &piece.mended {
+        Some(mended) => mended.text.as_str(),
+        None => text.get(from..from + piece.len as usize).unwrap_or_default(),
+    };
     let hits: Vec<(usize, usize)> = needles.find_iter(parsed).map(|hit| (hit.start(), hit.end())).collect();
     let comments = if hits.len() > MANY { all_comments(root) } else { comments_at(root, &hits) };
     let mut hits = hits.into_iter().peekable();
-    let mut pragmas = Vec::new();
     for (start, end) in comments {
         while hits.next_if(|&(hit, _)| hit < start).is_some() {}
         if hits.peek().is_some_and(|&(hit, _)| hit < end) {
-            let original = |at: usize| mended.map_or(at, |mended| mended.original(at as u32) as usize);
+            let original =
+                |at: usize| from + piece.mended.as_ref().map_or(at, |mended| mended.original(at as u32) as usize);
             pragmas.extend(pragma(text, original(start), original(end)));
         }
     }
-    pragmas
 }
 
 fn comments_at(root: Node<'_>, hits: &[(usize, usize)]) -> Vec<(usize, usize)> {

@@ -16,17 +16,22 @@ impl Lowerer<'_> {
             let (start, end) = (self.start(), self.end());
             self.broken(start, end);
         } else {
-            self.blocks += 1;
-            self.children(|this, kind| {
-                if kind.is_statement() {
-                    this.statement(kind);
-                } else if kind == Kind::Error {
-                    this.broken_statements();
-                }
-            });
-            self.blocks -= 1;
+            self.statements();
         }
         self.cut_statements(mark)
+    }
+
+    /// Lowers the statements in the node under the cursor onto the stack.
+    pub(super) fn statements(&mut self) {
+        self.blocks += 1;
+        self.children(|this, kind| {
+            if kind.is_statement() {
+                this.statement(kind);
+            } else if kind == Kind::Error {
+                this.broken_statements();
+            }
+        });
+        self.blocks -= 1;
     }
 
     pub(super) fn cut_statements(&mut self, from: usize) -> Block {
@@ -61,7 +66,7 @@ impl Lowerer<'_> {
             Kind::Match => return self.match_statement(),
             // Python 2: readable, but no Python that runs.
             Kind::Print | Kind::Exec => {
-                self.refused.push(TextRange::new(start.into(), end.into()));
+                self.errors.push(TextRange::new(start.into(), end.into()));
                 return self.broken(start, end);
             }
             Kind::ExpressionStatement => self.expression_statement(end),

@@ -12,15 +12,25 @@ const MAX_DEPTH: usize = 200;
 /// How often a string that swallowed definitions is closed.
 const MAX_STRINGS: usize = 4;
 
-/// What is missing in `text`, in order.
-pub(super) fn insertions(text: &str) -> Vec<Insertion> {
+/// What a reader sees in a text: where it falls into pieces that can be parsed on their own, and what is missing in it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(in super::super) struct Reading {
+    /// Where a statement starts at the margin, but for the first one: in order. `else` and its like go on with the statement
+    /// above them, and a definition with its decorators.
+    pub(in super::super) cuts: Vec<u32>,
+    /// What is missing, in order.
+    pub(in super::super) insertions: Vec<Insertion>,
+}
+
+/// Reads a text.
+pub(in super::super) fn read(text: &str) -> Reading {
     let mut closed = Vec::new();
     loop {
         let mut reader = Reader::new(text, &closed);
         reader.read();
         match reader.lost_string {
             Some(open) if closed.len() < MAX_STRINGS && !closed.contains(&open) => closed.push(open),
-            _ => return reader.insertions,
+            _ => return Reading { cuts: reader.cuts, insertions: reader.insertions },
         }
     }
 }
@@ -63,6 +73,8 @@ pub(super) struct Reader<'t> {
     /// Where strings open that are to be closed at the end of their line.
     pub(super) closed: &'t [usize],
     pub(super) insertions: Vec<Insertion>,
+    /// Where a piece of the text starts that can be parsed on its own.
+    cuts: Vec<u32>,
     /// The string in triple quotes that seems not to have been closed.
     pub(super) lost_string: Option<usize>,
     /// The strings in triple quotes that hold what looks like a definition outside them.
@@ -80,6 +92,7 @@ impl<'t> Reader<'t> {
             bytes: text.as_bytes(),
             closed,
             insertions: Vec::new(),
+            cuts: Vec::new(),
             lost_string: None,
             suspects: Vec::new(),
             decorator: None,
@@ -89,8 +102,13 @@ impl<'t> Reader<'t> {
 
     fn read(&mut self) {
         let mut at = if self.text.starts_with('\u{feff}') { 3 } else { 0 };
+        let mut is_first = true;
         while let Some((start, indent)) = self.next_line(at) {
-            self.before(start);
+            let goes_on = self.before(start);
+            if indent == 0 && !goes_on && !is_first {
+                self.cuts.push(start as u32);
+            }
+            is_first = false;
             at = self.line(start, indent);
             if self.insertions.len() >= MAX_INSERTIONS || self.lost_string.is_some() || self.budget == 0 {
                 return;
@@ -133,16 +151,19 @@ impl<'t> Reader<'t> {
         self.text.get(at..self.line_end(at)).unwrap_or_default()
     }
 
-    /// Looks at how a line starts before it is read.
-    fn before(&mut self, start: usize) {
+    /// Looks at how a line starts before it is read. Says whether it goes on with the statement above it: a definition
+    /// with its decorators, an `else` with its `if`.
+    fn before(&mut self, start: usize) -> bool {
         let rest = self.rest(start);
         let (first, behind) = split(rest);
         let is_definition = matches!(first, "def" | "class") || (first == "async" && behind.starts_with("def"));
+        let is_decorated = self.decorator.is_some() && (is_definition || rest.starts_with('@'));
         if is_definition {
             self.decorator = None;
         } else if !rest.starts_with('@') {
             self.orphan();
         }
+        is_decorated || matches!(first, "else" | "elif" | "except" | "finally")
     }
 
     /// A decorator without a definition gets one.

@@ -11,6 +11,8 @@ mod word;
 
 use text_size::TextSize;
 
+pub(super) use self::line::{Reading, read};
+
 /// Something that is missing in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Insertion {
@@ -32,12 +34,8 @@ pub(super) struct Mended {
 }
 
 impl Mended {
-    /// Puts in what is missing; `None` if nothing is found missing.
-    pub(super) fn new(text: &str) -> Option<Self> {
-        let insertions = line::insertions(text);
-        if insertions.is_empty() {
-            return None;
-        }
+    /// Puts in what is missing.
+    pub(super) fn new(text: &str, insertions: Vec<Insertion>) -> Self {
         let mut mended = Self::default();
         let mut done = 0;
         let mut total = 0;
@@ -52,7 +50,7 @@ impl Mended {
         }
         mended.text.push_str(&text[done..]);
         mended.insertions = insertions;
-        Some(mended)
+        mended
     }
 
     /// The offset in the original text.

@@ -1,7 +1,7 @@
-use super::Mended;
+use super::{Mended, read};
 
 fn mend(text: &str) -> String {
-    Mended::new(text).map_or_else(|| text.to_owned(), |mended| mended.text)
+    Mended::new(text, read(text).insertions).text
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_string_that_swallows_definitions_is_closed() {
 #[test]
 fn offsets_lead_back() {
     let text = "f(a\ng(b\nx\n";
-    let mended = Mended::new(text).unwrap();
+    let mended = Mended::new(text, read(text).insertions);
     assert_eq!(mended.text, "f(a)\ng(b)\nx\n");
     let back: Vec<u32> = (0..=mended.text.len() as u32).map(|at| mended.original(at)).collect();
     assert_eq!(back, [0, 1, 2, 3, 3, 4, 5, 6, 7, 7, 8, 9, 10]);
