@@ -178,9 +178,9 @@ impl Moment {
 
 /// The lowered module of a Python file; empty for other files and for absent ones.
 ///
-/// All of them are remembered: their functions and classes are held by the queries below in any case, and a module that
-/// was let go would be parsed again for each file that looks into it.
-#[salsa::tracked(returns(clone), no_eq)]
+/// All of them are remembered, as are the functions and classes of the queries below, unless a bound is set
+/// ([`RootDatabase::remember_at_most`]).
+#[salsa::tracked(returns(clone), no_eq, lru = 0)]
 pub fn parsed(db: &dyn Db, file: SourceFile) -> Arc<ParsedModule> {
     match (file.content(db), file.kind(db)) {
         (FileContent::Open { module: Some(module), .. }, _) => Arc::clone(module),
@@ -197,7 +197,7 @@ pub fn function(db: &dyn Db, function: FunctionRef) -> Option<Arc<Function>> {
     function_query(db, function, ())
 }
 
-#[salsa::tracked(returns(clone))]
+#[salsa::tracked(returns(clone), lru = 0)]
 fn function_query(db: &dyn Db, function: FunctionRef, _key: ()) -> Option<Arc<Function>> {
     let parsed = parsed(db, function.file);
     parsed.function_index(function.path).map(|index| Arc::clone(&parsed.module.functions[index]))
@@ -209,7 +209,7 @@ pub fn head(db: &dyn Db, function: FunctionRef) -> Option<Arc<Function>> {
     head_query(db, function, ())
 }
 
-#[salsa::tracked(returns(clone))]
+#[salsa::tracked(returns(clone), lru = 0)]
 fn head_query(db: &dyn Db, of: FunctionRef, _key: ()) -> Option<Arc<Function>> {
     function(db, of).map(|whole| Arc::new(whole.head()))
 }
@@ -219,7 +219,7 @@ pub fn class(db: &dyn Db, class: ClassRef) -> Option<Arc<Class>> {
     class_query(db, class, ())
 }
 
-#[salsa::tracked(returns(clone))]
+#[salsa::tracked(returns(clone), lru = 0)]
 fn class_query(db: &dyn Db, class: ClassRef, _key: ()) -> Option<Arc<Class>> {
     let parsed = parsed(db, class.file);
     parsed.class_index(class.path).map(|index| Arc::clone(&parsed.module.classes[index]))
@@ -271,6 +271,24 @@ impl RootDatabase {
         let settings = Settings::builder(roots.to_vec(), source_roots.to_vec(), false, None);
         let _singleton = settings.durability(Durability::HIGH).new(&db);
         db
+    }
+
+    /// Bounds what is remembered of lowered files: so many of them, and of their functions and classes in proportion. What
+    /// was not asked for lately is let go of with the next write, or by [`RootDatabase::forget`], and lowered again when it
+    /// is needed. What was derived from it stands, so an edit asks for little of it.
+    ///
+    /// Without a bound nothing is let go of. A run that looks at each file once has no use for one.
+    pub fn remember_at_most(&mut self, files: usize) {
+        const DEFINITIONS: usize = 16;
+        parsed::set_lru_capacity(self, files);
+        function_query::set_lru_capacity(self, files * DEFINITIONS);
+        head_query::set_lru_capacity(self, files * DEFINITIONS);
+        class_query::set_lru_capacity(self, files * DEFINITIONS);
+    }
+
+    /// Lets go of what is beyond the bounds. Waits for readers, and interrupts them.
+    pub fn forget(&mut self) {
+        salsa::Database::trigger_lru_eviction(self);
     }
 
     /// Replaces the workspace folders and the configured source roots.

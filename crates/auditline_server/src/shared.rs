@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use auditline_source::{Encoding, FilePath};
 use tokio::runtime::Handle;
@@ -27,6 +27,9 @@ use crate::workspace::Workspace;
 
 /// How long an answer of the client is waited for.
 pub(crate) const CLIENT_PATIENCE: Duration = Duration::from_secs(30);
+
+/// A job that takes longer has looked at much of the workspace.
+const LONG_JOB: Duration = Duration::from_secs(1);
 
 /// Writes that come faster than a job can be done must not keep it going forever.
 const MAX_ATTEMPTS: usize = 50;
@@ -251,8 +254,16 @@ impl Shared {
                 return Ok(None);
             }
             let (job, workspace) = (Arc::clone(&job), Arc::clone(workspace));
-            let outcome = self.pool.run(lane, move || Some(workspace.snapshot()?.run(|snapshot| job(snapshot))));
-            match outcome.await {
+            let outcome = self.pool.run(lane, move || {
+                let started = Instant::now();
+                let outcome = workspace.snapshot()?.run(|snapshot| job(snapshot));
+                Some((outcome, started.elapsed() > LONG_JOB))
+            });
+            let outcome = outcome.await;
+            if let Ok(Some((_, true))) = outcome {
+                self.tell_keeper(Event::Forget);
+            }
+            match outcome.map(|outcome| outcome.map(|(outcome, _)| outcome)) {
                 Ok(Some(Ok(result))) => return Ok(Some(result)),
                 Ok(Some(Err(Interrupted::Cancelled)) | None) => {}
                 Ok(Some(Err(Interrupted::Panicked))) | Err(_) => return Err(Unanswered::Failed),

@@ -24,7 +24,9 @@ pub use webhooks::webhook;
 
 /// Whether a file is a test or fixture: by the conventions of pytest and unittest, it stands in a directory for tests or
 /// is named like one. No file is one where the user has tests judged as production code.
-#[must_use]
+///
+/// A query, because each check asks it of each function.
+#[salsa::tracked(returns(copy))]
 pub fn is_test(db: &dyn Db, file: SourceFile) -> bool {
     if crate::db::Settings::get(db).include_tests(db) {
         return false;
@@ -47,7 +49,7 @@ pub fn is_below_tests(db: &dyn Db, file: SourceFile) -> bool {
 
 /// Whether a file is a migration: it stands in a `migrations` or `alembic` directory, or in a `versions` directory and says
 /// which revision it is. Versions of an API stand in directories of that name too.
-#[must_use]
+#[salsa::tracked(returns(copy))]
 pub fn is_migration(db: &dyn Db, file: SourceFile) -> bool {
     let parts = relative_parts(db, file);
     parts.iter().any(|part| matches!(*part, "migrations" | "alembic"))

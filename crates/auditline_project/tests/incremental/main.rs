@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod counted_queries;
+mod eviction;
 mod random_edits;
 mod rng;
 mod view;

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::ledger::Entry;
 use super::push::publish_closed;
 use crate::conversion::Told;
+use crate::keeper::Event;
 use crate::margin;
 use crate::pool::Lane;
 use crate::progress::Work;
@@ -115,6 +116,9 @@ async fn publish_closed_files(shared: &Arc<Shared>) {
             }
         })
         .await;
+        if is_first {
+            shared.tell_keeper(Event::Forget);
+        }
     }
     // What is no longer there is taken back.
     let gone: Vec<FilePath> = shared

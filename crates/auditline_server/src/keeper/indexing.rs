@@ -20,6 +20,10 @@ const MAX_SIBLINGS: usize = 512;
 /// So many files that were left out are named.
 const MAX_NAMED: usize = 20;
 
+/// So many files are remembered as they were lowered, those that were looked at last: more than have findings in all but
+/// the largest workspaces, since whoever is told of closed files looks at those again after each pause.
+const REMEMBERED_FILES: usize = 2048;
+
 impl Keeper {
     /// Starts to read all files of a workspace, on threads of their own.
     pub(super) fn start_index(&self, workspace: &Arc<Workspace>) {
@@ -44,7 +48,7 @@ impl Keeper {
         &mut self,
         workspace: &Arc<Workspace>,
         run: u64,
-        db: RootDatabase,
+        mut db: RootDatabase,
         skipped: &[Skipped],
         batch: &mut Batch,
     ) {
@@ -59,6 +63,7 @@ impl Keeper {
                 contents.push((*path, document.content()));
             }
         }
+        db.remember_at_most(REMEMBERED_FILES);
         let mut shelf = workspace.shelf();
         shelf.db = Some(db);
         shelf.documents = Arc::default();

@@ -71,6 +71,8 @@ pub(crate) enum Event {
     },
     /// Files were read that changed on disk.
     Read(Vec<disk::ReadFile>),
+    /// Much was computed: time to let go of what nobody will ask for soon.
+    Forget,
     Stop,
 }
 
@@ -216,7 +218,16 @@ impl Keeper {
             Event::Settings(value) => self.set_settings(&value, batch),
             Event::Indexed { workspace, run, db, skipped } => self.indexed(&workspace, run, *db, &skipped, batch),
             Event::Read(files) => self.write_read(files, batch),
+            Event::Forget => self.forget(),
             Event::Stop => {}
+        }
+    }
+
+    fn forget(&self) {
+        for workspace in self.shared.workspaces().iter() {
+            if let Some(db) = &mut workspace.shelf().db {
+                db.forget();
+            }
         }
     }
 

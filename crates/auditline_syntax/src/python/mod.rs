@@ -5,7 +5,6 @@ mod lower;
 mod mend;
 mod parse;
 mod pieces;
-mod prescan;
 pub mod print;
 mod reparse;
 pub mod walk;
@@ -13,7 +12,6 @@ mod words;
 
 pub use lower::lower;
 pub use parse::{Tree, parse};
-pub use prescan::matters;
 pub use reparse::Reparser;
 pub use walk::{
     Call, blocks, chain, children, dotted, statement_expressions, walk_block_expressions, walk_expression,
