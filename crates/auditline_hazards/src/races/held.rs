@@ -40,7 +40,16 @@ fn is_entered_locked(db: &dyn Db, of: FunctionRef, depth: u32) -> bool {
     })
 }
 
+/// As [`is_held`], by something else than that lookup of what is guarded.
+pub(super) fn is_held_besides(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32, lookup: u32) -> bool {
+    holds_besides(unit, at, Some(lookup)) || is_entered_locked(db, of, DEPTH)
+}
+
 fn holds_at(unit: &Unit, at: u32) -> bool {
+    holds_besides(unit, at, None)
+}
+
+fn holds_besides(unit: &Unit, at: u32, lookup: Option<u32>) -> bool {
     let Some(event) = unit.events.get(at as usize) else { return false };
     let around = unit.ancestors(event.frame).any(|(_, frame)| {
         matches!(frame.kind, FrameKind::WithLock | FrameKind::WithTransaction(_, TransactionKind::Savepoint))
@@ -53,7 +62,7 @@ fn holds_at(unit: &Unit, at: u32) -> bool {
                 EventKind::Refresh { lock, .. } => *lock != Lock::No,
                 _ => false,
             };
-            locks && unit.can_follow(earlier, at)
+            locks && lookup != Some(earlier) && unit.can_follow(earlier, at)
         })
 }
 

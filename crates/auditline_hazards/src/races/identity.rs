@@ -39,6 +39,28 @@ pub(super) fn held_before(db: &dyn Db, of: FunctionRef, unit: &Unit, load: u32) 
     find(db, of, unit, load, &wanted, DEPTH)
 }
 
+/// The row that this function loaded before, without a lock, and that a load gives again.
+pub(super) fn earlier_load(db: &dyn Db, unit: &Unit, load: u32) -> Option<u32> {
+    let EventKind::Load { query, .. } = &unit.events.get(load as usize)?.kind else { return None };
+    let wanted = Wanted {
+        model: query.model?,
+        keys: query.keys.to_vec(),
+        by_keys_only: query.keys.len() == query.filters.len() || query.filters.is_empty(),
+        session: query.session.as_deref()?,
+    };
+    unit.numbered().take(load as usize).find_map(|(ordinal, event)| match &event.kind {
+        EventKind::Load { query, row: Some(row), .. } => {
+            let is_it = query.entities
+                && query.lock == Lock::No
+                && query.model == Some(wanted.model)
+                && unit.can_follow(ordinal, load)
+                && is_same(db, *row, query, &wanted);
+            is_it.then_some(*row)
+        }
+        _ => None,
+    })
+}
+
 fn find(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32, wanted: &Wanted<'_>, depth: u32) -> Option<Evidence> {
     loaded_here(db, of, unit, at, wanted)
         .or_else(|| handed_in(db, of, unit, at, wanted))

@@ -7,9 +7,11 @@ use auditline_model::unit::effect;
 use auditline_model::{Db, FunctionRef, VariableRef, function, owner, parsed};
 use auditline_syntax::python::ir::{ArgKind, Code, Expr, ExprId, StmtKind};
 
-/// A level above READ COMMITTED.
+/// A level that is not the default, READ COMMITTED.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Level {
+    /// No transactions at all.
+    Autocommit,
     RepeatableRead,
     Serializable,
 }
@@ -17,7 +19,13 @@ enum Level {
 /// Whether a function runs its transaction under REPEATABLE READ or SERIALIZABLE: it says so itself, or the engine of
 /// its session does. The database then refuses the second of two changes of a row that were made from one reading.
 pub(super) fn is_strict(db: &dyn Db, of: FunctionRef, session: Option<&SessionValue>) -> bool {
-    level(db, of, session).is_some()
+    level(db, of, session) >= Some(Level::RepeatableRead)
+}
+
+/// The variable that holds the factory of a session, where its engine commits each statement by itself.
+pub(super) fn autocommits(db: &dyn Db, session: Option<&SessionValue>) -> Option<VariableRef> {
+    let factory = factory(db, session?)?;
+    (level_of_factory(db, factory, ()) == Some(Level::Autocommit)).then_some(factory)
 }
 
 /// Whether a function runs its transaction under SERIALIZABLE. Only there does PostgreSQL refuse rows that were created
@@ -45,6 +53,7 @@ fn level_in(code: &Code, expr: ExprId) -> Option<Level> {
             match () {
                 () if text.ends_with("SERIALIZABLE") => Some(Level::Serializable),
                 () if text.ends_with("REPEATABLE READ") => Some(Level::RepeatableRead),
+                () if text == "AUTOCOMMIT" => Some(Level::Autocommit),
                 () => None,
             }
         }

@@ -31,7 +31,7 @@ pub(super) fn is_unlocked(db: &dyn Db, of: FunctionRef, row: &RowValue) -> bool 
                 match auditline_model::owner::argument_of(db, of, &site.event, *index) {
                     Some(Value::Row(row)) => match &row.origin {
                         RowOrigin::Loaded { lock: Lock::No, .. } | RowOrigin::Dependency(_) => known = true,
-                        RowOrigin::Created | RowOrigin::Unknown | RowOrigin::Related => {}
+                        RowOrigin::Created | RowOrigin::Unknown | RowOrigin::Related(_) => {}
                         _ => return false,
                     },
                     _ => return false,
@@ -41,7 +41,7 @@ pub(super) fn is_unlocked(db: &dyn Db, of: FunctionRef, row: &RowValue) -> bool 
         }
         RowOrigin::Created
         | RowOrigin::SelfRow
-        | RowOrigin::Related
+        | RowOrigin::Related(_)
         | RowOrigin::Dependency(_)
         | RowOrigin::Unknown => false,
     }

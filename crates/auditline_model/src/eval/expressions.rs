@@ -117,7 +117,8 @@ impl Evaluator<'_> {
             Expr::Comprehension { element, clauses, .. } => {
                 let saved = self.environment.clone();
                 let mut from = Sources::default();
-                let split = self.push_frame(crate::unit::FrameKind::Loop { endless: false, over_items: true });
+                let split =
+                    self.push_frame(crate::unit::FrameKind::Loop { endless: false, over_items: true, as_given: false });
                 for clause in clauses {
                     let iterated = self.expr(code, clause.iter);
                     from = from.with(&iterated.from.clone().computed());
@@ -321,7 +322,7 @@ impl Evaluator<'_> {
                 let related = Value::Row(Arc::new(RowValue {
                     id: u32::MAX,
                     model: relationship.target,
-                    origin: RowOrigin::Related,
+                    origin: RowOrigin::Related(row.id),
                     session: row.session.clone(),
                 }));
                 let value = if relationship.uselist.unwrap_or(true) { Value::Many(Box::new(related)) } else { related };

@@ -1,15 +1,19 @@
 //! Keys: by what a statement looks for its rows, so that two statements for the same row are seen to be that.
 
+use std::sync::Arc;
+
 use auditline_syntax::Name;
-use auditline_syntax::python::ir::{BinaryOp, Code, CompareOp, Expr, ExprId};
+use auditline_syntax::python::ir::{BinaryOp, Code, CompareOp, Expr, ExprId, StmtKind};
+use auditline_syntax::python::walk_statements;
 use smallvec::SmallVec;
 
 use crate::db::ClassRef;
 use crate::symbols::Symbol;
 use crate::tables::orm_model;
+use crate::unit::EventKind;
 
 use super::calls::Arguments;
-use super::value::{ArgName, Derivation, Key, Value};
+use super::value::{ArgName, Derivation, Key, QueryKind, Value};
 use super::{Bound, Evaluator};
 
 impl Evaluator<'_> {
@@ -89,6 +93,41 @@ impl Evaluator<'_> {
             }
             _ => None,
         }
+    }
+
+    /// Records that a statement is built and nothing executes it: it stands alone, or is bound to a variable that nothing
+    /// else in the function names.
+    pub(crate) fn unused(&mut self, code: &Code, value: &Value, expr: ExprId, bound_to: Option<Name>) {
+        let Value::Query(query) = value else { return };
+        if query.execution.is_some() || query.kind == QueryKind::Text {
+            return;
+        }
+        if let Some(name) = bound_to {
+            let named = code.exprs.iter().filter(|expr| matches!(expr, Expr::Name(other) if *other == name)).count();
+            let mut holds_functions = false;
+            walk_statements(&code.block, &mut |stmt| {
+                holds_functions |= matches!(stmt.kind, StmtKind::Function { .. } | StmtKind::Global(_));
+            });
+            if named > 1 || holds_functions || code.exprs.iter().any(|expr| matches!(expr, Expr::Lambda { .. })) {
+                return;
+            }
+        }
+        self.event(EventKind::Unused(Arc::clone(query)), code.range(expr));
+    }
+
+    /// Whether what a loop goes through is a parameter or an attribute of something, and nothing in the function sorts.
+    pub(crate) fn comes_as_given(&self, code: &Code, iter: ExprId) -> bool {
+        let given = match &code[iter] {
+            Expr::Name(name) => self.function.params.iter().any(|param| param.name == *name),
+            Expr::Attribute { .. } => auditline_syntax::python::dotted(code, iter).is_some(),
+            _ => false,
+        };
+        let sorts = |expr: &Expr| match expr {
+            Expr::Name(name) => *name == "sorted",
+            Expr::Attribute { attr, .. } => matches!(attr.as_str(), "sort" | "sorted"),
+            _ => false,
+        };
+        given && !code.exprs.iter().any(sorts)
     }
 
     /// The key of `get(Model, key)`, where the model has one column for it; `index` is the position of the argument.

@@ -81,6 +81,7 @@ impl Evaluator<'_> {
             let upper = text.to_ascii_uppercase();
             if upper.contains("FOR UPDATE") || upper.contains("PG_ADVISORY") {
                 query.lock = Lock::Yes;
+                query.waits = !upper.contains("NOWAIT") && !upper.contains("SKIP LOCKED");
             }
         }
         Bound::of(Value::Query(Arc::new(query)))
@@ -121,6 +122,11 @@ impl Evaluator<'_> {
             width,
             aggregates: aggregates && width == 1,
             lock: Lock::No,
+            waits: true,
+            locks_own_only: false,
+            joins: false,
+            ordered: false,
+            among: false,
             populates: false,
             filters: SmallVec::new(),
             keys: SmallVec::new(),
@@ -151,6 +157,11 @@ impl Evaluator<'_> {
             width: 1,
             aggregates: false,
             lock: Lock::No,
+            waits: true,
+            locks_own_only: false,
+            joins: false,
+            ordered: false,
+            among: false,
             populates: false,
             filters: SmallVec::new(),
             keys: SmallVec::new(),
@@ -179,7 +190,17 @@ impl Evaluator<'_> {
                     Some(Value::Bool(true)) => Lock::Unknown,
                     _ => Lock::Yes,
                 };
+                let asked = |keyword| {
+                    arguments
+                        .keyword(keyword)
+                        .is_some_and(|bound| !matches!(bound.value, Value::Bool(false) | Value::None))
+                };
+                next.waits = !asked("nowait") && !asked("skip_locked") && !arguments.open;
+                let of = arguments.keyword("of").map(|bound| &bound.value);
+                next.locks_own_only = next.model.is_some() && self.model_argument(of) == next.model;
             }
+            "order_by" => next.ordered = true,
+            "options" | "join" | "outerjoin" | "join_from" => next.joins = true,
             "populate_existing" => next.populates = true,
             "execution_options" => {
                 // `execution_options(**options)` may say it too.
@@ -219,6 +240,7 @@ impl Evaluator<'_> {
                 for arg in args {
                     self.filter_columns(code, arg.value, next.model, &mut next.filters);
                     self.filter_keys(code, arg.value, next.model, &mut next.keys);
+                    next.among |= is_among(code, arg.value);
                 }
             }
             "first" | "one" | "one_or_none" if executes => {
@@ -434,6 +456,14 @@ impl Evaluator<'_> {
             }
             _ => false,
         }
+    }
+}
+
+/// Whether a filter asks for the rows of a list: `Item.id.in_(ids)`.
+fn is_among(code: &Code, filter: ExprId) -> bool {
+    match &code[filter] {
+        Expr::Call { func, .. } => matches!(&code[*func], Expr::Attribute { attr, .. } if *attr == "in_"),
+        _ => false,
     }
 }
 

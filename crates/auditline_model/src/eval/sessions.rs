@@ -201,7 +201,11 @@ impl Evaluator<'_> {
             }
             "refresh" => {
                 let row = arguments.first().row().cloned();
-                let lock = lock_argument(arguments.keyword("with_for_update"));
+                let lock = match lock_argument(arguments.keyword("with_for_update")) {
+                    // It may give up, or skip the row.
+                    Lock::Yes if !is_patient(code, args) => Lock::Unknown,
+                    lock => lock,
+                };
                 if let Some(row) = &row
                     && lock != Lock::No
                 {
@@ -228,6 +232,11 @@ impl Evaluator<'_> {
                         width: 1,
                         aggregates: false,
                         lock,
+                        waits: is_patient(code, args),
+                        locks_own_only: false,
+                        joins: false,
+                        ordered: false,
+                        among: false,
                         populates,
                         filters: smallvec::SmallVec::new(),
                         keys,
@@ -346,6 +355,16 @@ fn option_populates(code: &Code, args: &[Arg]) -> bool {
                 }),
                 _ => true,
             }
+    })
+}
+
+/// Whether a lock that `with_for_update={…}` asks for waits for those of others.
+fn is_patient(code: &Code, args: &[Arg]) -> bool {
+    args.iter().all(|arg| match (arg.kind, &code[arg.value]) {
+        (ArgKind::Keyword(name), Expr::Dict(entries)) if name == "with_for_update" => entries.iter().all(|(key, _)| {
+            key.is_some_and(|key| !matches!(&code[key], Expr::Str(text) if matches!(&**text, "nowait" | "skip_locked")))
+        }),
+        _ => true,
     })
 }
 

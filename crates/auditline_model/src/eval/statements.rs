@@ -49,10 +49,16 @@ impl Evaluator<'_> {
         let code = &function.code;
         match &stmt.kind {
             StmtKind::Expr(expr) => {
-                self.expr(code, *expr);
+                let bound = self.expr(code, *expr);
+                self.unused(code, &bound.value, *expr, None);
             }
             StmtKind::Assign { targets, value } => {
                 let bound = self.expr(code, *value);
+                if let [target] = targets[..]
+                    && let Expr::Name(name) = code[target]
+                {
+                    self.unused(code, &bound.value, *value, Some(name));
+                }
                 for target in targets {
                     self.assign(code, *target, &bound, Some(*value));
                 }
@@ -128,7 +134,7 @@ impl Evaluator<'_> {
             StmtKind::While { test, body, orelse } => {
                 let endless = matches!(code[*test], Expr::Bool(true) | Expr::Int(Some(1)));
                 let conditions = self.condition(code, *test);
-                let frame = self.push_frame(FrameKind::Loop { endless, over_items: false });
+                let frame = self.push_frame(FrameKind::Loop { endless, over_items: false, as_given: false });
                 let split = self.new_split();
                 let inner =
                     self.push_frame(FrameKind::Branch { split, conditions, exits: false, raises: false, rest: false });
@@ -148,7 +154,8 @@ impl Evaluator<'_> {
                 if *is_async {
                     self.event(EventKind::Await, code.range(*iter));
                 }
-                let frame = self.push_frame(FrameKind::Loop { endless: false, over_items: true });
+                let as_given = self.comes_as_given(code, *iter);
+                let frame = self.push_frame(FrameKind::Loop { endless: false, over_items: true, as_given });
                 let before = self.environment.clone();
                 let element = self.element(&iterated);
                 self.assign(code, *target, &element, None);
@@ -602,6 +609,8 @@ impl Evaluator<'_> {
     /// What iterating a value gives.
     pub(crate) fn element(&mut self, iterated: &Bound) -> Bound {
         let value = match &iterated.value {
+            // An item of what was handed in is not the whole of it.
+            Value::Many(inner) if matches!(**inner, Value::Param(_)) => Value::Unknown,
             Value::Many(inner) => (**inner).clone(),
             Value::Executed(query, true) | Value::Query(query) => self.row_from(query, None, true),
             Value::Executed(query, false) => Value::Tuple(vec![self.row_from(query, None, true)]),

@@ -215,6 +215,16 @@ pub struct QueryValue {
     pub aggregates: bool,
     /// Whether it locks its rows.
     pub lock: Lock,
+    /// Whether it waits for the locks of others: not with `nowait` or `skip_locked`.
+    pub waits: bool,
+    /// Whether its lock is said to be on rows of its model only: `with_for_update(of=Item)`.
+    pub locks_own_only: bool,
+    /// Whether it brings rows of other tables along: a join, loader options.
+    pub joins: bool,
+    /// Whether it says in which order its rows come.
+    pub ordered: bool,
+    /// Whether it asks for rows of a list: `Item.id.in_(ids)`.
+    pub among: bool,
     /// `populate_existing`.
     pub populates: bool,
     /// The columns it filters by.
@@ -309,8 +319,8 @@ pub enum RowOrigin {
     Param(u32),
     /// The object itself, in a method of a mapped class.
     SelfRow,
-    /// Reached through a relationship of another row.
-    Related,
+    /// Reached through a relationship of another row: its [`RowValue::id`].
+    Related(u32),
     /// Loaded by a framework dependency.
     Dependency(Symbol),
     /// It cannot be told.
@@ -461,6 +471,10 @@ impl Value {
                 let mut joined = (**a).clone();
                 joined.lock = a.lock.join(b.lock);
                 joined.entities &= b.entities;
+                joined.waits &= b.waits;
+                joined.joins |= b.joins;
+                joined.ordered |= b.ordered;
+                joined.populates |= b.populates;
                 joined.aggregates &= b.aggregates;
                 joined.filters.retain(|name| b.filters.contains(name));
                 joined.keys.retain(|key| b.keys.contains(key));

@@ -8,7 +8,9 @@ mod effects;
 mod elsewhere;
 mod expired;
 mod guards;
+mod holding;
 mod later;
+mod lock_order;
 mod queries;
 mod summary;
 mod uses;
@@ -26,7 +28,9 @@ pub use effects::{Effect, Operation, Target, When, session_target};
 pub use elsewhere::waits_elsewhere;
 pub use expired::{Closing, Expired, Expiry, Handed, How, expired, is_coroutine};
 pub use guards::{Guard, same_session};
+pub use holding::{Taken, awaits_while, keeps_lock, leaves_with, may_suspend, runs_on_event_loop, suspends, taken};
 pub use later::{Later, Runner, later, sessions_of_call};
+pub use lock_order::{LockPair, lock_pairs, pairs_from};
 pub use queries::{effect, event_range, unit, unit_of};
 pub use summary::{Commit, End, Summary, summary};
 pub use uses::Use;
@@ -128,6 +132,8 @@ pub enum FrameKind {
         endless: bool,
         /// Whether it runs over items (`for`), not on a condition.
         over_items: bool,
+        /// Whether the items come as somebody has handed them in: a parameter or an attribute that nothing here sorts.
+        as_given: bool,
     },
     /// The guarded block of a `try`.
     Try(TryId),
@@ -288,6 +294,8 @@ pub enum EventKind {
     },
     /// An UPDATE, DELETE or INSERT statement, or text, is executed.
     Execute(Arc<QueryValue>),
+    /// A statement is built, and nothing executes it.
+    Unused(Arc<QueryValue>),
     /// A column of a row is read.
     Read {
         /// The row.

@@ -56,7 +56,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
 
 /// Whether the row is one that the session knows from the database.
 fn is_loaded(row: &RowValue) -> bool {
-    matches!(row.origin, RowOrigin::Loaded { .. } | RowOrigin::Related | RowOrigin::Dependency(_))
+    matches!(row.origin, RowOrigin::Loaded { .. } | RowOrigin::Related(_) | RowOrigin::Dependency(_))
 }
 
 /// The column, where it holds a container whose changes nobody tracks, with the class that declares it.

@@ -1,0 +1,166 @@
+//! In which order a transaction takes its row locks.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
+
+use crate::classes;
+use crate::db::{ClassRef, Db, FunctionRef, Settings, head};
+use crate::eval::own_class;
+use crate::eval::value::Lock;
+use crate::names::files_mentioning;
+use crate::owner::callers;
+
+use super::waiting::is_awaited;
+use super::{EventKind, FrameKind, SessionAction, Unit, unit, unit_of};
+
+/// Two classes whose rows one transaction locks one after the other, waiting for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LockPair {
+    /// The class that is locked first.
+    pub first: ClassRef,
+    /// The class that is locked while the first lock is held.
+    pub second: ClassRef,
+    /// The ordinal of the first lock.
+    pub at: u32,
+    /// The ordinal of the second.
+    pub then: u32,
+}
+
+/// A lock that a function takes, itself or in what it calls.
+struct Step {
+    model: ClassRef,
+    at: u32,
+}
+
+/// The pairs of classes that a function locks, in what it does itself and in what it calls.
+#[must_use]
+pub fn lock_pairs(db: &dyn Db, of: FunctionRef) -> Arc<[LockPair]> {
+    lock_pairs_query(db, of, ())
+}
+
+#[salsa::tracked(returns(clone))]
+fn lock_pairs_query(db: &dyn Db, of: FunctionRef, _key: ()) -> Arc<[LockPair]> {
+    let unit = unit_of(db, of);
+    let steps = steps(db, &unit);
+    let mut pairs: Vec<LockPair> = Vec::new();
+    for (index, one) in steps.iter().enumerate() {
+        for two in &steps[index + 1..] {
+            let known = pairs.iter().any(|pair| pair.first == one.model && pair.second == two.model);
+            // What one callee locks is that function's to say.
+            if one.model != two.model && one.at != two.at && !known && holds_between(&unit, one.at, two.at) {
+                pairs.push(LockPair { first: one.model, second: two.model, at: one.at, then: two.at });
+            }
+        }
+    }
+    pairs.into()
+}
+
+fn steps(db: &dyn Db, unit: &Unit) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for (at, event) in unit.numbered() {
+        match &event.kind {
+            EventKind::Load { query, .. } if query.lock == Lock::Yes && query.waits => {
+                steps.extend(query.model.map(|model| Step { model, at }));
+            }
+            EventKind::Refresh { row: Some(row), lock: Lock::Yes, .. } => {
+                steps.extend(row.model.map(|model| Step { model, at }));
+            }
+            EventKind::Call { callee, receiver, .. } => {
+                let runs_now = head(db, *callee)
+                    .is_some_and(|body| !body.is_generator && (!body.is_async || is_awaited(unit, at)));
+                if runs_now {
+                    steps.extend(held_classes(db, *callee, *receiver).iter().map(|model| Step { model: *model, at }));
+                }
+            }
+            _ => {}
+        }
+    }
+    steps
+}
+
+/// The classes of which a function leaves rows locked when it returns.
+#[salsa::tracked(returns(clone), cycle_result = none_held)]
+fn held_classes(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> Arc<[ClassRef]> {
+    let unit = unit(db, of, receiver);
+    let end = u32::try_from(unit.events.len()).unwrap_or(u32::MAX);
+    let mut held: Vec<ClassRef> = Vec::new();
+    for step in steps(db, &unit) {
+        if !held.contains(&step.model) && holds_between(&unit, step.at, end) {
+            held.push(step.model);
+        }
+    }
+    held.into()
+}
+
+fn none_held(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _receiver: Option<ClassRef>) -> Arc<[ClassRef]> {
+    Arc::default()
+}
+
+/// Whether what was locked at one event is still locked at the other, which may be the end of the function.
+fn holds_between(unit: &Unit, from: u32, to: u32) -> bool {
+    let Some(lock) = unit.events.get(from as usize) else { return false };
+    let target = unit.events.get(to as usize);
+    if target.is_some() && !unit.can_follow(from, to) {
+        return false;
+    }
+    let left = unit.ancestors(lock.frame).any(|(id, frame)| {
+        let ends = matches!(frame.kind, FrameKind::WithSession(_) | FrameKind::WithTransaction(..));
+        ends && target.is_none_or(|target| !unit.ancestors(target.frame).any(|(other, _)| other == id))
+    });
+    // A session that a loop opens anew is another one in the next round.
+    !left
+        && !unit.numbered().take(to as usize).skip(from as usize + 1).any(|(ordinal, event)| {
+            matches!(
+                &event.kind,
+                EventKind::Session {
+                    action: SessionAction::Commit | SessionAction::Rollback | SessionAction::Close,
+                    ..
+                }
+            ) && unit.can_follow(from, ordinal)
+                && (target.is_none() || unit.can_follow(ordinal, to))
+        })
+}
+
+/// The functions that lock rows of that class first and then others, with the pairs.
+#[must_use]
+pub fn pairs_from(db: &dyn Db, first: ClassRef) -> Arc<[(FunctionRef, LockPair)]> {
+    pairs_from_query(db, Settings::get(db), first)
+}
+
+#[salsa::tracked(returns(clone))]
+fn pairs_from_query(db: &dyn Db, _settings: Settings, first: ClassRef) -> Arc<[(FunctionRef, LockPair)]> {
+    let mut functions: Vec<FunctionRef> = Vec::new();
+    let mut seen: FxHashSet<FunctionRef> = FxHashSet::default();
+    let locking = files_mentioning(db, "with_for_update");
+    for file in files_mentioning(db, classes::simple(first.path)).iter().filter(|file| locking.contains(file)) {
+        if crate::entry::is_test(db, *file) || crate::entry::is_migration(db, *file) {
+            continue;
+        }
+        for function in &crate::db::parsed(db, *file).module.functions {
+            let function = FunctionRef { file: *file, path: function.path };
+            let locks = held_classes(db, function, own_class(db, function)).contains(&first)
+                || lock_pairs(db, function).iter().any(|pair| pair.first == first);
+            if locks && seen.insert(function) {
+                functions.push(function);
+            }
+        }
+    }
+    // Who calls them goes on with the lock.
+    for _ in 0..2 {
+        for function in functions.clone() {
+            for site in callers(db, function).iter() {
+                if !crate::entry::is_test(db, site.function.file) && seen.insert(site.function) {
+                    functions.push(site.function);
+                }
+            }
+        }
+    }
+    functions
+        .into_iter()
+        .flat_map(|function| {
+            let pairs = lock_pairs(db, function);
+            pairs.iter().filter(|pair| pair.first == first).map(|pair| (function, *pair)).collect::<Vec<_>>()
+        })
+        .collect()
+}
