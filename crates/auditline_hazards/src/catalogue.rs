@@ -91,6 +91,7 @@ pub const CATALOGUE: &[&Hazard] = &[
     &crate::races::count_then_insert::HAZARD,
     &crate::races::trigger_count_without_lock::HAZARD,
     &crate::races::stale_locked_read::HAZARD,
+    &crate::races::lock_released_early::HAZARD,
     &crate::sessions::shared_session::HAZARD,
     &crate::sessions::leaked_session::HAZARD,
     &crate::sessions::blocking_db_in_async::HAZARD,

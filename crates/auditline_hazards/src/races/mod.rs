@@ -7,6 +7,7 @@ mod guardian;
 mod held;
 mod identity;
 mod isolation;
+pub mod lock_released_early;
 mod rows;
 mod served;
 pub mod stale_locked_read;
