@@ -92,6 +92,7 @@ pub const CATALOGUE: &[&Hazard] = &[
     &crate::races::trigger_count_without_lock::HAZARD,
     &crate::races::stale_locked_read::HAZARD,
     &crate::races::lock_released_early::HAZARD,
+    &crate::races::ineffective_lock::HAZARD,
     &crate::sessions::shared_session::HAZARD,
     &crate::sessions::leaked_session::HAZARD,
     &crate::sessions::blocking_db_in_async::HAZARD,

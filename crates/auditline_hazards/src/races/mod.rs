@@ -6,6 +6,7 @@ pub mod count_then_insert;
 mod guardian;
 mod held;
 mod identity;
+pub mod ineffective_lock;
 mod isolation;
 pub mod lock_released_early;
 mod rows;

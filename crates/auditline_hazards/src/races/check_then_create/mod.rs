@@ -55,7 +55,8 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
     let mut reported: Vec<u32> = Vec::new();
     for (ordinal, event) in unit.numbered() {
         let EventKind::Create(row) = &event.kind else { continue };
-        let Some(creation) = creation(db, &unit, ordinal, row) else { continue };
+        // What locks nothing because it finds nothing is another hazard.
+        let Some(creation) = creation(db, &unit, ordinal, row, Lock::No) else { continue };
         if reported.contains(&creation.lookup)
             || held::is_held(db, of, &unit, creation.create)
             || isolation::is_serializable(db, of, Some(&creation.session))
@@ -85,14 +86,52 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
     }
 }
 
+/// A row that is created because a lookup with a lock found nothing to lock.
+pub(super) struct LockedCreation {
+    /// The ordinal of the lookup.
+    pub(super) lookup: u32,
+    /// The ordinal of the creation.
+    pub(super) create: u32,
+    pub(super) model: ClassRef,
+    /// The constraint that forbids a second one, where there is one.
+    pub(super) unique: Option<(Place, Vec<Name>)>,
+}
+
+/// The rows that a function creates because a lookup with a lock found none, with nothing else to guard their creation.
+pub(super) fn locked_creations(db: &dyn Db, of: FunctionRef, unit: &Unit) -> Vec<LockedCreation> {
+    let mut found: Vec<LockedCreation> = Vec::new();
+    for (ordinal, event) in unit.numbered() {
+        let EventKind::Create(row) = &event.kind else { continue };
+        let Some(creation) = creation(db, unit, ordinal, row, Lock::Yes) else { continue };
+        let added = RowValue { session: Some(Arc::clone(&creation.session)), ..(*creation.row).clone() };
+        if found.iter().any(|known| known.lookup == creation.lookup)
+            || conflict::is_handled(db, of, unit, &creation, Wanted::Broad)
+            || held::is_held_besides(db, of, unit, creation.create, creation.lookup)
+            || isolation::is_serializable(db, of, Some(&creation.session))
+            || creation.by.is_none() && rows::durable(db, of, unit, creation.add, &added).is_none()
+        {
+            continue;
+        }
+        let filters = lookup::filters(db, of, unit, creation.lookup);
+        let unique = match lookup::uniqueness(db, creation.model, &filters) {
+            // The second one is refused either way; only the answer is another.
+            Uniqueness::Unique { .. } if creation.refuses => continue,
+            Uniqueness::Unique { place, columns } => Some((place, columns)),
+            Uniqueness::NotUnique => None,
+            Uniqueness::Partly | Uniqueness::Unknown => continue,
+        };
+        found.push(LockedCreation { lookup: creation.lookup, create: creation.create, model: creation.model, unique });
+    }
+    found
+}
+
 /// The creation at that event, if it happens only because a lookup of the same model found nothing.
-fn creation(db: &dyn Db, unit: &Unit, create: u32, row: &Arc<RowValue>) -> Option<Creation> {
+fn creation(db: &dyn Db, unit: &Unit, create: u32, row: &Arc<RowValue>, lock: Lock) -> Option<Creation> {
     let model = row.model?;
     let event = unit.events.get(create as usize)?;
     let is_lookup = |ordinal: u32| match unit.events.get(ordinal as usize).map(|event| &event.kind) {
-        // What locks nothing because it finds nothing is another hazard.
         Some(EventKind::Load { query, row: Some(_), .. }) => {
-            query.entities && query.model == Some(model) && query.lock == Lock::No
+            query.entities && query.model == Some(model) && query.lock == lock
         }
         _ => false,
     };

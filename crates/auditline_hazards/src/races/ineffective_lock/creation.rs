@@ -1,0 +1,54 @@
+//! A lock on a row that does not exist yet, which is to guard its creation.
+
+use auditline_model::unit::Unit;
+use auditline_model::{Db, FunctionRef, classes};
+
+use crate::finding::{Evidence, Severity};
+use crate::races::check_then_create::{LockedCreation, locked_creations};
+use crate::races::served;
+
+use super::{Futile, evidence};
+
+pub(super) fn find(db: &dyn Db, of: FunctionRef, unit: &Unit, found: &mut Vec<Futile>) {
+    for LockedCreation { lookup, create, model, unique } in locked_creations(db, of, unit) {
+        let model = classes::simple(model.path);
+        let (end, step, outcome) = match &unique {
+            Some(_) => (
+                "the second of two requests fails",
+                "its commit raises `IntegrityError`".to_owned(),
+                format!("Request B fails, although the `{model}` that it wanted is there."),
+            ),
+            None => (
+                "two requests create two",
+                format!("creates another `{model}`, commits"),
+                format!("There are two `{model}` rows where one was meant, although both asked for a lock."),
+            ),
+        };
+        let mut proof = Vec::new();
+        proof.extend(evidence(of, unit, create, format!("`{model}` is created here, if there was nothing to lock")));
+        if let Some((place, columns)) = unique {
+            let listed = columns.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>().join(", ");
+            proof.push(Evidence { place, message: format!("{listed} is unique: the database refuses a second row") });
+        }
+        let severity = if served::is_served(db, of) && !unit.in_loop(unit.events[create as usize].frame) {
+            Severity::Warning
+        } else {
+            Severity::Information
+        };
+        found.push(Futile {
+            at: lookup,
+            severity,
+            message: format!(
+                "where there is no `{model}` yet, `FOR UPDATE` locks nothing, and nothing guards its creation: {end}"
+            ),
+            evidence: proof,
+            steps: vec![
+                (0, format!("selects `{model}` `FOR UPDATE`: no row, no lock")),
+                (1, format!("selects `{model}` `FOR UPDATE`: no row either, and nobody to wait for")),
+                (0, format!("creates a `{model}`, commits")),
+                (1, step),
+            ],
+            outcome,
+        });
+    }
+}
