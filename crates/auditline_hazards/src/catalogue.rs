@@ -93,6 +93,7 @@ pub const CATALOGUE: &[&Hazard] = &[
     &crate::races::stale_locked_read::HAZARD,
     &crate::races::lock_released_early::HAZARD,
     &crate::races::ineffective_lock::HAZARD,
+    &crate::races::blocking_lock_in_async::HAZARD,
     &crate::sessions::shared_session::HAZARD,
     &crate::sessions::leaked_session::HAZARD,
     &crate::sessions::blocking_db_in_async::HAZARD,

@@ -4,7 +4,7 @@ use auditline_model::eval::value::{Derivation, RowOrigin, RowValue, SessionValue
 use auditline_model::names::{files_mentioning, resolve_global, resolve_in};
 use auditline_model::owner::callers;
 use auditline_model::symbols::Symbol;
-use auditline_model::unit::{EventKind, LoadForm, Unit, same_session};
+use auditline_model::unit::{EventKind, LoadForm, Unit, runs_on_event_loop, same_session};
 use auditline_model::{ClassRef, Db, FunctionRef, class, classes, function, parsed};
 use auditline_source::TextEdit;
 use auditline_syntax::python::dotted;
@@ -44,7 +44,11 @@ pub(in crate::races) fn lock_fixes(db: &dyn Db, of: FunctionRef, unit: &Unit, ro
     };
     // A synchronous session that takes a row lock in `async def` can hang the whole process (AUD215).
     let is_async = function(db, of).is_some_and(|body| body.is_async);
-    let blocks = is_async && session_of(db, row).is_none_or(|session| session.is_async != Some(true));
+    let is_sync = session_of(db, row).is_none_or(|session| session.is_async != Some(true));
+    let blocks = is_async && is_sync;
+    if !is_async && is_sync && runs_on_event_loop(db, of) {
+        return Vec::new();
+    }
     if !blocks {
         return vec![Fix::new(title, Safety::Safe, move |db| {
             let prepared = way.prepare(db, of, row_model);
@@ -243,7 +247,7 @@ fn is_joined(code: &Code, args: &[Arg]) -> bool {
 }
 
 /// How a class is called in a function.
-fn name_in(db: &dyn Db, of: FunctionRef, model: ClassRef) -> Option<String> {
+pub(in crate::races) fn name_in(db: &dyn Db, of: FunctionRef, model: ClassRef) -> Option<String> {
     let name = Name::new(classes::simple(model.path));
     if resolve_global(db, of.file, name) == Symbol::Class(model) {
         return Some(name.as_str().to_owned());

@@ -16,7 +16,7 @@ use super::rows::{self, Dependence, Durable};
 mod fix;
 mod writers;
 
-pub(super) use fix::lock_fixes;
+pub(super) use fix::{lock_fixes, name_in};
 pub(super) use writers::{is_brought_about, others as other_writers};
 
 /// AUD201.
