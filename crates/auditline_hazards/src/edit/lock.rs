@@ -65,6 +65,17 @@ pub fn populate_query(scope: Scope<'_>, statement: TextRange) -> Option<Vec<Text
     append_links(scope, statement, &[link.to_owned()])
 }
 
+/// Lets a statement give its rows in the order of a column: appends `.order_by(column)`.
+#[must_use]
+pub fn order_query(scope: Scope<'_>, statement: TextRange, column: &str) -> Option<Vec<TextEdit>> {
+    let expr = scope.expr_at(statement)?;
+    let shape = Shape::of(scope, expr);
+    if shape.unlockable || shape.limited {
+        return None;
+    }
+    append_links(scope, statement, &[format!(".order_by({column})")])
+}
+
 /// Appends links to a chain, on lines of their own where its links have such.
 fn append_links(scope: Scope<'_>, statement: TextRange, links: &[String]) -> Option<Vec<TextEdit>> {
     let text = scope.document.text();
@@ -295,6 +306,8 @@ struct Shape {
     locked: bool,
     /// It sets `populate_existing` already.
     populates: bool,
+    /// It says how many rows it wants: another order gives others.
+    limited: bool,
     /// It is a `Query`, made by a session or model.
     is_query: bool,
 }
@@ -360,6 +373,7 @@ impl Shape {
             | "except_all" | "from_statement" => self.unlockable = true,
             "with_for_update" => self.locked = true,
             "query" => self.is_query = true,
+            "limit" | "offset" | "slice" => self.limited = true,
             "populate_existing" => self.populates = true,
             _ => {}
         }

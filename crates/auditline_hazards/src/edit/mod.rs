@@ -47,7 +47,8 @@ pub use handler::insert_rollback_in_handler;
 pub use imports::{Import, add_import};
 pub use insert::{insert_after, insert_after_simple, insert_before};
 pub use lock::{
-    Refresh, RowLock, lock_get, lock_query, make_plain_def, populate_query, refresh_before, refresh_behind_check,
+    Refresh, RowLock, lock_get, lock_query, make_plain_def, order_query, populate_query, refresh_before,
+    refresh_behind_check,
 };
 pub use move_behind::move_statement_behind;
 pub use reload::{Reload as RowReload, refresh_behind, refresh_each_round, refresh_just_behind};

@@ -7,6 +7,7 @@ pub mod count_then_insert;
 mod guardian;
 mod held;
 mod identity;
+pub mod inconsistent_lock_order;
 pub mod ineffective_lock;
 mod isolation;
 pub mod lock_released_early;
