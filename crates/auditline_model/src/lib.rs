@@ -9,6 +9,7 @@ pub mod files;
 pub mod fixture;
 pub mod image;
 pub mod imports;
+pub mod lazy;
 pub mod migrations;
 pub mod names;
 pub mod owner;

@@ -56,7 +56,7 @@ pub use remove::{call_other_method, remove_call_statement, remove_statement};
 pub use savepoint::{Reload, insert_or_reload};
 pub use upsert::insert_or_nothing;
 pub use with::assignment_to_with;
-pub use wrap::wrap_in_try;
+pub use wrap::{wrap_in_try, wrap_in_with};
 
 /// A Python file as edits see it: its text and its lowered module.
 #[derive(Debug, Clone)]

@@ -25,11 +25,27 @@ pub fn wrap_in_try(
     })
 }
 
+/// Puts what stands from `first` to `last` under a `with`, whose head is given without its colon.
+#[must_use]
+pub fn wrap_in_with(scope: Scope<'_>, first: TextRange, last: TextRange, head: &str) -> Option<Vec<TextEdit>> {
+    let run = Siblings::covering(scope, first, last)?.whole_lines(scope);
+    wrap_under(scope, run, &format!("{head}:"), |_, _| String::new())
+}
+
 /// Puts a run of whole lines under `try:`, and behind it what `clauses` makes of the indentation and its step; it
 /// starts with a line end and ends without one.
 pub(crate) fn wrap(
     scope: Scope<'_>,
     run: Siblings<'_>,
+    clauses: impl Fn(&str, &str) -> String,
+) -> Option<Vec<TextEdit>> {
+    wrap_under(scope, run, "try:", clauses)
+}
+
+fn wrap_under(
+    scope: Scope<'_>,
+    run: Siblings<'_>,
+    head: &str,
     clauses: impl Fn(&str, &str) -> String,
 ) -> Option<Vec<TextEdit>> {
     let text = scope.document.text();
@@ -39,19 +55,23 @@ pub(crate) fn wrap(
     let mut edits = Vec::new();
     match run.layout(scope)? {
         Layout::Lines { indent, unit } => {
-            edits.push(TextEdit::insert(offset(line_start(text, start)), format!("{indent}try:{eol}")));
+            edits.push(TextEdit::insert(offset(line_start(text, start)), format!("{indent}{head}{eol}")));
             edits.extend(deeper(text, line_start(text, start), start, stop, indent, unit));
-            edits.push(TextEdit::insert(offset(stop), clauses(indent, unit)));
+            edits.extend(closing(stop, clauses(indent, unit)));
         }
         Layout::Suite { colon, header, unit } => {
             let inner = format!("{header}{unit}");
-            edits.push(TextEdit::replace(range(colon, start), format!("{eol}{inner}try:{eol}{inner}{unit}")));
+            edits.push(TextEdit::replace(range(colon, start), format!("{eol}{inner}{head}{eol}{inner}{unit}")));
             let twice = format!("{unit}{unit}");
             edits.extend(deeper(text, start, start, stop, header, &twice).into_iter().skip(1));
-            edits.push(TextEdit::insert(offset(stop), clauses(&inner, unit)));
+            edits.extend(closing(stop, clauses(&inner, unit)));
         }
     }
     scope.document.checked(edits)
+}
+
+fn closing(stop: usize, clauses: String) -> Option<TextEdit> {
+    (!clauses.is_empty()).then(|| TextEdit::insert(offset(stop), clauses))
 }
 
 /// Indents the lines from `line` to `stop` by one step more; the first statement starts at `start`.

@@ -15,5 +15,6 @@ mod rows;
 mod served;
 pub mod stale_locked_read;
 pub mod trigger_count_without_lock;
+pub mod unguarded_lazy_singleton;
 pub mod unlocked_read_modify_write;
 pub mod webhook_state_race;
