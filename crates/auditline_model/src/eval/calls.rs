@@ -127,7 +127,7 @@ impl Evaluator<'_> {
         }
         let callee = self.expr(code, func);
         if let Expr::Name(name) = &code[func]
-            && (self.is_builtin(&callee.value) || is_plain_builtin(&callee.value))
+            && is_builtin(&callee.value, *name)
         {
             return self.builtin(code, *name, args, range);
         }
@@ -145,14 +145,10 @@ impl Evaluator<'_> {
             && object.from.fields.iter().any(|field| field.how == Derivation::Same)
     }
 
-    fn is_builtin(&self, callee: &Value) -> bool {
-        matches!(callee, Value::Unknown) || matches!(callee, Value::Symbol(Symbol::Unknown))
-    }
-
     fn builtin(&mut self, code: &Code, name: Name, args: &[Arg], range: TextRange) -> Bound {
         let arguments = self.arguments(code, args);
         match (name.as_str(), arguments.position(0).map(|bound| bound.value.clone())) {
-            ("next" | "iter" | "list" | "sorted" | "reversed" | "tuple" | "set", Some(first)) => {
+            ("next" | "iter" | "list" | "sorted" | "reversed" | "tuple" | "set" | "frozenset", Some(first)) => {
                 let value = match (name.as_str(), first) {
                     ("next", Value::Many(inner)) => *inner,
                     ("next", Value::Context(context)) => self.pulled(&context, range),
@@ -890,10 +886,34 @@ impl Evaluator<'_> {
     }
 }
 
-/// Whether a callee is one of Python's own functions that number or sum up what they are given, or convert it.
-fn is_plain_builtin(callee: &Value) -> bool {
-    matches!(callee, Value::Symbol(Symbol::External(path))
-        if matches!(path.as_str(), "builtins.len" | "builtins.sum" | "builtins.int" | "builtins.str"))
+/// Whether a callee is one of Python's own functions that pass on what they are given, or compute from it. What a name
+/// means that does not resolve is taken for the same.
+fn is_builtin(callee: &Value, name: Name) -> bool {
+    const PASSING: &[&str] = &[
+        "anext",
+        "bool",
+        "float",
+        "frozenset",
+        "int",
+        "iter",
+        "len",
+        "list",
+        "next",
+        "reversed",
+        "set",
+        "setattr",
+        "sorted",
+        "str",
+        "sum",
+        "tuple",
+    ];
+    match callee {
+        Value::Unknown | Value::Symbol(Symbol::Unknown) => true,
+        Value::Symbol(Symbol::External(path)) => path
+            .strip_prefix("builtins.")
+            .is_some_and(|own| name == own && (PASSING.contains(&own) || COMPUTING.contains(&own))),
+        _ => false,
+    }
 }
 
 /// What a function of SQL over mapped columns is: a number or sum of rows, or the column itself.
