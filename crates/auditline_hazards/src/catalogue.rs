@@ -112,6 +112,8 @@ pub const CATALOGUE: &[&Hazard] = &[
     &crate::schema::column_drift::HAZARD,
     &crate::schema::migration_gap::HAZARD,
     &crate::schema::migration_heads::HAZARD,
+    &crate::schema::unused_model::HAZARD,
+    &crate::schema::unregistered_model::HAZARD,
     &crate::schema::delete_nullifies_required_key::HAZARD,
     &crate::schema::foreign_key_type::HAZARD,
     &crate::schema::untracked_json_mutation::HAZARD,

@@ -12,7 +12,9 @@ pub mod reserved_attribute;
 mod sides;
 pub mod table_without_model;
 pub mod unknown_model_field;
+pub mod unregistered_model;
 pub mod untracked_json_mutation;
+pub mod unused_model;
 
 use auditline_model::{Db, SourceFile, entry};
 

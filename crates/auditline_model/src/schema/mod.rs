@@ -6,6 +6,7 @@
 //! taken for a fact.
 
 mod calls;
+mod collected;
 mod compare;
 mod expressions;
 mod inspected;
@@ -23,6 +24,7 @@ mod tests;
 mod texts;
 mod value;
 
+pub use collected::{Collector, Collectors, Metadata, collectors, metadata_of_class};
 pub use compare::{Difference, column_in, differences};
 pub use models::schema_of_models;
 pub use overview::{ColumnRow, Overview, Row, overview};
