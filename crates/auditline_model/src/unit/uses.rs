@@ -37,6 +37,18 @@ impl Unit {
             _ => None,
         }
     }
+
+    /// The first flush or commit that can follow an event: it sends what was pending then.
+    #[must_use]
+    pub fn flush_behind(&self, ordinal: u32) -> Option<u32> {
+        let found = self.numbered().find(|(later, event)| {
+            matches!(&event.kind, EventKind::Session { action: SessionAction::Commit | SessionAction::Flush, .. })
+                && *later > ordinal
+                && self.can_follow(ordinal, *later)
+        });
+        found.map(|(later, _)| later)
+    }
+
     /// Whether a loop stands around a frame, inside of another frame.
     #[must_use]
     pub fn in_loop_within(&self, frame: FrameId, within: FrameId) -> bool {

@@ -2,7 +2,7 @@
 
 use auditline_model::eval::value::RowValue;
 use auditline_model::tables::{Attribute, AttributeKind, Column, OrmModel, TypeFamily, orm_model};
-use auditline_model::unit::{EventKind, SessionAction, Unit, unit_of};
+use auditline_model::unit::{EventKind, Unit, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef, classes, function, names};
 use auditline_syntax::python::ir::{ArgKind, Code, Expr, ExprId, StmtKind};
 use auditline_syntax::python::{Call, walk_statements};
@@ -149,11 +149,7 @@ impl<'a> Created<'a> {
             // `merge` may find the row and change it.
             row.id == self.row.id && calls(code, event.range, "add")
         })?;
-        let is_flushed = unit.numbered().any(|(later, event)| {
-            matches!(&event.kind, EventKind::Session { action: SessionAction::Commit | SessionAction::Flush, .. })
-                && later > added
-                && unit.can_follow(added, later)
-        });
+        let is_flushed = unit.flush_behind(added).is_some();
         let is_kept = self.variable.is_none_or(|variable| !escapes(code, variable));
         (is_flushed && is_kept).then_some(added)
     }

@@ -2,7 +2,7 @@
 
 use auditline_model::eval::value::{Derivation, RowOrigin, RowValue, Sources};
 use auditline_model::tables::{Column, TypeFamily, orm_model};
-use auditline_model::unit::{EventKind, SessionAction, Unit, unit_of};
+use auditline_model::unit::{EventKind, Unit, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef, classes, function, names};
 use auditline_syntax::python::Call;
 use auditline_syntax::python::ir::{Code, Expr};
@@ -36,12 +36,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             continue;
         }
         let Some((class, declared)) = untracked(db, row, *column) else { continue };
-        let saved = unit.numbered().find(|(later, event)| {
-            matches!(&event.kind, EventKind::Session { action: SessionAction::Commit | SessionAction::Flush, .. })
-                && *later > ordinal
-                && unit.can_follow(ordinal, *later)
-        });
-        let Some((commit, _)) = saved else { continue };
+        let Some(commit) = unit.flush_behind(ordinal) else { continue };
         let Some(body) = function(db, of) else { continue };
         if is_used_before(&unit, row, *column, ordinal, commit) {
             continue;
