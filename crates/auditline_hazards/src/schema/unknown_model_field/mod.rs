@@ -15,6 +15,7 @@ use crate::edit;
 use crate::finding::{Evidence, Finding, Fix, Place, Safety, Severity, symbol};
 
 mod declared_elsewhere;
+mod descriptions;
 mod similar;
 mod sqlmodel;
 
@@ -118,7 +119,7 @@ fn keywords(db: &dyn Db, of: FunctionRef, code: &Code, call: ExprId, func: ExprI
                 edit::in_function(db, of, |scope| edit::remove_argument(scope, range))
             }));
         }
-        findings.push(finding(of, class, arg.range, message, fixes));
+        findings.push(finding(db, of, (class, name), arg.range, message, fixes));
     }
 }
 
@@ -210,7 +211,7 @@ fn class_attribute(
     let class_name = classes::simple(class.path);
     let range = attribute_range(code, expr, attr);
     let message = format!("`{class_name}` has no attribute `{attr}`: reading it raises `AttributeError`");
-    findings.push(finding(of, class, range, message, rename(of, &model, attr, range)));
+    findings.push(finding(db, of, (class, attr), range, message, rename(of, &model, attr, range)));
 }
 
 /// Attributes of rows whose model is known.
@@ -263,7 +264,7 @@ fn row_attributes(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         let end = if is_write { target_end(db, of, event.range, column) } else { Some(event.range.end()) };
         let Some(end) = end else { continue };
         let range = TextRange::new(end - auditline_syntax::TextSize::of(column.as_str()), end);
-        findings.push(finding(of, class, range, message, rename(of, &model, column, range)));
+        findings.push(finding(db, of, (class, column), range, message, rename(of, &model, column, range)));
     }
 }
 
@@ -306,17 +307,26 @@ fn rename(of: FunctionRef, model: &OrmModel, wrong: Name, range: TextRange) -> V
     }
 }
 
-fn finding(of: FunctionRef, class: ClassRef, range: TextRange, message: String, fixes: Vec<Fix>) -> Finding {
+fn finding(
+    db: &dyn Db,
+    of: FunctionRef,
+    (class, name): (ClassRef, Name),
+    range: TextRange,
+    message: String,
+    fixes: Vec<Fix>,
+) -> Finding {
+    let mut evidence = vec![Evidence {
+        place: Place::Class(class),
+        message: format!("`{}` is declared here", classes::simple(class.path)),
+    }];
+    evidence.extend(descriptions::evidence(db, class, name));
     Finding {
         hazard: &HAZARD,
         severity: Severity::Error,
         message,
         place: Place::InFunction(of, range),
         symbol: symbol(of.path),
-        evidence: vec![Evidence {
-            place: Place::Class(class),
-            message: format!("`{}` is declared here", classes::simple(class.path)),
-        }],
+        evidence,
         story: None,
         fixes,
     }
