@@ -126,6 +126,15 @@ impl Evaluator<'_> {
             return self.method_call(code, (id, func, *value), &object, *attr, args);
         }
         let callee = self.expr(code, func);
+        // What a decorator was handed is called inside of it: with a session, perhaps.
+        if let Expr::Name(name) = &code[func]
+            && self.is_builtin(&callee.value)
+            && crate::owner::is_outer_param(self.db, self.of, *name)
+        {
+            let arguments = self.arguments(code, args);
+            self.given(*name, &arguments, range);
+            return Bound { value: Value::Unknown, from: Sources { other: true, ..arguments.sources() } };
+        }
         if let Expr::Name(name) = &code[func]
             && is_builtin(&callee.value, *name)
         {
@@ -228,6 +237,17 @@ impl Evaluator<'_> {
                 ArgKind::Keyword(name) => ArgName::Keyword(name),
                 ArgKind::Starred | ArgKind::DoubleStarred => {
                     open = true;
+                    if let (ArgKind::DoubleStarred, Expr::Name(name)) = (&arg.kind, &code[arg.value])
+                        && self.is_keywords(*name)
+                    {
+                        // What only some paths put there may be something else here.
+                        let certain =
+                            |frame: crate::unit::FrameId| self.unit.ancestors(self.frame).any(|(id, _)| id == frame);
+                        list.extend(self.added_keywords.iter().map(|(name, bound, frame)| {
+                            let bound = if certain(*frame) { bound.clone() } else { Bound::unknown() };
+                            (ArgName::Keyword(*name), bound)
+                        }));
+                    }
                     continue;
                 }
             };
@@ -368,6 +388,12 @@ impl Evaluator<'_> {
             _ => {
                 let callee = self.attribute_of(code, object, attr, func);
                 let arguments = self.arguments(code, args);
+                let reads = libraries::reads_attributes(&attr)
+                    && matches!(&object.value, Value::Symbol(Symbol::Class(class))
+                        if classes::method(self.db, *class, attr).is_none());
+                if reads && super::value::listed_row(&arguments.first()).is_some() {
+                    self.event(EventKind::Given { to: attr, values: arguments.values() }, range);
+                }
                 match callee.value {
                     Value::Method(receiver, name) => {
                         let receiver = Bound { value: *receiver, from: object.from.clone() };
@@ -609,12 +635,18 @@ impl Evaluator<'_> {
             }
             Known::Suppress => Bound::of(Value::Made(path)),
             Known::Closing => Bound::of(arguments.first()),
-            Known::ObjectSession => Bound::of(Value::Session(Arc::new(SessionValue {
-                origin: SessionOrigin::Unknown,
-                is_async: None,
-                id: self.next_ordinal(),
-                on_commit: OnCommit::Unknown,
-            }))),
+            // The session that loaded the row, where it is seen.
+            Known::ObjectSession => {
+                let loaded = arguments.first().row().and_then(|row| row.session.clone());
+                Bound::of(Value::Session(loaded.unwrap_or_else(|| {
+                    Arc::new(SessionValue {
+                        origin: SessionOrigin::Unknown,
+                        is_async: None,
+                        id: self.next_ordinal(),
+                        on_commit: OnCommit::Unknown,
+                    })
+                })))
+            }
             Known::Depends => match arguments.first() {
                 Value::Symbol(symbol) => Bound::of(super::dependency_value(self.db, symbol, None)),
                 _ => Bound::unknown(),

@@ -251,6 +251,9 @@ impl Evaluator<'_> {
                 let value = Value::Attribute(Box::new(object.value.clone()), attr);
                 match self.sessions_by_use.get(&value) {
                     Some(session) => Value::Session(Arc::clone(session)),
+                    None if crate::owner::is_request_state(&object.value) => {
+                        self.on_request(value, &object.value, attr)
+                    }
                     None => value,
                 }
             }
@@ -265,6 +268,18 @@ impl Evaluator<'_> {
         };
         // A part of something that came from outside is still from outside: `customer.id`.
         Bound { value, from: object.from.clone().computed_parts() }
+    }
+
+    /// What stands in an attribute of a request's state: the session that a middleware keeps there, where one does.
+    fn on_request(&self, value: Value, state: &Value, attr: Name) -> Value {
+        match crate::owner::on_request(self.db, attr) {
+            Some(kept) => Value::Session(Arc::new(super::value::SessionValue {
+                origin: super::value::SessionOrigin::ObjectAttribute(Box::new(state.clone()), attr),
+                id: 0,
+                ..(*kept.session).clone()
+            })),
+            None => value,
+        }
     }
 
     fn class_attribute(&mut self, class: crate::db::ClassRef, attr: Name) -> Value {

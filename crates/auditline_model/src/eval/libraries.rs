@@ -341,3 +341,9 @@ mod tests {
         assert!(CLIENTS.iter().all(|client| reaches_out(&format!("{client}.x"))));
     }
 }
+
+/// Whether a class method of a Pydantic model reads the attributes of the object that it is handed (`from_attributes`).
+#[must_use]
+pub fn reads_attributes(method: &str) -> bool {
+    matches!(method, "model_validate" | "from_orm")
+}

@@ -107,6 +107,8 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) sessions_by_use: FxHashMap<Value, Arc<SessionValue>>,
     /// The mapped columns met while a filter's arguments were evaluated.
     pub(crate) columns: Vec<Name>,
+    /// What was put into the keywords that the function was called with, and where: `kwargs["session"] = session`.
+    pub(crate) added_keywords: Vec<(Name, Bound, FrameId)>,
     pub(crate) globals: FxHashSet<Name>,
     /// How often each variable was bound.
     pub(crate) bindings: FxHashMap<Name, u32>,
@@ -130,6 +132,7 @@ impl<'a> Evaluator<'a> {
             environment: Environment::default(),
             sessions_by_use: FxHashMap::default(),
             columns: Vec::new(),
+            added_keywords: Vec::new(),
             globals: FxHashSet::default(),
             bindings: FxHashMap::default(),
             frame: FrameId(0),
@@ -142,6 +145,11 @@ impl<'a> Evaluator<'a> {
 
     pub(crate) fn code(&self) -> Arc<Function> {
         Arc::clone(&self.function)
+    }
+
+    /// Whether a name is the function's `**kwargs`.
+    pub(crate) fn is_keywords(&self, name: Name) -> bool {
+        self.function.params.iter().any(|param| param.name == name && param.kind == ParamKind::KwArgs)
     }
 
     fn bind_params(&mut self) {

@@ -475,6 +475,12 @@ impl Evaluator<'_> {
                 self.expr(code, *index);
                 let container = self.expr(code, *value);
                 self.in_place_write(&container, self.statement);
+                // `kwargs["session"] = session`
+                if let (Expr::Name(keywords), Expr::Str(key)) = (&code[*value], &code[*index])
+                    && self.is_keywords(*keywords)
+                {
+                    self.added_keywords.push((Name::new(key), bound.clone(), self.frame));
+                }
             }
             Expr::Tuple(targets) | Expr::List(targets) => {
                 let parts = match &bound.value {
@@ -530,6 +536,11 @@ impl Evaluator<'_> {
                 }
             }
             _ => {
+                // `request.state.db` is that session from here on.
+                if let (Value::Param(_) | Value::Attribute(..), Value::Session(session)) = (object, &bound.value) {
+                    let path = Value::Attribute(Box::new(object.clone()), attribute);
+                    self.sessions_by_use.insert(path, Arc::clone(session));
+                }
                 if !matches!(bound.value, Value::Unknown) {
                     self.event(
                         EventKind::Store { object: object.clone(), attribute, value: bound.value.clone() },

@@ -375,6 +375,16 @@ pub enum Derivation {
     Computed,
 }
 
+/// The row that a value is, or of which it is a list.
+#[must_use]
+pub fn listed_row(value: &Value) -> Option<&Arc<RowValue>> {
+    match value {
+        Value::Row(row) => Some(row),
+        Value::Many(inner) => listed_row(inner),
+        _ => None,
+    }
+}
+
 impl Sources {
     /// Both, as alternatives or as parts.
     #[must_use]

@@ -4,7 +4,9 @@ mod call_sites;
 mod commits;
 mod convention;
 mod ends;
+mod injected;
 mod on_commit;
+mod on_request;
 mod providers;
 mod sharing;
 
@@ -23,7 +25,10 @@ pub use call_sites::{CallSite, argument_of, callers, constructions, users_of_dep
 pub use commits::is_committed_later;
 pub use convention::{Convention, convention};
 pub use ends::{Ender, ender};
+pub(crate) use injected::is_outer_param;
+pub use injected::{Injected, injected};
 pub use on_commit::on_commit;
+pub use on_request::{OnRequest, is_request_state, on_request};
 pub use providers::{OnFailure, Provider, provider};
 pub use sharing::{SharedObject, is_application_state, shared_object};
 
@@ -65,6 +70,10 @@ pub enum Source {
     Attribute(ClassRef, Name),
     /// Held by a module-level variable.
     Global(VariableRef),
+    /// Kept on the request by that function.
+    Middleware(FunctionRef),
+    /// Passed by that decorator.
+    Decorator(FunctionRef),
     /// Handed in by that caller.
     Caller(FunctionRef),
 }
@@ -119,6 +128,7 @@ fn owner_within(db: &dyn Db, of: FunctionRef, session: &SessionValue, depth: u32
                 }
                 _ => attribute_owner(db, instance.class, *name, depth),
             },
+            state if is_request_state(state) => on_request::owner_on_request(db, *name),
             _ => Ownership::Unknown,
         },
         SessionOrigin::Param(index) => param_owner(db, of, *index, depth),
@@ -389,12 +399,14 @@ fn constructed_attribute(
 /// The owner of a session parameter: its callers' owners, joined.
 fn param_owner(db: &dyn Db, of: FunctionRef, index: u32, depth: u32) -> Ownership {
     let Some(depth) = depth.checked_sub(1) else { return Ownership::Unknown };
-    let mut result: Option<Ownership> = None;
+    let passed = injected(db, of, index);
+    let mut result = passed.as_ref().map(|passed| injected_owner(db, passed, depth));
     for site in callers(db, of).iter() {
         if crate::entry::is_test(db, site.function.file) {
             continue;
         }
         let one = match argument_of(db, of, &site.event, index) {
+            None | Some(Value::None) if passed.is_some() => continue,
             Some(Value::Session(session)) => {
                 if is_guarded(db, site, &session) {
                     Ownership::Managed { commits: false }
@@ -428,6 +440,29 @@ fn param_owner(db: &dyn Db, of: FunctionRef, index: u32, depth: u32) -> Ownershi
         });
     }
     result.unwrap_or(Ownership::Unknown)
+}
+
+/// The owner of a session that a decorator passes: what it does around the call of the function under it.
+fn injected_owner(db: &dyn Db, passed: &Injected, depth: u32) -> Ownership {
+    let commits = unit_of(db, passed.by).numbered().any(|(ordinal, event)| {
+        ordinal > passed.at
+            && matches!(&event.kind, EventKind::Session { session, action: SessionAction::Commit, .. }
+                if crate::unit::same_session(session, &passed.session))
+    });
+    if unit_of(db, passed.by).guard(passed.at, &passed.session).is_some() {
+        return Ownership::Managed { commits };
+    }
+    match owner_within(db, passed.by, &passed.session, depth) {
+        Ownership::Unmanaged(mut lack) => {
+            let name = classes::simple(passed.decorator.path);
+            let message = format!("`{name}` passes a session that nobody rolls back or closes when the function fails");
+            lack.evidence.insert(0, (Place::Event(passed.by, passed.at), message));
+            lack.source = Source::Decorator(passed.decorator);
+            Ownership::Unmanaged(lack)
+        }
+        Ownership::Managed { commits: by_owner } => Ownership::Managed { commits: commits || by_owner },
+        Ownership::Unknown => Ownership::Unknown,
+    }
 }
 
 fn is_guarded(db: &dyn Db, site: &CallSite, session: &SessionValue) -> bool {

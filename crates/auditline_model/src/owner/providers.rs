@@ -46,24 +46,7 @@ fn provider_query(db: &dyn Db, of: FunctionRef, _key: ()) -> Option<Provider> {
     let mut result: Option<Provider> = None;
     for (ordinal, event) in unit.numbered() {
         let EventKind::Yield(Value::Session(session)) = &event.kind else { continue };
-        let commits =
-            unit.numbered().any(|(later, event)| {
-                later > ordinal
-                    && matches!(&event.kind, EventKind::Session { session: other, action: SessionAction::Commit, .. }
-                    if same_session(other, session))
-            }) || unit.ancestors(event.frame).any(|(_, frame)| matches!(frame.kind, FrameKind::WithTransaction(..)));
-        let on_failure = match unit.guard(ordinal, session) {
-            Some(Guard::With | Guard::Finally) => OnFailure::Closes,
-            Some(Guard::Handler(breadth)) => {
-                let closes_after = closes_in_outer_finally(&unit, event.frame, session);
-                if closes_after {
-                    OnFailure::Closes
-                } else {
-                    OnFailure::RollsBack { everything: breadth == Breadth::Everything }
-                }
-            }
-            None => by_origin(db, of, session),
-        };
+        let (on_failure, commits) = at_moment(db, of, &unit, ordinal, session);
         let one = Provider { on_failure, commits, yields_at: ordinal };
         // Of several `yield`s the weakest decides; `Unknown` silences all.
         result = Some(match result {
@@ -76,6 +59,35 @@ fn provider_query(db: &dyn Db, of: FunctionRef, _key: ()) -> Option<Provider> {
         });
     }
     result
+}
+
+/// What a function does with its session when what it waits for at an event fails, and whether it commits behind that.
+pub(super) fn at_moment(
+    db: &dyn Db,
+    of: FunctionRef,
+    unit: &crate::unit::Unit,
+    ordinal: u32,
+    session: &SessionValue,
+) -> (OnFailure, bool) {
+    let Some(event) = unit.events.get(ordinal as usize) else { return (OnFailure::Unknown, false) };
+    let commits =
+        unit.numbered().any(|(later, event)| {
+            later > ordinal
+                && matches!(&event.kind, EventKind::Session { session: other, action: SessionAction::Commit, .. }
+                    if same_session(other, session))
+        }) || unit.ancestors(event.frame).any(|(_, frame)| matches!(frame.kind, FrameKind::WithTransaction(..)));
+    let on_failure = match unit.guard(ordinal, session) {
+        Some(Guard::With | Guard::Finally) => OnFailure::Closes,
+        Some(Guard::Handler(breadth)) => {
+            if closes_in_outer_finally(unit, event.frame, session) {
+                OnFailure::Closes
+            } else {
+                OnFailure::RollsBack { everything: breadth == Breadth::Everything }
+            }
+        }
+        None => by_origin(db, of, session),
+    };
+    (on_failure, commits)
 }
 
 fn no_provider(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _key: ()) -> Option<Provider> {

@@ -71,6 +71,12 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, ordinal: u32, session: &Se
             format!("which `{}` keeps in `{attribute}`", classes::simple(class.path))
         }
         Source::Global(variable) => format!("which is the global `{}`", variable.name),
+        Source::Middleware(keeper) => {
+            format!("which `{}` keeps on the request and does not close when that fails", classes::simple(keeper.path))
+        }
+        Source::Decorator(decorator) => {
+            format!("which `{}` passes and does not close when the function fails", classes::simple(decorator.path))
+        }
         Source::Caller(caller) => format!("which `{}` hands in and does not close", classes::simple(caller.path)),
     };
     let message = if lack.shared {
