@@ -30,6 +30,17 @@ def test_create(world: World) -> list:
 
 @proof(
     "AUD307",
+    "A Pydantic model that is made of the row",
+    faulty="ValidationError",
+    cured={"id": 1, "name": "ada"},
+)
+def test_model(world: World) -> object:
+    customers(world)
+    return answer(world.run(post("app.routes:router", "/customers?name=ada")))
+
+
+@proof(
+    "AUD307",
     "A row as the answer",
     faulty=["ResponseValidationError", "paid"],
     cured=[{"id": 1, "state": "paid"}, "paid"],

@@ -35,9 +35,10 @@ pub(super) struct Told {
 pub(super) fn told(db: &dyn Db, of: FunctionRef, unit: &Unit, read: &Expired) -> Option<Told> {
     let range = unit.events.get(read.read as usize)?.range;
     let body = function(db, of)?;
-    let object = match read.column {
-        Some(_) => object_at(&body, range),
-        None => returned_at(&body, range),
+    let object = match (read.column, is_answer(unit, read)) {
+        (Some(_), _) => object_at(&body, range),
+        (None, true) => returned_at(&body, range),
+        (None, false) => first_argument_at(&body, range),
     };
     let written = object.and_then(|object| dotted(&body.code, object));
     let variable = object.and_then(|object| match &body.code[object] {
@@ -52,6 +53,28 @@ pub(super) fn told(db: &dyn Db, of: FunctionRef, unit: &Unit, read: &Expired) ->
 fn object_at(body: &Function, range: TextRange) -> Option<auditline_syntax::python::ir::ExprId> {
     body.code.exprs.iter().zip(&body.code.ranges).rev().find_map(|(expr, own)| match expr {
         Expr::Attribute { value, .. } if *own == range => Some(*value),
+        _ => None,
+    })
+}
+
+/// Whether all of the row is read as an endpoint's answer, and not by a Pydantic model that is made of it.
+pub(super) fn is_answer(unit: &Unit, read: &Expired) -> bool {
+    matches!(unit.events.get(read.read as usize).map(|event| &event.kind), Some(EventKind::Return(_)))
+}
+
+/// Whether what is read as a whole is a list of rows.
+fn is_list(unit: &Unit, read: &Expired) -> bool {
+    match unit.events.get(read.read as usize).map(|event| &event.kind) {
+        Some(EventKind::Return(value)) => matches!(value, Value::Many(_)),
+        Some(EventKind::Given { values, .. }) => matches!(values.first(), Some((_, Value::Many(_)))),
+        _ => false,
+    }
+}
+
+/// The first argument of the call at a range.
+fn first_argument_at(body: &Function, range: TextRange) -> Option<auditline_syntax::python::ir::ExprId> {
+    body.code.exprs.iter().zip(&body.code.ranges).rev().find_map(|(expr, own)| match expr {
+        Expr::Call { args, .. } if *own == range => args.first().map(|arg| arg.value),
         _ => None,
     })
 }
@@ -116,13 +139,8 @@ pub(super) fn fixes(of: FunctionRef, unit: &Unit, read: &Expired, told: Told) ->
         Expiry::Scope(_) => event.statement,
         _ => event.range,
     };
-    // A rollback of a closed session's row has nothing to load it with; and a listed row is not the one at hand.
-    if read.column.is_none()
-        && matches!(
-            unit.events.get(read.read as usize).map(|event| &event.kind),
-            Some(EventKind::Return(Value::Many(_)))
-        )
-    {
+    // A list of rows is none, and cannot be refreshed.
+    if read.column.is_none() && is_list(unit, read) {
         return Vec::new();
     }
     let Some(name) = session_name(unit, &session) else { return Vec::new() };

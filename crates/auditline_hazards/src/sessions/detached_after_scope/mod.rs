@@ -6,7 +6,7 @@ use auditline_model::{Db, FunctionRef, classes};
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity, Story, symbol};
 
-use super::reload::{Told, evidence, fixes, reads, told};
+use super::reload::{Told, evidence, fixes, is_answer, reads, told};
 
 /// AUD309.
 pub const HAZARD: Hazard = Hazard {
@@ -49,6 +49,9 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, read: &Expired, closing: C
     };
     let message = match read.column {
         Some(column) => format!("`{row}.{column}` is read when {whose}: that raises `DetachedInstanceError`"),
+        None if !is_answer(unit, read) => {
+            format!("a Pydantic model is made of `{row}` when {whose}: reading it raises `DetachedInstanceError`")
+        }
         None => format!(
             "`{row}` is the answer when {whose}: FastAPI finds no attributes in it, or fails with `DetachedInstanceError`"
         ),

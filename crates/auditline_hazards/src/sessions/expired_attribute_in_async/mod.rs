@@ -6,7 +6,7 @@ use auditline_model::{Db, FunctionRef, classes};
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Finding, Place, Severity, Story, symbol};
 
-use super::reload::{Told, evidence, fixes, reads, told};
+use super::reload::{Told, evidence, fixes, is_answer, reads, told};
 
 /// AUD307.
 pub const HAZARD: Hazard = Hazard {
@@ -61,6 +61,9 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, read: &Expired) -> Option<
             "`{row}.{column}` is read when {expired_by} has expired `{row}`: an `AsyncSession` cannot load it there, and raises \
              `MissingGreenlet`"
         ),
+        None if !is_answer(unit, read) => format!(
+            "a Pydantic model is made of `{row}` when {expired_by} has expired it: reading it raises `MissingGreenlet`"
+        ),
         None => format!(
             "`{row}` is the answer when {expired_by} has expired it: FastAPI finds no attributes in it, or fails with \
              `MissingGreenlet`"
@@ -69,6 +72,11 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, read: &Expired) -> Option<
     let reads = match read.column {
         Some(column) => {
             format!("reads `{row}.{column}`: SQLAlchemy wants to load the row, and there is no `await` to do it in")
+        }
+        None if !is_answer(unit, read) => {
+            format!(
+                "makes a Pydantic model of `{row}`: each attribute is read, and there is no `await` to load them in"
+            )
         }
         None => format!("returns `{row}`: FastAPI reads its attributes, and there is no `await` to load them in"),
     };

@@ -1,12 +1,12 @@
 //! Rows that a function hands out when it has expired them.
 
 use crate::db::{ClassRef, Db, FunctionRef};
-use crate::eval::value::{RowOrigin, RowValue, SessionValue, Value};
+use crate::eval::value::{RowOrigin, RowValue, SessionValue, Value, listed_row};
 use crate::unit::{EventKind, FrameId, FrameKind, SessionAction, Unit, same_session, unit, unit_of};
 
 use super::moments::{Way, closes, closings, expirations, is_let_go, scopes};
 use super::rows::{attached, born, is_deleted, refreshed};
-use super::{Expiry, Scene, row_in};
+use super::{Expiry, Scene};
 
 /// What was done to a row when a function hands it out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,12 +39,12 @@ pub enum How {
 #[salsa::tracked(returns(copy), cycle_result = nothing)]
 pub(super) fn handed_out(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> Option<Handed> {
     let unit = unit(db, of, receiver);
-    row_in(&unit.returns)?;
+    listed_row(&unit.returns)?;
     let scene = Scene { db, of, unit: &unit };
     let mut result = None;
     for (ordinal, event) in unit.numbered() {
         let EventKind::Return(value) = &event.kind else { continue };
-        let Some(row) = row_in(value) else {
+        let Some(row) = listed_row(value) else {
             if *value == Value::None {
                 continue;
             }

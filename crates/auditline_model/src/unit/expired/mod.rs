@@ -13,7 +13,8 @@ use std::sync::Arc;
 use auditline_syntax::Name;
 
 use crate::db::{ClassRef, Db, FunctionRef, head};
-use crate::eval::value::{RowValue, SessionValue, Value};
+use crate::eval::libraries::reads_attributes;
+use crate::eval::value::{RowValue, SessionValue, listed_row};
 use crate::tables::orm_model;
 
 use super::{Event, EventKind, Unit, unit};
@@ -54,7 +55,7 @@ pub struct Expired {
     pub read: u32,
     /// The row.
     pub row: Arc<RowValue>,
-    /// The attribute; `None` where the framework reads all of the row, which is an endpoint's answer.
+    /// The attribute; `None` where all of the row is read, which is an endpoint's answer or goes into a Pydantic model.
     pub column: Option<Name>,
     /// Its session, where it is known.
     pub session: Option<Arc<SessionValue>>,
@@ -77,7 +78,11 @@ pub fn expired(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> Vec<
                 Some((ordinal, event, row, Some(*column)))
             }
             EventKind::Return(value) if crate::entry::is_endpoint(db, of) => {
-                Some((ordinal, event, row_in(value)?, None))
+                Some((ordinal, event, listed_row(value)?, None))
+            }
+            EventKind::Given { to, values } if reads_attributes(to) => {
+                let (_, value) = values.first()?;
+                Some((ordinal, event, listed_row(value)?, None))
             }
             _ => None,
         })
@@ -105,15 +110,6 @@ fn is_mapped(db: &dyn Db, row: &RowValue, column: Name) -> bool {
     row.model
         .and_then(|class| orm_model(db, class))
         .is_some_and(|model| model.is_table() && model.column(column).is_some())
-}
-
-/// The row that a value is or lists.
-fn row_in(value: &Value) -> Option<&Arc<RowValue>> {
-    match value {
-        Value::Row(row) => Some(row),
-        Value::Many(inner) => row_in(inner),
-        _ => None,
-    }
 }
 
 /// A function under the question which of its rows are expired where.

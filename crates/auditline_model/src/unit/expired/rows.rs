@@ -5,8 +5,9 @@ use std::sync::Arc;
 use auditline_syntax::Name;
 
 use crate::db::{ClassRef, Db, FunctionRef};
+use crate::eval::libraries::reads_attributes;
 use crate::eval::own_class;
-use crate::eval::value::{RowOrigin, RowValue, SessionOrigin, SessionValue, Value};
+use crate::eval::value::{RowOrigin, RowValue, SessionOrigin, SessionValue, Value, listed_row};
 use crate::unit::{Event, EventKind, SessionAction, Target, Unit, effect, same_session, session_target, unit};
 
 use super::Scene;
@@ -81,7 +82,7 @@ pub(super) fn attached(scene: &Scene<'_>, row: &RowValue, before: u32) -> Option
 /// Whether a function loads the row that it returns with a session that its caller can see.
 fn hands_on(db: &dyn Db, of: FunctionRef) -> bool {
     let effect = effect(db, of, own_class(db, of));
-    let session = super::row_in(&effect.returns).and_then(|row| row.session.as_ref());
+    let session = listed_row(&effect.returns).and_then(|row| row.session.as_ref());
     session.is_some_and(|session| session_target(&session.origin) == Target::Visible)
 }
 
@@ -118,8 +119,8 @@ fn refreshes(scene: &Scene<'_>, row: &RowValue, column: Option<Name>, event: &Ev
         EventKind::Read { row: own, column } => own.id == row.id && *column == "awaitable_attrs",
         EventKind::Session { action: SessionAction::Expire, .. } => true,
         // Whatever is handed the session, or the row, may load it.
-        EventKind::Given { values, .. } => {
-            values.iter().any(|(_, value)| holds(value, row) || (open && holds_session(value)))
+        EventKind::Given { to, values } => {
+            !reads_attributes(to) && values.iter().any(|(_, value)| holds(value, row) || (open && holds_session(value)))
         }
         EventKind::Call { callee, receiver, arguments, object, .. } => {
             let given = std::iter::once(object).chain(arguments.iter().map(|(_, value)| value));
@@ -131,7 +132,7 @@ fn refreshes(scene: &Scene<'_>, row: &RowValue, column: Option<Name>, event: &Ev
 }
 
 fn holds(value: &Value, row: &RowValue) -> bool {
-    super::row_in(value).is_some_and(|own| own.id == row.id)
+    listed_row(value).is_some_and(|own| own.id == row.id)
 }
 
 fn holds_session(value: &Value) -> bool {
