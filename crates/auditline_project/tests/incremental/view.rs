@@ -59,6 +59,8 @@ fn describe(db: &RootDatabase, lack: &Lack) -> String {
         Source::Dependency(function) => format!("dependency {}", name(db, function)),
         Source::Attribute(class, attribute) => format!("attribute {}.{attribute}", class.path),
         Source::Global(variable) => format!("global {}", variable.name),
+        Source::Middleware(function) => format!("middleware {}", name(db, function)),
+        Source::Decorator(function) => format!("decorator {}", name(db, function)),
         Source::Caller(function) => format!("caller {}", name(db, function)),
     };
     let evidence = lack.evidence.iter().map(|(place, message)| {
