@@ -316,8 +316,8 @@ impl Evaluator<'_> {
                 }
             }
             Value::Session(session) => {
-                let origin = self.attribute_origin(&object.value, class, attr, &session);
-                Value::Session(Arc::new(super::value::SessionValue { origin, id: 0, ..(*session).clone() }))
+                let session = super::value::SessionValue { id: 0, ..(*session).clone() };
+                Value::Session(self.held_session(&object.value, class, attr, &session))
             }
             other => other,
         }

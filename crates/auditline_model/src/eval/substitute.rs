@@ -172,38 +172,36 @@ impl Evaluator<'_> {
         };
         match class {
             Some(class) => match super::attribute(self.db, class, name) {
-                Value::Session(session) => Value::Session(Arc::new(SessionValue {
-                    origin: self.attribute_origin(object, class, name, &session),
-                    ..(*session).clone()
-                })),
+                Value::Session(session) => Value::Session(self.held_session(object, class, name, &session)),
                 other => other,
             },
             None => Value::Unknown,
         }
     }
 
-    /// The origin of the session that an object holds in an attribute: what it was constructed with, where that is known, so
-    /// that a repository's session and its service's are seen to be one.
-    pub(super) fn attribute_origin(
+    /// The session that an object holds in an attribute: the one that it was constructed with, where that is known, so that
+    /// a repository's session and its service's are seen to be one.
+    pub(super) fn held_session(
         &self,
         object: &Value,
         class: crate::db::ClassRef,
         name: auditline_syntax::Name,
         session: &SessionValue,
-    ) -> SessionOrigin {
-        match (&session.origin, object) {
-            (kept @ (SessionOrigin::Registry(_) | SessionOrigin::Global(_)), _) => kept.clone(),
-            (_, Value::SelfObject) => SessionOrigin::SelfAttribute(class, name),
+    ) -> Arc<SessionValue> {
+        let (origin, id) = match (&session.origin, object) {
+            (kept @ (SessionOrigin::Registry(_) | SessionOrigin::Global(_)), _) => (kept.clone(), session.id),
+            (_, Value::SelfObject) => (SessionOrigin::SelfAttribute(class, name), session.id),
             (SessionOrigin::Param(index), Value::Instance(instance)) => {
                 let given = super::attribute_method(self.db, class, name)
                     .and_then(|method| crate::owner::argument_in(self.db, method, &instance.arguments, true, *index));
                 match given {
-                    Some(Value::Session(given)) => given.origin.clone(),
-                    _ => SessionOrigin::ObjectAttribute(Box::new(object.clone()), name),
+                    Some(Value::Session(given)) => (given.origin.clone(), given.id),
+                    _ => (SessionOrigin::ObjectAttribute(Box::new(object.clone()), name), session.id),
                 }
             }
-            (_, object) => SessionOrigin::ObjectAttribute(Box::new(object.clone()), name),
-        }
+            (_, object) => (SessionOrigin::ObjectAttribute(Box::new(object.clone()), name), session.id),
+        };
+        Arc::new(SessionValue { origin, id, ..session.clone() })
     }
 
     /// A session of the callee in terms of this function; `None` for one that this function cannot see.
@@ -217,13 +215,10 @@ impl Evaluator<'_> {
         match &session.origin {
             SessionOrigin::Param(index) => self.as_session(&argument(filled, *index)),
             SessionOrigin::SelfAttribute(class, name) => match object {
-                Value::SelfObject => {
-                    let origin = self.attribute_origin(object, *class, *name, session);
-                    Some(Arc::new(SessionValue { origin, ..(**session).clone() }))
-                }
+                Value::SelfObject => Some(self.held_session(object, *class, *name, session)),
                 Value::Instance(_) => match self.member_value(object, *name) {
                     Value::Session(held) => {
-                        Some(Arc::new(SessionValue { origin: held.origin.clone(), ..(**session).clone() }))
+                        Some(Arc::new(SessionValue { origin: held.origin.clone(), id: held.id, ..(**session).clone() }))
                     }
                     _ => None,
                 },
