@@ -82,6 +82,7 @@ pub const CATALOGUE: &[&Hazard] = &[
     &crate::transactions::commit_in_loop::HAZARD,
     &crate::transactions::dual_write::HAZARD,
     &crate::transactions::exception_text_match::HAZARD,
+    &crate::transactions::lossy_batch::HAZARD,
     &crate::transactions::double_commit_scope::HAZARD,
     &crate::transactions::external_call_in_transaction::HAZARD,
     &crate::races::unlocked_read_modify_write::HAZARD,

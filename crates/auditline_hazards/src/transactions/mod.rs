@@ -7,6 +7,7 @@ pub mod dual_write;
 pub mod exception_text_match;
 pub mod external_call_in_transaction;
 pub mod hidden_commit;
+pub mod lossy_batch;
 pub mod split_transaction;
 pub mod swallowed_db_error;
 

@@ -61,7 +61,7 @@ impl Arguments {
 }
 
 /// Methods that change a container in place.
-const MUTATORS: &[&str] =
+pub(super) const MUTATORS: &[&str] =
     &["add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "setdefault", "update"];
 
 /// Builtins that compute with their arguments.

@@ -60,6 +60,7 @@ impl Evaluator<'_> {
             exits: flow != Flow::Falls,
             repeats: jumps(&handler.body, &StmtKind::Continue),
             breaks: jumps(&handler.body, &StmtKind::Break),
+            only_says: only_says(code, &handler.body),
             text_tests: text_tests(code, handler),
             head,
             range: handler.range,
@@ -77,6 +78,49 @@ fn jumps(block: &Block, kind: &StmtKind) -> bool {
                 _ => inner_blocks(stmt).into_iter().any(|block| jumps(block, kind)),
             }
     })
+}
+
+/// Whether a block does nothing but log, print, roll back, and go on.
+fn only_says(code: &Code, block: &Block) -> bool {
+    let mut only = true;
+    walk_statements(block, &mut |stmt| {
+        only &= match &stmt.kind {
+            StmtKind::Pass | StmtKind::Continue | StmtKind::If(_) => true,
+            StmtKind::Expr(expr) => says(code, *expr),
+            _ => false,
+        };
+    });
+    only
+}
+
+fn says(code: &Code, expr: ExprId) -> bool {
+    match &code[expr] {
+        Expr::Await(inner) => says(code, *inner),
+        Expr::Str(_) | Expr::Ellipsis => true,
+        Expr::Call { func, .. } => match &code[*func] {
+            Expr::Name(name) => matches!(name.as_str(), "print" | "capture_exception" | "print_exc"),
+            Expr::Attribute { attr, .. } => matches!(
+                attr.as_str(),
+                "critical"
+                    | "debug"
+                    | "error"
+                    | "exception"
+                    | "info"
+                    | "log"
+                    | "warn"
+                    | "warning"
+                    | "capture_exception"
+                    | "capture_message"
+                    | "print_exc"
+                    | "rollback"
+                    | "expunge"
+                    | "expunge_all"
+                    | "expire_all"
+            ),
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 fn inner_blocks(stmt: &Stmt) -> Vec<&Block> {

@@ -2,6 +2,7 @@
 //! does as a unit of work.
 
 mod attributes;
+mod batches;
 mod calls;
 mod conditions;
 mod construct;

@@ -156,6 +156,7 @@ impl Evaluator<'_> {
                 }
                 let as_given = self.comes_as_given(code, *iter);
                 let frame = self.push_frame(FrameKind::Loop { endless: false, over_items: true, as_given });
+                self.batch(code, frame, *iter, body);
                 let before = self.environment.clone();
                 let element = self.element(&iterated);
                 self.assign(code, *target, &element, None);

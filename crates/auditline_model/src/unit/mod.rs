@@ -61,6 +61,19 @@ pub struct Unit {
     pub captures: Vec<(FunctionRef, Name, Arc<SessionValue>)>,
     /// What the rows that it constructs are made from.
     pub ingredients: Vec<Ingredient>,
+    /// The loops over what it was handed.
+    pub batches: Vec<Batch>,
+}
+
+/// A loop over items that the function was handed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// The frame of the loop.
+    pub frame: FrameId,
+    /// The parameter that holds the items.
+    pub items: Name,
+    /// Whether its body changes something that is used outside of it: a counter, a list, a flag.
+    pub accounted: bool,
 }
 
 /// A value that a row was constructed with: `Item(order_id=order.id)`.
@@ -188,6 +201,8 @@ pub struct HandlerInfo {
     pub repeats: bool,
     /// Whether a path through it ends a loop around the `try` (`break`).
     pub breaks: bool,
+    /// Whether it does nothing but say so, roll back, and go on.
+    pub only_says: bool,
     /// The tests of the exception's text that decide which way it goes.
     pub text_tests: Vec<TextTest>,
     /// What heads the clause, without the colon, relative to the function: `except IntegrityError`.

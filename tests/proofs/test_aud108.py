@@ -1,0 +1,41 @@
+"""AUD108: one of four cannot be saved; what is the one who handed them in told?"""
+
+from harness import call, look_alike, post, proof
+from harness.world import World
+
+NUMBERS = ["1", "2", "2", "3"]
+
+
+def import_orders(world: World, body: object) -> dict:
+    world.tables("app.database")
+    outcome = world.run(post("app.orders:router", "/orders/import", json=body))
+    saved = world.rows("SELECT number FROM orders ORDER BY id")
+    return {"answer": outcome.value, "saved": [number for (number,) in saved]}
+
+
+DROPPED = {"answer": {"status": "imported"}, "saved": ["1", "2", "3"]}
+
+
+@proof("AUD108", "Each item of a request's list", faulty=DROPPED, fix=None)
+@look_alike("AUD108", "The answer lists what failed", seen={"answer": {"failed": ["2"]}, "saved": ["1", "2", "3"]})
+@look_alike("AUD108", "The answer says how many were saved", seen={"answer": {"saved": 3}, "saved": ["1", "2", "3"]})
+def test_list(world: World) -> dict:
+    return import_orders(world, NUMBERS)
+
+
+@proof("AUD108", "A model with a list, and a service", faulty=DROPPED, fix=None)
+def test_service(world: World) -> dict:
+    return import_orders(world, {"lines": NUMBERS})
+
+
+def no_queue(world: World) -> None:
+    world.write("celery/__init__.py", "class Celery:\n    def __init__(self, name): ...\n\n    def task(self, function):\n        return function\n")
+
+
+@proof("AUD108", "A task that a queue has handed out once", faulty=["returned", "1", "2", "3"], fix=None)
+def test_task(world: World) -> list:
+    no_queue(world)
+    world.tables("app.database")
+    payload = {"orders": [{"number": number} for number in NUMBERS]}
+    outcome = world.run(call("app.tasks:import_orders", payload))
+    return [outcome.brief] + [number for (number,) in world.rows("SELECT number FROM orders ORDER BY id")]
