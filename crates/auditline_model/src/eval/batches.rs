@@ -119,7 +119,7 @@ impl Evaluator<'_> {
                 if let Expr::Attribute { value, attr } = &code[*func]
                     && let Expr::Name(name) = &code[*value]
                     && MUTATORS.contains(&attr.as_str())
-                    && !self.environment.get(name).is_some_and(|bound| bound.value.session().is_some())
+                    && self.environment.get(name).is_none_or(|bound| bound.value.session().is_none())
                 {
                     changed.insert(*name);
                 }

@@ -128,7 +128,7 @@ impl Evaluator<'_> {
         let callee = self.expr(code, func);
         // What a decorator was handed is called inside of it: with a session, perhaps.
         if let Expr::Name(name) = &code[func]
-            && self.is_builtin(&callee.value)
+            && matches!(callee.value, Value::Unknown | Value::Symbol(Symbol::Unknown))
             && crate::owner::is_outer_param(self.db, self.of, *name)
         {
             let arguments = self.arguments(code, args);

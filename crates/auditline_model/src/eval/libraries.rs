@@ -315,6 +315,12 @@ pub fn holds_lock(path: &str) -> bool {
     })
 }
 
+/// Whether a class method of a Pydantic model reads the attributes of the object that it is handed (`from_attributes`).
+#[must_use]
+pub fn reads_attributes(method: &str) -> bool {
+    matches!(method, "model_validate" | "from_orm")
+}
+
 #[cfg(test)]
 mod tests {
     use super::{CLIENTS, holds_lock, reaches_out, reads_answer};
@@ -340,10 +346,4 @@ mod tests {
         assert!(CLIENTS.is_sorted(), "a client that stands out of order is not found");
         assert!(CLIENTS.iter().all(|client| reaches_out(&format!("{client}.x"))));
     }
-}
-
-/// Whether a class method of a Pydantic model reads the attributes of the object that it is handed (`from_attributes`).
-#[must_use]
-pub fn reads_attributes(method: &str) -> bool {
-    matches!(method, "model_validate" | "from_orm")
 }
