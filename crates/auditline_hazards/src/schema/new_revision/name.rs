@@ -144,6 +144,6 @@ mod tests {
     #[test]
     fn slugs_are_cut_at_a_word() {
         // What `alembic revision -m` makes of this message.
-        assert_eq!(slug("add preferred_language, marketing_consent to customers"), "add_preferred_language_");
+        assert_eq!(slug("add preferred_language, marketing_consent to customers"), "add_preferred_language_marketing_");
     }
 }

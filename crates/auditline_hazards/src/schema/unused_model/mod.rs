@@ -66,18 +66,20 @@ fn reader(db: &dyn Db, class: ClassRef) -> Option<FunctionRef> {
     let mut files: Vec<SourceFile> = files_mentioning(db, name).to_vec();
     files.retain(|file| file.kind(db).is_python() && !entry::is_test(db, *file) && !entry::is_migration(db, *file));
     files.sort_by_key(|file| file.path(db));
-    files.into_iter().find_map(|file| functions_naming(db, file, name))
+    files.into_iter().find_map(|file| functions_naming(db, file, Name::new(name)))
 }
 
-/// The first function of a file whose body names something so.
-fn functions_naming(db: &dyn Db, file: SourceFile, name: &str) -> Option<FunctionRef> {
+/// The first function of a file whose body names something so. A query, so that an edit there that changes nothing of it
+/// does not check the model again.
+#[salsa::tracked(returns(copy))]
+fn functions_naming(db: &dyn Db, file: SourceFile, name: Name) -> Option<FunctionRef> {
     let parsed = parsed(db, file);
     let function = parsed.module.functions.iter().find(|function| {
         function
             .code
             .exprs
             .iter()
-            .any(|expr| matches!(expr, Expr::Name(own) | Expr::Attribute { attr: own, .. } if *own == *name))
+            .any(|expr| matches!(expr, Expr::Name(own) | Expr::Attribute { attr: own, .. } if *own == name))
     })?;
     Some(FunctionRef { file, path: function.path })
 }
