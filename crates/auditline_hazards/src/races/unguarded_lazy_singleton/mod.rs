@@ -33,13 +33,13 @@ pub const HAZARD: Hazard = Hazard {
 };
 
 fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
-    if rows::is_silent(db, of) || classes::is_cached(db, of) || entry::is_startup(db, of) {
+    if rows::is_silent(db, of) || classes::is_cached(db, of) {
         return;
     }
     let lazies = lazy_objects(db, of);
     let Some(body) = head(db, of).filter(|_| !lazies.is_empty()) else { return };
     // What the start of the application has called already finds its object.
-    if starts(db, of, DEPTH) {
+    if entry::is_startup(db, of) || starts(db, of, DEPTH) {
         return;
     }
     for lazy in lazies {
@@ -158,15 +158,8 @@ fn holds_connection(db: &dyn Db, instance: &InstanceValue) -> bool {
         .iter()
         .filter_map(|class| class_info(db, *class))
         .any(|info| info.bases.iter().any(|base| matches!(&base.target, BaseTarget::External(path) if connects(path))));
-    // What its constructor keeps: `self.queue = redis.Redis()`.
     let constructor = method(db, instance.class, Name::new("__init__"));
-    let keeps = constructor.is_some_and(|constructor| {
-        unit_of(db, constructor).self_attributes.iter().any(|(_, value)| match value {
-            Value::Engine => true,
-            Value::Made(path) => connects(path) && is_client(path),
-            _ => false,
-        })
-    });
+    let keeps = constructor.is_some_and(|constructor| keeps_connection(db, constructor, ()));
     is_one
         || keeps
         || instance.arguments.iter().any(|(_, value)| match value {
@@ -174,4 +167,14 @@ fn holds_connection(db: &dyn Db, instance: &InstanceValue) -> bool {
             Value::Made(path) => connects(path) && is_client(path),
             _ => false,
         })
+}
+
+/// Whether a constructor keeps something that holds connections: `self.queue = redis.Redis()`.
+#[salsa::tracked(returns(copy))]
+fn keeps_connection(db: &dyn Db, constructor: FunctionRef, _key: ()) -> bool {
+    unit_of(db, constructor).self_attributes.iter().any(|(_, value)| match value {
+        Value::Engine => true,
+        Value::Made(path) => connects(path) && is_client(path),
+        _ => false,
+    })
 }

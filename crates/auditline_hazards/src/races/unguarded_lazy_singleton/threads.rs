@@ -29,11 +29,15 @@ fn reached(db: &dyn Db, of: FunctionRef, depth: u32, seen: &mut Vec<FunctionRef>
     };
     let sites = made.unwrap_or_else(|| callers(db, of));
     sites.iter().filter(|site| !entry::is_test(db, site.function.file)).find_map(|site| {
-        let unit = unit_of(db, site.function);
-        let handed = unit
-            .events
-            .get(site.ordinal as usize)
-            .is_some_and(|event| unit.ancestors(event.frame).any(|(_, frame)| frame.kind == FrameKind::Handed));
-        if handed { Some(of) } else { reached(db, site.function, depth, seen) }
+        if is_handed(db, site.function, site.ordinal) { Some(of) } else { reached(db, site.function, depth, seen) }
     })
+}
+
+/// Whether a call is handed to a thread. A query, so that an edit of the caller that changes nothing of it checks no other
+/// file again.
+#[salsa::tracked(returns(copy))]
+fn is_handed(db: &dyn Db, caller: FunctionRef, ordinal: u32) -> bool {
+    let unit = unit_of(db, caller);
+    let event = unit.events.get(ordinal as usize);
+    event.is_some_and(|event| unit.ancestors(event.frame).any(|(_, frame)| frame.kind == FrameKind::Handed))
 }
