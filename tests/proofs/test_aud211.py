@@ -34,8 +34,11 @@ def test_tables(world: World) -> list:
     second = world.start(post("app.refund:router", "/refund/1/1?price=5"))
     first.until("FROM items")
     second.until("^UPDATE items")
-    second.go()
-    return meet(world, first, second, "^nothing")
+    first.go()
+    second.advance(None)
+    first.finish()
+    second.finish()
+    return sorted(str(call.outcome.brief) for call in (first, second))
 
 
 @look_alike("AUD211", "A stated order", seen=[["200", "200"], ["200", "200"]])

@@ -28,7 +28,16 @@ def test_await(world: World) -> str:
 def test_helper(world: World) -> str:
     world.tables("app.database")
     world.sql("INSERT INTO items (id, stock) VALUES (1, 1)")
-    return "hangs" if any(stands(world, "app.returns:router", "/returns/1") for _ in range(TRIES)) else "answers"
+    worker = world.worker()
+    one = worker.start(post("app.returns:router", "/returns/1")).until("FOR UPDATE")
+    one.go()
+    # It sleeps with the lock.
+    other = worker.start(post("app.returns:router", "/returns/1"))
+    if other.advance(None) == "blocked" and worker.loop_is_in("psycopg"):
+        return "hangs"
+    one.finish()
+    other.finish()
+    return "answers"
 
 
 @proof("AUD215", "It leaves with the transaction open", faulty="hangs", cured="answers")
