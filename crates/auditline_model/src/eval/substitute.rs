@@ -6,6 +6,7 @@ use auditline_syntax::TextRange;
 
 use crate::db::FunctionRef;
 use crate::unit::EventKind;
+use crate::unit::SessionAction;
 
 use super::calls::Arguments;
 use super::value::{
@@ -257,6 +258,9 @@ impl Evaluator<'_> {
         let kind = match kind {
             EventKind::Session { session, action, maybe: inner, by } => {
                 let session = self.session_of(session, callee, object, filled)?;
+                if self.is_never_awaited(callee, &session, *action) {
+                    return None;
+                }
                 EventKind::Session { session, action: *action, by: Some(by.unwrap_or(callee)), maybe: maybe || *inner }
             }
             EventKind::Add { session, row, by } => {
@@ -310,6 +314,14 @@ impl Evaluator<'_> {
         };
         self.event(kind, range);
         None
+    }
+
+    /// Whether a plain function asks this of an asynchronous session: that is a coroutine which nobody awaits, and nothing
+    /// comes of it. One that hands the coroutine out is not told apart.
+    fn is_never_awaited(&self, callee: FunctionRef, session: &SessionValue, action: SessionAction) -> bool {
+        matches!(action, SessionAction::Commit | SessionAction::Flush)
+            && session.is_async == Some(true)
+            && crate::db::head(self.db, callee).is_some_and(|body| !body.is_async && !body.is_generator)
     }
 
     fn row_of(&self, row: &Arc<RowValue>, object: &Value, filled: &[Option<Bound>]) -> Option<Arc<RowValue>> {
