@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use crate::classes;
 use crate::db::{ClassRef, Db, FunctionRef, SourceFile, head, parsed};
 use crate::eval::value::{ArgName, Value};
@@ -126,16 +128,28 @@ fn users_of_dependency_query(db: &dyn Db, of: FunctionRef, _key: ()) -> Arc<Vec<
         }
     }
     for file in files {
-        for function in &parsed(db, file).module.functions {
-            let user = FunctionRef { file, path: function.path };
-            let uses = (0..function.params.len()).any(|index| {
-                matches!(crate::eval::dependency_of_param(db, user, index),
-                    Some(crate::eval::Depended::On(crate::symbols::Symbol::Function(callee))) if callee == of)
-            });
-            if uses {
-                users.push(user);
+        users.extend(dependencies_in(db, file).get(&of).into_iter().flatten());
+    }
+    Arc::new(users)
+}
+
+/// The dependencies of a file's functions, each with the functions that it serves. A query of its own, because the files that
+/// mention a common name are asked for each function of that name.
+#[salsa::tracked(returns(clone))]
+fn dependencies_in(db: &dyn Db, file: SourceFile) -> Arc<FxHashMap<FunctionRef, Vec<FunctionRef>>> {
+    let mut dependencies: FxHashMap<FunctionRef, Vec<FunctionRef>> = FxHashMap::default();
+    for function in &parsed(db, file).module.functions {
+        let user = FunctionRef { file, path: function.path };
+        for index in 0..function.params.len() {
+            if let Some(crate::eval::Depended::On(crate::symbols::Symbol::Function(callee))) =
+                crate::eval::dependency_of_param(db, user, index)
+            {
+                let users = dependencies.entry(callee).or_default();
+                if users.last() != Some(&user) {
+                    users.push(user);
+                }
             }
         }
     }
-    Arc::new(users)
+    Arc::new(dependencies)
 }

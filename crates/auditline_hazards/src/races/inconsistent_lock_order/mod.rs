@@ -82,8 +82,7 @@ fn opposite(db: &dyn Db, of: FunctionRef, unit: &Unit, findings: &mut Vec<Findin
 fn unsorted(db: &dyn Db, of: FunctionRef, unit: &Unit, findings: &mut Vec<Finding>) {
     for (ordinal, event) in unit.numbered() {
         let EventKind::Load { query, many, by: None, form, .. } = &event.kind else { continue };
-        if query.lock != Lock::Yes || !query.waits || query.kind != QueryKind::Select || is_alone(db, of, unit, ordinal)
-        {
+        if query.lock != Lock::Yes || !query.waits || query.kind != QueryKind::Select {
             continue;
         }
         let Some(model) = query.model else { continue };
@@ -106,6 +105,10 @@ fn unsorted(db: &dyn Db, of: FunctionRef, unit: &Unit, findings: &mut Vec<Findin
         } else {
             continue;
         };
+        // From where it is reached is asked last: that looks far.
+        if is_alone(db, of, unit, ordinal) {
+            continue;
+        }
         findings.push(Finding {
             hazard: &HAZARD,
             severity: Severity::Warning,
