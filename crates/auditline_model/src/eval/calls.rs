@@ -839,24 +839,8 @@ impl Evaluator<'_> {
 
     /// Records that a callee counted rows, and gives their number.
     fn counted_elsewhere(&mut self, model: ClassRef, callee: FunctionRef, range: TextRange) -> CountSource {
-        let query = super::value::QueryValue {
-            kind: super::value::QueryKind::Select,
-            model: Some(model),
-            entities: false,
-            width: 1,
-            aggregates: true,
-            lock: Lock::No,
-            waits: true,
-            locks_own_only: false,
-            joins: false,
-            ordered: false,
-            among: false,
-            populates: false,
-            filters: smallvec::SmallVec::new(),
-            keys: smallvec::SmallVec::new(),
-            session: None,
-            execution: None,
-        };
+        let select = super::value::QueryValue::select(Some(model));
+        let query = super::value::QueryValue { entities: false, aggregates: true, ..select };
         let event = EventKind::Load {
             query: Arc::new(query),
             row: None,

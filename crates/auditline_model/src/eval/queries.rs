@@ -115,24 +115,7 @@ impl Evaluator<'_> {
                 }
             }
         }
-        QueryValue {
-            kind: QueryKind::Select,
-            model,
-            entities,
-            width,
-            aggregates: aggregates && width == 1,
-            lock: Lock::No,
-            waits: true,
-            locks_own_only: false,
-            joins: false,
-            ordered: false,
-            among: false,
-            populates: false,
-            filters: SmallVec::new(),
-            keys: SmallVec::new(),
-            session: None,
-            execution: None,
-        }
+        QueryValue { entities, width, aggregates: aggregates && width == 1, ..QueryValue::select(model) }
     }
 
     /// The mapped class that a value is.
@@ -150,24 +133,7 @@ impl Evaluator<'_> {
             id: 0,
             on_commit: super::value::OnCommit::Unknown,
         });
-        Value::Query(Arc::new(QueryValue {
-            kind: QueryKind::Select,
-            model: Some(class),
-            entities: true,
-            width: 1,
-            aggregates: false,
-            lock: Lock::No,
-            waits: true,
-            locks_own_only: false,
-            joins: false,
-            ordered: false,
-            among: false,
-            populates: false,
-            filters: SmallVec::new(),
-            keys: SmallVec::new(),
-            session: Some(session),
-            execution: None,
-        }))
+        Value::Query(Arc::new(QueryValue { session: Some(session), ..QueryValue::select(Some(class)) }))
     }
 
     /// A method of a statement: it builds on, or it executes.
@@ -474,24 +440,7 @@ pub(crate) fn is_true(argument: Option<&Bound>) -> bool {
 
 /// The statement that a parameter holds, of which at most the model is known: `statement: Select[tuple[Item]]`.
 pub(crate) fn handed_in(parameter: u32, model: Option<ClassRef>) -> QueryValue {
-    QueryValue {
-        kind: QueryKind::Select,
-        model,
-        entities: true,
-        width: 1,
-        aggregates: false,
-        lock: Lock::AsStatement(parameter),
-        waits: true,
-        locks_own_only: false,
-        joins: false,
-        ordered: false,
-        among: false,
-        populates: false,
-        filters: SmallVec::new(),
-        keys: SmallVec::new(),
-        session: None,
-        execution: None,
-    }
+    QueryValue { lock: Lock::AsStatement(parameter), ..QueryValue::select(model) }
 }
 
 impl Lock {

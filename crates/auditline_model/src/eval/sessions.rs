@@ -11,8 +11,7 @@ use crate::unit::{EventKind, FrameKind, LoadForm, SessionAction};
 use super::calls::Arguments;
 use super::queries::is_true;
 use super::value::{
-    FactoryValue, Lock, OnCommit, QueryKind, QueryValue, RowOrigin, RowValue, SessionOrigin, SessionValue,
-    TransactionKind, Value,
+    FactoryValue, Lock, OnCommit, QueryValue, RowOrigin, RowValue, SessionOrigin, SessionValue, TransactionKind, Value,
 };
 use super::{Bound, Evaluator};
 
@@ -226,22 +225,12 @@ impl Evaluator<'_> {
                 let keys = self.identity_keys(model, arguments, 1);
                 let row = self.load(
                     QueryValue {
-                        kind: QueryKind::Select,
-                        model,
-                        entities: true,
-                        width: 1,
-                        aggregates: false,
                         lock,
                         waits: is_patient(code, args),
-                        locks_own_only: false,
-                        joins: false,
-                        ordered: false,
-                        among: false,
                         populates,
-                        filters: smallvec::SmallVec::new(),
                         keys,
                         session: Some(Arc::clone(session)),
-                        execution: None,
+                        ..QueryValue::select(model)
                     },
                     LoadForm::Get(range),
                     range,

@@ -264,6 +264,30 @@ pub enum QueryKind {
     Text,
 }
 
+impl QueryValue {
+    /// A statement that selects the rows of a class, with nothing added to it.
+    pub(crate) fn select(model: Option<ClassRef>) -> Self {
+        Self {
+            kind: QueryKind::Select,
+            model,
+            entities: true,
+            width: 1,
+            aggregates: false,
+            lock: Lock::No,
+            waits: true,
+            locks_own_only: false,
+            joins: false,
+            ordered: false,
+            among: false,
+            populates: false,
+            filters: SmallVec::new(),
+            keys: SmallVec::new(),
+            session: None,
+            execution: None,
+        }
+    }
+}
+
 /// Whether a load locks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Lock {
