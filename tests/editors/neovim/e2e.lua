@@ -145,7 +145,11 @@ local function wraps(file, indent)
     indent .. indent .. 'item.note = """',
     lines(buffer)[9],
     '"""',
-    indent .. indent .. 'db.add(item)  # new',
+    indent .. indent .. '# One row, however many there are.',
+    '',
+    indent .. indent .. 'db.add(',
+    indent .. indent .. indent .. 'item,  # new',
+    indent .. indent .. ')',
     indent .. indent .. 'db.commit()',
     indent .. 'except Exception:',
     indent .. indent .. 'db.rollback()',
@@ -169,6 +173,54 @@ wraps('app/jobs_tabs.py', '\t')
 vim.cmd('silent write')
 check('the file on disk is what the buffer shows', vim.fn.readfile('app/jobs_tabs.py')[8] == '\ttry:')
 
+-- A fix over several files that changes behaviour: one is asked, and nothing is done against one's will.
+local usage = open('app/usage.py')
+wait('a hidden commit is found', function()
+  return codes(usage) == 'AUD103'
+end)
+local hidden = vim.diagnostic.get(usage)[1]
+check('on its line', hidden.lnum == 8, hidden.lnum)
+local question, answer
+local confirm = vim.fn.confirm
+vim.fn.confirm = function(text)
+  question = text
+  return answer
+end
+local function buffer_of(name)
+  return vim.fn.bufadd(vim.fn.fnamemodify(name, ':p'))
+end
+local function ask(with)
+  question, answer = nil, with
+  vim.api.nvim_win_set_buf(0, usage)
+  vim.api.nvim_win_set_cursor(0, { hidden.lnum + 1, hidden.col })
+  act('commit in the callers')
+  wait('gra asks', function()
+    return question ~= nil
+  end)
+end
+local unchanged = lines(usage)
+ask(2)
+check('it says what changes, and where', question and question:find('app/usage.py', 1, true) and question:find('app/ping.py', 1, true), question)
+check('no is no', not vim.wait(200, function()
+  return not vim.deep_equal(lines(usage), unchanged)
+end) and codes(usage) == 'AUD103')
+ask(1)
+wait('yes changes the function', function()
+  return has(usage, '    # Seen by all from here on.\n    db.flush()  # now')
+end)
+local ping = buffer_of('app/ping.py')
+wait('and its caller in another file', function()
+  return vim.api.nvim_buf_is_loaded(ping)
+    and has(ping, '    usage.book(db, 1)  # counted, too\n    db.commit()\n    return "pong"')
+end)
+check('a caller that commits by itself is left alone', vim.fn.bufexists(vim.fn.fnamemodify('app/orders.py', ':p')) == 0)
+wait('the finding goes', function()
+  return codes(usage) == '' and codes(ping) == ''
+end)
+vim.cmd('silent wall')
+check('both are on the disk', vim.fn.readfile('app/usage.py')[9] == '    db.flush()  # now'
+  and vim.fn.readfile('app/ping.py')[8] == '    db.commit()')
+
 -- A fix that makes a file: the file is made, and shown.
 local crates = open('app/crates.py')
 wait('a column that no revision adds is found', function()
@@ -189,6 +241,7 @@ wait('and the finding goes', function()
 end)
 vim.cmd('silent write')
 check('it is on the disk', vim.fn.filereadable('alembic/versions/0002_add_note_to_crates.py') == 1)
+vim.fn.confirm = confirm
 
 -- Subcommands.
 check('subcommands are completed', vim.deep_equal(vim.fn.getcompletion('Auditline re', 'cmdline'), { 'report', 'restart' }))

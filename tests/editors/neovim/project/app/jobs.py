@@ -8,5 +8,9 @@ def restock(quantity: int) -> None:
     item.note = """
     Back in stock
 """
-    db.add(item)  # new
+    # One row, however many there are.
+
+    db.add(
+        item,  # new
+    )
     db.commit()
