@@ -20,7 +20,7 @@ pub use discovery::{Discovered, discover, is_discovered, is_relevant, project_ro
 pub use file_report::{FileReport, file_report};
 pub use fingerprint::Fingerprints;
 pub use fixes::{
-    AppliedFix, FileChange, FixOutcome, FixRejection, RejectedFix, WriteError, apply_fixes, write_changes,
+    AppliedFix, FileChange, FixOutcome, FixRejection, RejectedFix, WriteError, apply_fixes, reach, touch, write_changes,
 };
 pub use pattern::PathPatterns;
 pub use project::{OnProgress, OpenError, Options, Progress, Project};

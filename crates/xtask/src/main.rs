@@ -2,6 +2,7 @@
 
 mod apt;
 mod bench;
+mod bulk;
 mod check;
 mod deadline;
 mod dist;
@@ -42,6 +43,8 @@ enum Chore {
     Prove(prove::Options),
     /// Check public commits that cured a race, before and after, where their repositories are on disk.
     History(history::Options),
+    /// Apply every fix of copies of trees, and judge what the fixes did to them.
+    Bulk(bulk::Options),
     /// Measure the command line and the server, and write the figures to `target/bench/`.
     Bench(bench::Options),
     /// Build the release archive of this platform into `target/dist/`.
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Chore::Docs(options) => docs::run(&options),
         Chore::Prove(options) => prove::run(&options),
         Chore::History(options) => history::run(&options),
+        Chore::Bulk(options) => bulk::run(&options),
         Chore::Bench(options) => bench::run(&options),
         Chore::Dist => dist::run(),
         Chore::Inner(inner) => bench::run_inner(&inner),

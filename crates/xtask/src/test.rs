@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::{emacs, neovim, prove, shell, vim, vscode};
+use crate::{bulk, emacs, neovim, prove, shell, vim, vscode};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -30,6 +30,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut suites: Vec<Suite> = Vec::new();
     if !options.only_editors {
         suites.push(("crates", Box::new(move || crates(release))));
+    }
+    if !options.only_editors {
+        suites.push(("fixes in bulk", Box::new(move || bulk::run(&bulk::Options::sample(release)))));
     }
     if !options.only_editors && !options.no_proofs {
         suites.push(("proofs", Box::new(move || prove::run(&prove::Options::all(release)))));

@@ -16,6 +16,7 @@ mod block;
 mod generator;
 mod handler;
 mod imports;
+mod indentation;
 mod insert;
 mod layout;
 mod lex;
@@ -45,6 +46,7 @@ pub use behind_loop::move_behind_loop;
 pub use generator::{return_to_yield, yield_to_try_finally};
 pub use handler::insert_rollback_in_handler;
 pub use imports::{Import, add_import};
+pub use indentation::syntax_errors;
 pub use insert::{insert_after, insert_after_simple, insert_before};
 pub use lock::{
     Refresh, RowLock, lock_get, lock_query, make_plain_def, order_query, populate_query, refresh_before,
@@ -126,9 +128,7 @@ impl Document {
         if pieces::stay_whole(self.text(), &self.parsed.module, &edits) {
             return Some(edits);
         }
-        let tree = auditline_syntax::python::parse(&new, None);
-        let errors = if tree.has_errors() { auditline_syntax::python::lower(&new, &tree).errors.len() } else { 0 };
-        (errors <= self.parsed.module.errors.len()).then_some(edits)
+        (syntax_errors(&new) <= syntax_errors(self.text())).then_some(edits)
     }
 }
 

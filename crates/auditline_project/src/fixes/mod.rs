@@ -1,6 +1,7 @@
 //! Applying fixes in bulk, until nothing is left to fix.
 
 mod pass;
+mod reach;
 mod write;
 
 use std::collections::BTreeMap;
@@ -14,8 +15,9 @@ use thiserror::Error;
 use crate::project::{OnProgress, Project};
 use crate::report::Report;
 use crate::resolved::{FixDetail, ResolvedFinding};
-use pass::{Candidate, choose, combine};
+use pass::{Candidate, choose, combine, reach_in};
 
+pub use reach::{reach, touch};
 pub use write::{WriteError, write_changes};
 
 /// A fix may make way for another one; more rounds than this mean that fixes undo each other.
@@ -121,6 +123,7 @@ pub fn apply_fixes(project: &mut Project, allowed: Safety, on_progress: OnProgre
             allowed,
             |finding, title| blocked.contains(&(Key::of(finding), title.to_owned())),
             |path| path.starts_with(root),
+            |path, edits| reach_in(project, path, edits),
         );
         if candidates.is_empty() {
             outcome.converged = true;

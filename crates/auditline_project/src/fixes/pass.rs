@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use auditline_hazards::Safety;
+use auditline_hazards::edit::syntax_errors;
 use auditline_model::parsed;
-use auditline_source::{FilePath, SourceText, TextEdit, TextRange, apply_edits};
-use auditline_syntax::python;
+use auditline_source::{FileKind, FilePath, SourceText, TextEdit, TextRange, apply_edits};
+use auditline_syntax::python::ir::Module;
 
+use super::reach::{reach, touch};
 use super::{FixRejection, Key};
 use crate::project::Project;
 use crate::report::Report;
@@ -37,6 +39,7 @@ pub(super) fn choose(
     allowed: Safety,
     is_blocked: impl Fn(&ResolvedFinding, &str) -> bool,
     is_inside: impl Fn(FilePath) -> bool,
+    reach_of: impl Fn(FilePath, &[TextEdit]) -> Vec<TextRange>,
 ) -> Vec<Candidate> {
     let mut taken: BTreeMap<FilePath, Vec<TextRange>> = BTreeMap::new();
     let mut chosen = Vec::new();
@@ -54,24 +57,28 @@ pub(super) fn choose(
         if directories.iter().any(|directory| filled.contains(directory)) {
             continue;
         }
-        let free = edits.iter().all(|(path, edits)| {
+        let reached: Vec<_> = edits.iter().map(|(path, edits)| (*path, reach_of(*path, edits))).collect();
+        let free = reached.iter().all(|(path, reached)| {
             let others = taken.get(path).map(Vec::as_slice).unwrap_or_default();
-            is_inside(*path) && edits.iter().all(|edit| others.iter().all(|other| !touch(edit.range, *other)))
+            is_inside(*path) && reached.iter().all(|range| others.iter().all(|other| !touch(*range, *other)))
         });
         if !free {
             continue;
         }
         filled.extend(directories);
-        for (path, edits) in &edits {
-            taken.entry(*path).or_default().extend(edits.iter().map(|edit| edit.range));
+        for (path, reached) in reached {
+            taken.entry(path).or_default().extend(reached);
         }
         chosen.push(Candidate { key: Key::of(finding), title: fix.title.clone(), edits, created });
     }
     chosen
 }
 
-fn touch(a: TextRange, b: TextRange) -> bool {
-    a.start() <= b.end() && b.start() <= a.end()
+/// What edits of a file of the project lay hands on.
+pub(super) fn reach_in(project: &Project, path: FilePath, edits: &[TextEdit]) -> Vec<TextRange> {
+    let nothing = Module::default();
+    let module = project.db().file(path).map(|file| parsed(project.db(), file));
+    reach(module.as_ref().map_or(&nothing, |parsed| &parsed.module), edits)
 }
 
 type Texts = BTreeMap<FilePath, Arc<SourceText>>;
@@ -115,24 +122,12 @@ fn apply(project: &Project, candidates: &[&Candidate]) -> Result<Texts, FixRejec
         }
         let old = old.as_deref().map_or("", SourceText::text);
         let new = apply_edits(old, &edits).map_err(|_| FixRejection::DoesNotFit)?;
-        if syntax_errors(&new, path) > known_errors(project, path) {
+        if FileKind::of(path).is_python() && syntax_errors(&new) > syntax_errors(old) {
             return Err(FixRejection::DoesNotParse);
         }
         texts.insert(path, Arc::new(SourceText::from(new)));
     }
     Ok(texts)
-}
-
-fn syntax_errors(text: &str, path: FilePath) -> usize {
-    if !auditline_source::FileKind::of(path).is_python() {
-        return 0;
-    }
-    let tree = python::parse(text, None);
-    if tree.has_errors() { python::lower(text, &tree).errors.len().max(1) } else { 0 }
-}
-
-fn known_errors(project: &Project, path: FilePath) -> usize {
-    project.db().file(path).map_or(0, |file| parsed(project.db(), file).module.errors.len())
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! All safe fixes of one document at once.
 
 use auditline_hazards::Safety;
-use auditline_project::FileReport;
+use auditline_hazards::edit::syntax_errors;
+use auditline_model::parsed;
+use auditline_project::{FileReport, reach, touch};
 use auditline_source::{FileKind, FilePath, TextEdit, TextRange, apply_edits};
-use auditline_syntax::python;
+use auditline_syntax::python::ir::Module;
 
-use super::{edits_of, touch};
+use super::edits_of;
 use crate::conversion::Speech;
 use crate::snapshot::Snapshot;
 
@@ -25,6 +27,10 @@ pub(super) fn fix_all(speech: &Speech, snapshot: &Snapshot, path: FilePath, repo
     let errors = |text: &str| if is_python { syntax_errors(text) } else { 0 };
     // Known only once a fix is there to compare with.
     let mut errors_before = None;
+    let nothing = Module::default();
+    let parsed = snapshot.db.file(path).map(|file| parsed(&snapshot.db, file));
+    let module = parsed.as_ref().map_or(&nothing, |parsed| &parsed.module);
+    let mut taken: Vec<TextRange> = Vec::new();
     let mut fixes = Fixes { count: 0, edits: Vec::new() };
     for finding in speech.visible(report) {
         let Some(fix) = finding.fixes.iter().find(|fix| fix.safety == Safety::Safe) else { continue };
@@ -33,8 +39,8 @@ pub(super) fn fix_all(speech: &Speech, snapshot: &Snapshot, path: FilePath, repo
             continue;
         }
         let edits = files.swap_remove(0).edits;
-        let taken: Vec<TextRange> = fixes.edits.iter().map(|edit| edit.range).collect();
-        if edits.iter().any(|edit| taken.iter().any(|other| touch(edit.range, *other))) {
+        let reached = reach(module, &edits);
+        if reached.iter().any(|range| taken.iter().any(|other| touch(*range, *other))) {
             continue;
         }
         let together: Vec<TextEdit> = fixes.edits.iter().chain(&edits).cloned().collect();
@@ -44,13 +50,8 @@ pub(super) fn fix_all(speech: &Speech, snapshot: &Snapshot, path: FilePath, repo
         }
         fixes.count += 1;
         fixes.edits = together;
+        taken.extend(reached);
     }
     fixes.edits.sort_by_key(|edit| (edit.range.start(), edit.range.end()));
     (fixes.count > 0).then_some(fixes)
-}
-
-/// How many places of a text cannot be parsed.
-pub(super) fn syntax_errors(text: &str) -> usize {
-    let tree = python::parse(text, None);
-    if tree.has_errors() { python::lower(text, &tree).errors.len().max(1) } else { 0 }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auditline_model::FunctionRef;
 use auditline_model::eval::value::SessionValue;
-use auditline_model::unit::{EventKind, FrameKind, SessionAction, Unit, same_session};
+use auditline_model::unit::{EventKind, Frame, FrameKind, SessionAction, Unit, same_session};
 use auditline_syntax::TextRange;
 
 use crate::edit;
@@ -15,7 +15,8 @@ pub(super) fn fixes(of: FunctionRef, unit: &Unit, ordinal: u32, session: &Sessio
     let awaited = is_async && session.is_async != Some(false) && is_awaited(unit, ordinal);
     // A handler that is there already, catches every database error and raises: it lacks the rollback alone.
     let handler = unit.ancestors(commit.frame).find_map(|(_, frame)| match &frame.kind {
-        FrameKind::Try(id) => unit
+        // What is opened in the block may not be there in its handler.
+        FrameKind::Try(id) if !opens(unit, frame, session) => unit
             .tries
             .get(id.0 as usize)?
             .handlers
@@ -37,6 +38,13 @@ pub(super) fn fixes(of: FunctionRef, unit: &Unit, ordinal: u32, session: &Sessio
     vec![Fix::new("Wrap in try/except with a rollback", Safety::Safe, move |db| {
         edit::in_function(db, of, |scope| edit::wrap_in_try(scope, first, last, scope.receiver(call)?, awaited))
     })]
+}
+
+/// Whether the session is opened in the frame.
+fn opens(unit: &Unit, frame: &Frame, session: &SessionValue) -> bool {
+    unit.events.get(frame.first as usize..frame.end as usize).is_some_and(|events| {
+        events.iter().any(|event| matches!(&event.kind, EventKind::Open(opened) if same_session(opened, session)))
+    })
 }
 
 fn is_awaited(unit: &Unit, ordinal: u32) -> bool {
