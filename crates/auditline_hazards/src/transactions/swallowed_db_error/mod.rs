@@ -224,13 +224,17 @@ fn used_again(
             .find(|(_, frame)| matches!(frame.kind, FrameKind::Loop { .. }))
     {
         let of_round = |ordinal: &u32| (looped.first..looped.end).contains(ordinal);
+        let goes_round = handler.repeats || !leaves_loop(unit, guarded, behind..looped.end);
         let fresh = unit.numbered().any(|(ordinal, event)| {
             of_round(&ordinal) && matches!(&event.kind, EventKind::Open(opened) if same_session(opened, session))
         });
         let first = (looped.first..looped.end)
             .map(|ordinal| (ordinal, unit.use_of(ordinal, session)))
             .find(|(_, used)| matches!(used, Some(Use::Statement | Use::End)));
-        if !fresh && let Some((ordinal, Some(Use::Statement))) = first {
+        if goes_round
+            && !fresh
+            && let Some((ordinal, Some(Use::Statement))) = first
+        {
             return Some(Again {
                 consequence: format!("in the next round of the loop, the session {fails}, and so for all the rest"),
                 evidence: at(ordinal, "the next round uses the session whose transaction has failed")?,
@@ -244,6 +248,19 @@ fn used_again(
         return lost_with_scope(of, unit, guarded, session, &limit);
     }
     by_provider(db, of, session).or_else(|| by_caller(db, of, unit, session))
+}
+
+/// Whether what stands behind the `try` in its loop always ends the loop: a `return` or `raise` of a block around the `try`.
+fn leaves_loop(unit: &Unit, guarded: Guarded, behind: std::ops::Range<u32>) -> bool {
+    let around: Vec<FrameId> = unit.ancestors(guarded.frame).map(|(id, _)| id).collect();
+    behind.filter_map(|ordinal| unit.events.get(ordinal as usize)).any(|event| {
+        // The rest of a block behind an `if` that leaves it is that block.
+        let block = unit
+            .ancestors(event.frame)
+            .find(|(_, frame)| !matches!(frame.kind, FrameKind::Branch { rest: true, .. }))
+            .map(|(id, _)| id);
+        matches!(event.kind, EventKind::Return(_) | EventKind::Raise) && block.is_some_and(|id| around.contains(&id))
+    })
 }
 
 /// What ends the transaction around a `try`: the frame, and where its events end.
@@ -403,9 +420,23 @@ fn fix(
     let awaits = unit.events.get(ordinal as usize + 1).is_some_and(|next| matches!(next.kind, EventKind::Await));
     let awaited = is_async && (session.is_async == Some(true) || session.is_async.is_none() && awaits);
     let range = handler.range;
-    Some(Fix::new("Roll back in the handler", Safety::Safe, move |db| {
+    // Rounds that share a transaction share the rollback: what the rounds before have flushed goes with it.
+    let shared = unit.ancestors(handler.frame).any(|(_, frame)| {
+        matches!(frame.kind, FrameKind::Loop { .. }) && !commits_in(unit, frame.first..frame.end, session)
+    });
+    let safety = if shared { Safety::Unsafe } else { Safety::Safe };
+    Some(Fix::new("Roll back in the handler", safety, move |db| {
         edit::in_function(db, of, |scope| {
             edit::insert_rollback_in_handler(scope, range, scope.receiver(call)?, awaited)
         })
     }))
+}
+
+fn commits_in(unit: &Unit, mut ordinals: std::ops::Range<u32>, session: &SessionValue) -> bool {
+    ordinals.any(|ordinal| {
+        unit.events.get(ordinal as usize).is_some_and(|event| {
+            matches!(&event.kind, EventKind::Session { session: own, action: SessionAction::Commit, .. }
+                if same_session(own, session))
+        })
+    })
 }
