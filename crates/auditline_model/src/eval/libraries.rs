@@ -118,7 +118,9 @@ pub fn reaches_out(name: &str) -> bool {
 pub fn reads_answer(path: &str, method: &str) -> bool {
     let last = path.rsplit('.').next().unwrap_or(path);
     // A class or a factory of clients gives something that calls out.
-    let is_client = last.starts_with(char::is_uppercase)
+    // An object of Stripe's is what it has answered: a dictionary.
+    let is_answer = path.starts_with("stripe.") && !last.ends_with("Client");
+    let is_client = (last.starts_with(char::is_uppercase) && !is_answer)
         || last.split('_').any(|word| matches!(word, "client" | "session" | "resource" | "connect" | "from"));
     !is_client
         && matches!(
@@ -339,6 +341,8 @@ mod tests {
         assert!(!reads_answer("httpx.Client", "get"));
         assert!(!reads_answer("requests.session", "get"));
         assert!(!reads_answer("stripe.Customer", "create"));
+        assert!(reads_answer("stripe.identity.VerificationSession", "get"));
+        assert!(!reads_answer("stripe.StripeClient", "get"));
     }
 
     #[test]

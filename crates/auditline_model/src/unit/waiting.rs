@@ -2,7 +2,7 @@
 
 use crate::classes;
 use crate::db::{ClassRef, Db, FunctionRef, head};
-use crate::eval::value::SessionValue;
+use crate::eval::value::{SessionValue, Value};
 
 use super::{EventKind, FrameKind, SessionAction, Unit, unit};
 
@@ -25,10 +25,15 @@ pub fn blocking(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> Opt
         if handed {
             return None;
         }
-        if let EventKind::Call { callee, receiver, .. } = &event.kind {
+        if let EventKind::Call { callee, receiver, arguments, .. } = &event.kind {
             let body = head(db, *callee)?;
             // A coroutine is judged by itself; a generator runs where it is iterated.
             if body.is_async || (body.is_generator && !classes::is_context_manager(db, *callee)) {
+                return None;
+            }
+            // A function that is handed an asynchronous session sends nothing by it, whatever its annotation says.
+            let is_async = |value: &Value| value.session().is_some_and(|session| session.is_async == Some(true));
+            if arguments.iter().any(|(_, value)| is_async(value)) {
                 return None;
             }
             blocking(db, *callee, *receiver)?;
