@@ -703,7 +703,18 @@ impl Evaluator<'_> {
                 Some(_) => Value::Unknown,
                 None => self.substituted(&effect.yields, callee, object, &filled),
             };
-            return Bound::of(Value::Context(Arc::new(ContextValue { function: callee, yields })));
+            // A helper that hands back the session that it is given, and opens one where it is given none.
+            let (yields, given) = match (&effect.yields, yields) {
+                (Value::Session(own), yields) if matches!(own.origin, SessionOrigin::GivenOrOwn(_)) => match yields {
+                    given @ Value::Session(_) => (given, true),
+                    _ => {
+                        let own = SessionValue { origin: SessionOrigin::Unknown, ..(**own).clone() };
+                        (Value::Session(Arc::new(own)), false)
+                    }
+                },
+                (_, yields) => (yields, false),
+            };
+            return Bound::of(Value::Context(Arc::new(ContextValue { function: callee, yields, given })));
         }
         let effect = effect(self.db, callee, receiver);
         let mut external = None;

@@ -362,6 +362,7 @@ impl Evaluator<'_> {
                 self.session_event(session, action, range);
                 (Value::Unknown, FrameKind::WithTransaction(Arc::clone(session), *kind))
             }
+            Value::Context(context) if context.given => (context.yields.clone(), FrameKind::With),
             Value::Context(context) => {
                 let value = match &context.yields {
                     Value::Session(session) => Value::Session(Arc::new(SessionValue {

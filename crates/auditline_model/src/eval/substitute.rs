@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use auditline_syntax::TextRange;
+use auditline_syntax::python::ir::Expr;
 
 use crate::db::FunctionRef;
 use crate::unit::EventKind;
@@ -215,6 +216,10 @@ impl Evaluator<'_> {
     ) -> Option<Arc<SessionValue>> {
         match &session.origin {
             SessionOrigin::Param(index) => self.as_session(&argument(filled, *index)),
+            SessionOrigin::GivenOrOwn(index) => {
+                let given = self.as_session(&argument(filled, *index))?;
+                Some(self.or_own(given))
+            }
             SessionOrigin::SelfAttribute(class, name) => match object {
                 Value::SelfObject => Some(self.held_session(object, *class, *name, session)),
                 Value::Instance(_) => match self.member_value(object, *name) {
@@ -240,6 +245,20 @@ impl Evaluator<'_> {
         }
     }
 
+    /// A session that this function passes on to one that opens its own where it gets none: this function may have got none.
+    fn or_own(&self, given: Arc<SessionValue>) -> Arc<SessionValue> {
+        let optional = |index: u32| {
+            let default = self.function.params.get(index as usize).and_then(|param| param.default);
+            default.is_some_and(|default| matches!(self.function.code[default], Expr::None))
+        };
+        match given.origin {
+            SessionOrigin::Param(index) if optional(index) => {
+                Arc::new(SessionValue { origin: SessionOrigin::GivenOrOwn(index), ..(*given).clone() })
+            }
+            _ => given,
+        }
+    }
+
     /// The session that a value is, by what it is or by how it was used.
     pub(crate) fn as_session(&self, value: &Value) -> Option<Arc<SessionValue>> {
         value.session().cloned().or_else(|| self.sessions_by_use.get(value).cloned())
@@ -257,6 +276,10 @@ impl Evaluator<'_> {
     ) -> Option<u32> {
         let kind = match kind {
             EventKind::Session { session, action, maybe: inner, by } => {
+                // Where the session was given, it is not the one to be closed.
+                if matches!(session.origin, SessionOrigin::GivenOrOwn(_)) && *action == SessionAction::Close {
+                    return None;
+                }
                 let session = self.session_of(session, callee, object, filled)?;
                 if self.is_never_awaited(callee, &session, *action) {
                     return None;

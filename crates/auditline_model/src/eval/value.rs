@@ -141,6 +141,8 @@ impl OnCommit {
 pub enum SessionOrigin {
     /// A parameter that the caller fills.
     Param(u32),
+    /// The session that a parameter brings, or one of the function's own where it brings none.
+    GivenOrOwn(u32),
     /// A parameter that a framework dependency fills.
     Dependency(Symbol),
     /// An attribute of `self`, as seen in objects of this class.
@@ -167,6 +169,36 @@ pub enum SessionOrigin {
     Registry(Option<VariableRef>),
     /// `object_session(row)`, and what else cannot be followed.
     Unknown,
+}
+
+impl SessionOrigin {
+    /// Where a session comes from that comes from here or from there.
+    fn join(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Param(given) | Self::GivenOrOwn(given), own)
+            | (own, Self::Param(given) | Self::GivenOrOwn(given))
+                if own.is_own() =>
+            {
+                Self::GivenOrOwn(*given)
+            }
+            (Self::GivenOrOwn(one), Self::Param(two) | Self::GivenOrOwn(two))
+            | (Self::Param(one), Self::GivenOrOwn(two))
+                if one == two =>
+            {
+                Self::GivenOrOwn(*one)
+            }
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Whether the function has opened the session for itself.
+    fn is_own(&self) -> bool {
+        match self {
+            Self::Opened(_) | Self::Scoped(_) | Self::Begun(_) | Self::Context(_) | Self::ContextClass(_) => true,
+            Self::Returned(_, inner) => inner.is_own(),
+            _ => false,
+        }
+    }
 }
 
 /// What makes sessions.
@@ -198,6 +230,8 @@ pub struct ContextValue {
     pub function: FunctionRef,
     /// What it yields.
     pub yields: Value,
+    /// Whether that is a session of the caller, which the context manager hands back, and which outlives it.
+    pub given: bool,
 }
 
 /// A statement under construction.
@@ -532,12 +566,16 @@ impl Value {
                 }
                 Self::Row(Arc::new(joined))
             }
-            (Self::Session(a), Self::Session(b)) => Self::Session(Arc::new(SessionValue {
-                origin: SessionOrigin::Unknown,
-                is_async: if a.is_async == b.is_async { a.is_async } else { None },
-                id: a.id,
-                on_commit: a.on_commit.join(b.on_commit),
-            })),
+            (Self::Session(a), Self::Session(b)) => {
+                let origin = a.origin.join(&b.origin);
+                let given = matches!(b.origin, SessionOrigin::Param(_) | SessionOrigin::GivenOrOwn(_));
+                Self::Session(Arc::new(SessionValue {
+                    is_async: if a.is_async == b.is_async { a.is_async } else { None },
+                    id: if origin != SessionOrigin::Unknown && given { b.id } else { a.id },
+                    on_commit: a.on_commit.join(b.on_commit),
+                    origin,
+                }))
+            }
             _ => Self::Unknown,
         }
     }

@@ -108,7 +108,8 @@ fn owner_within(db: &dyn Db, of: FunctionRef, session: &SessionValue, depth: u32
         },
         SessionOrigin::ContextClass(class) => context_class(db, *class),
         SessionOrigin::Dependency(Symbol::Function(function)) => dependency(db, *function, depth),
-        SessionOrigin::Dependency(_) | SessionOrigin::Unknown => Ownership::Unknown,
+        // Whoever gives a session is judged where he has it; the function's own ends with what opens it.
+        SessionOrigin::GivenOrOwn(_) | SessionOrigin::Dependency(_) | SessionOrigin::Unknown => Ownership::Unknown,
         SessionOrigin::Opened(_) => opened(db, of, session),
         SessionOrigin::Returned(accessor, inner) => returned(db, of, session, *accessor, inner, depth),
         SessionOrigin::Global(variable) => global(db, *variable),

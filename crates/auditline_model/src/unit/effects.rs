@@ -57,6 +57,7 @@ pub enum Target {
 pub fn session_target(origin: &SessionOrigin) -> Target {
     match origin {
         SessionOrigin::Param(_)
+        | SessionOrigin::GivenOrOwn(_)
         | SessionOrigin::SelfAttribute(..)
         | SessionOrigin::ObjectAttribute(..)
         | SessionOrigin::Global(_)

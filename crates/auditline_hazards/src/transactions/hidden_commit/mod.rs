@@ -34,8 +34,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
     let unit = unit_of(db, of);
     let commit = unit.numbered().find_map(|(ordinal, event)| match &event.kind {
         EventKind::Session { session, action: SessionAction::Commit, by: None, .. } => {
-            matches!(session.origin, SessionOrigin::Param(_) | SessionOrigin::SelfAttribute(..))
-                .then_some((ordinal, session))
+            is_handed(session).then_some((ordinal, session))
         }
         _ => None,
     });
@@ -98,6 +97,11 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
     });
 }
 
+/// Whether a function got the session from its caller, or may have.
+fn is_handed(session: &SessionValue) -> bool {
+    matches!(session.origin, SessionOrigin::Param(_) | SessionOrigin::GivenOrOwn(_) | SessionOrigin::SelfAttribute(..))
+}
+
 /// A function whose name says that it commits hides nothing.
 fn says_commit(of: FunctionRef) -> bool {
     classes::simple(of.path).split('_').any(|word| matches!(word, "commit" | "commits" | "persist"))
@@ -135,7 +139,7 @@ fn collect(db: &dyn Db, commits: FunctionRef, of: FunctionRef, depth: u32, found
         {
             found.push(cut);
         }
-        if matches!(session.origin, SessionOrigin::Param(_) | SessionOrigin::SelfAttribute(..)) {
+        if is_handed(session) {
             collect(db, commits, caller, depth, found);
         }
     }
