@@ -21,6 +21,7 @@ def customers(world: World, *names: str) -> None:
 @look_alike("AUD307", "The row is refreshed, by a helper", seen=[{"id": 1}, 1])
 @look_alike("AUD307", "The attribute is read before", seen=[{"id": 1}, 1])
 @look_alike("AUD307", "A synchronous session loads the row again", seen=[{"id": 1}, 1])
+@look_alike("AUD307", "The helper loads the row again before it reads", seen=[{"id": 1}, 1])
 def test_create(world: World) -> list:
     customers(world)
     outcome = world.run(post("app.routes:router", "/customers?name=ada"))
@@ -44,6 +45,12 @@ def test_model(world: World) -> object:
     "A row as the answer",
     faulty=["ResponseValidationError", "paid"],
     cured=[{"id": 1, "state": "paid"}, "paid"],
+)
+@proof(
+    "AUD307",
+    "A helper reads the row that it is handed",
+    faulty=["MissingGreenlet", "paid"],
+    cured=[{"id": 1, "state": "paid", "lang": "en"}, "paid"],
 )
 def test_answer(world: World) -> list:
     customers(world, "ada")

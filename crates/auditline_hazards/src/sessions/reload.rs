@@ -3,9 +3,9 @@
 use auditline_model::eval::own_class;
 use auditline_model::eval::value::{SessionOrigin, SessionValue, Value};
 use auditline_model::unit::{EventKind, Expired, Expiry, Handed, How, Unit, expired, same_session, unit_of};
-use auditline_model::{Db, FunctionRef, classes, function};
+use auditline_model::{Db, FunctionRef, classes, function, head};
 use auditline_syntax::python::ir::{Expr, Function};
-use auditline_syntax::python::{dotted, walk_statements};
+use auditline_syntax::python::{Call, dotted, walk_statements};
 use auditline_syntax::{Name, TextRange};
 
 use crate::check::is_silent;
@@ -35,10 +35,11 @@ pub(super) struct Told {
 pub(super) fn told(db: &dyn Db, of: FunctionRef, unit: &Unit, read: &Expired) -> Option<Told> {
     let range = unit.events.get(read.read as usize)?.range;
     let body = function(db, of)?;
-    let object = match (read.column, is_answer(unit, read)) {
-        (Some(_), _) => object_at(&body, range),
-        (None, true) => returned_at(&body, range),
-        (None, false) => first_argument_at(&body, range),
+    let object = match (read.through, read.column, is_answer(unit, read)) {
+        (Some((callee, index)), ..) => argument_at(db, &body, range, callee, index),
+        (None, Some(_), _) => object_at(&body, range),
+        (None, None, true) => returned_at(&body, range),
+        (None, None, false) => first_argument_at(&body, range),
     };
     let written = object.and_then(|object| dotted(&body.code, object));
     let variable = object.and_then(|object| match &body.code[object] {
@@ -55,6 +56,31 @@ fn object_at(body: &Function, range: TextRange) -> Option<auditline_syntax::pyth
         Expr::Attribute { value, .. } if *own == range => Some(*value),
         _ => None,
     })
+}
+
+/// What the call at a range hands to that parameter of a function.
+fn argument_at(
+    db: &dyn Db,
+    body: &Function,
+    range: TextRange,
+    callee: FunctionRef,
+    index: u32,
+) -> Option<auditline_syntax::python::ir::ExprId> {
+    let ids = (0u32..).map(auditline_syntax::python::ir::ExprId).take(body.code.exprs.len());
+    let call = ids.filter(|id| body.code.range(*id) == range).find_map(|id| Call::awaited(&body.code, id))?;
+    let callee = head(db, callee)?;
+    let bound = callee.class.is_some() && !classes::is_static(&callee);
+    let name = callee.params.get(index as usize)?.name;
+    let position = (index as usize).checked_sub(usize::from(bound));
+    call.keyword(name.as_str()).or_else(|| call.positional(position?))
+}
+
+/// The function that reads a row which it is handed, for a message and as evidence.
+pub(super) fn reader(read: &Expired) -> Option<(String, Evidence)> {
+    let ((callee, _), column) = (read.through?, read.column?);
+    let name = classes::simple(callee.path);
+    let message = format!("`{name}` reads `{column}` of the row that it is handed");
+    Some((format!(" in `{name}`"), Evidence { place: Place::Function(callee), message }))
 }
 
 /// Whether all of the row is read as an endpoint's answer, and not by a Pydantic model that is made of it.
@@ -127,6 +153,10 @@ pub(super) fn fixes(of: FunctionRef, unit: &Unit, read: &Expired, told: Told) ->
         let single = matches!(read.row.origin, auditline_model::eval::value::RowOrigin::Created)
             || matches!(read.row.origin, auditline_model::eval::value::RowOrigin::Loaded { single: true, .. });
         return if single { in_callee(handed) } else { Vec::new() };
+    }
+    // A refresh brings the columns, and no relationship that is loaded when it is read.
+    if matches!(unit.events.get(read.read as usize).map(|event| &event.kind), Some(EventKind::Follow { .. })) {
+        return Vec::new();
     }
     let (Some(row), Some(session)) = (told.variable, read.session.clone()) else { return Vec::new() };
     let ended = match read.expiry {

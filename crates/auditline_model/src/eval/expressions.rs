@@ -334,6 +334,7 @@ impl Evaluator<'_> {
             if let Some(model) = orm_model(self.db, class)
                 && let Some(relationship) = model.relationship(attr)
             {
+                self.event(EventKind::Follow { row: Arc::clone(row), relationship: attr }, code.range(id));
                 let related = Value::Row(Arc::new(RowValue {
                     id: u32::MAX,
                     model: relationship.target,

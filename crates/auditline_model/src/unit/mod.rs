@@ -427,6 +427,13 @@ pub enum EventKind {
         /// The value.
         value: Value,
     },
+    /// A relationship of a row is followed: `order.items`.
+    Follow {
+        /// The row.
+        row: Arc<RowValue>,
+        /// The relationship.
+        relationship: Name,
+    },
     /// `await`, `async for`, `async with`.
     Await,
     /// `raise`.

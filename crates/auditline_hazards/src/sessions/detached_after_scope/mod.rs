@@ -6,7 +6,7 @@ use auditline_model::{Db, FunctionRef, classes};
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity, Story, symbol};
 
-use super::reload::{Told, evidence, fixes, is_answer, reads, told};
+use super::reload::{Told, evidence, fixes, is_answer, reader, reads, told};
 
 /// AUD309.
 pub const HAZARD: Hazard = Hazard {
@@ -47,8 +47,10 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, read: &Expired, closing: C
         Expiry::Handed(_, handed) => format!("`{}` has {by} and closed its session", classes::simple(handed.by.path)),
         _ => format!("its session was {by} and closed"),
     };
+    let reader = reader(read);
+    let there = reader.as_ref().map_or("", |(there, _)| there.as_str());
     let message = match read.column {
-        Some(column) => format!("`{row}.{column}` is read when {whose}: that raises `DetachedInstanceError`"),
+        Some(column) => format!("`{row}.{column}` is read{there} when {whose}: that raises `DetachedInstanceError`"),
         None if !is_answer(unit, read) => {
             format!("a Pydantic model is made of `{row}` when {whose}: reading it raises `DetachedInstanceError`")
         }
@@ -67,6 +69,7 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, read: &Expired, closing: C
     {
         proof.push(Evidence { place: Place::InFunction(of, event.range), message: message.to_owned() });
     }
+    proof.extend(reader.map(|(_, reads)| reads));
     Some(Finding {
         hazard: &HAZARD,
         severity: HAZARD.severity,

@@ -6,7 +6,7 @@ use auditline_model::{Db, FunctionRef, classes};
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Finding, Place, Severity, Story, symbol};
 
-use super::reload::{Told, evidence, fixes, is_answer, reads, told};
+use super::reload::{Told, evidence, fixes, is_answer, reader, reads, told};
 
 /// AUD307.
 pub const HAZARD: Hazard = Hazard {
@@ -56,9 +56,11 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, read: &Expired) -> Option<
         _ if read.next_round => format!("{by} in the round before"),
         _ => by.to_owned(),
     };
+    let reader = reader(read);
+    let there = reader.as_ref().map_or("", |(there, _)| there.as_str());
     let message = match read.column {
         Some(column) => format!(
-            "`{row}.{column}` is read when {expired_by} has expired `{row}`: an `AsyncSession` cannot load it there, and raises \
+            "`{row}.{column}` is read{there} when {expired_by} has expired `{row}`: an `AsyncSession` cannot load it there, and raises \
              `MissingGreenlet`"
         ),
         None if !is_answer(unit, read) => format!(
@@ -86,7 +88,7 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, read: &Expired) -> Option<
         message,
         place: Place::InFunction(of, told.range),
         symbol: symbol(of.path),
-        evidence: evidence(of, unit, told, read.expiry).into_iter().collect(),
+        evidence: evidence(of, unit, told, read.expiry).into_iter().chain(reader.map(|(_, reads)| reads)).collect(),
         story: Some(Story {
             actors: vec!["The request".to_owned()],
             steps: vec![

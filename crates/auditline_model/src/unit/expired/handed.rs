@@ -1,12 +1,16 @@
 //! Rows that a function hands out when it has expired them.
 
+use std::sync::Arc;
+
+use auditline_syntax::Name;
+
 use crate::db::{ClassRef, Db, FunctionRef};
 use crate::eval::value::{RowOrigin, RowValue, SessionValue, Value, listed_row};
 use crate::unit::{EventKind, FrameId, FrameKind, SessionAction, Unit, same_session, unit, unit_of};
 
 use super::moments::{Way, closes, closings, expirations, is_let_go, scopes};
 use super::rows::{attached, born, is_deleted, refreshed};
-use super::{Expiry, Scene};
+use super::{Expiry, Scene, attribute_read};
 
 /// What was done to a row when a function hands it out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,6 +61,38 @@ pub(super) fn handed_out(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef
 
 fn nothing(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _receiver: Option<ClassRef>) -> Option<Handed> {
     None
+}
+
+/// The attributes that a function surely reads of rows that it is handed, before anything in it can load them again: the
+/// parameter and the attribute, the first of each.
+#[salsa::tracked(returns(clone))]
+pub(super) fn read_parameters(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> Arc<[(u32, Name)]> {
+    let unit = unit(db, of, receiver);
+    let mut found: Vec<(u32, Name)> = Vec::new();
+    for (_, event) in unit.numbered() {
+        let loads = matches!(
+            event.kind,
+            EventKind::Load { .. }
+                | EventKind::Refresh { .. }
+                | EventKind::Session { .. }
+                | EventKind::Execute(_)
+                | EventKind::Given { .. }
+                | EventKind::Call { .. }
+                | EventKind::Write { .. }
+        );
+        // What stands in a branch is not always read, and behind an exit nothing is sure.
+        if loads || matches!(event.kind, EventKind::Return(_) | EventKind::Raise) {
+            break;
+        }
+        let Some((row, column)) = attribute_read(db, event) else { continue };
+        if let RowOrigin::Param(index) = row.origin
+            && unconditional(&unit, event.frame)
+            && !found.iter().any(|(known, _)| *known == index)
+        {
+            found.push((index, column));
+        }
+    }
+    found.into()
 }
 
 /// Where the row of a unit was handed out by a function that had expired it: the ordinal of the call, and what it did.

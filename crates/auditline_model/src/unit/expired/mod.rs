@@ -14,13 +14,15 @@ use auditline_syntax::Name;
 
 use crate::db::{ClassRef, Db, FunctionRef, head};
 use crate::eval::libraries::reads_attributes;
-use crate::eval::value::{RowValue, SessionValue, listed_row};
+use crate::eval::value::{RowValue, SessionValue, Value, listed_row};
 use crate::tables::orm_model;
 
-use super::{Event, EventKind, Unit, unit};
+use super::waiting::is_awaited;
+use super::{Event, EventKind, FrameKind, Unit, unit};
 
 pub use handed::{Handed, How};
 
+use handed::read_parameters;
 use moments::{Moment, Way, closings, expirations};
 use rows::{attached, born, is_deleted, refreshed};
 
@@ -63,6 +65,8 @@ pub struct Expired {
     pub expiry: Expiry,
     /// What closed its session; `None` while that is open.
     pub closed: Option<Closing>,
+    /// The function that reads it, where the row is handed to one at that event, and the parameter that takes it.
+    pub through: Option<(FunctionRef, u32)>,
     /// Whether the row was expired in an earlier round of a loop around the read.
     pub next_round: bool,
 }
@@ -71,30 +75,44 @@ pub struct Expired {
 #[must_use]
 pub fn expired(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> Vec<Expired> {
     let unit = unit(db, of, receiver);
-    let reads: Vec<(u32, &Event, &Arc<RowValue>, Option<Name>)> = unit
-        .numbered()
-        .filter_map(|(ordinal, event)| match &event.kind {
-            EventKind::Read { row, column } if is_mapped(db, row, *column) => {
-                Some((ordinal, event, row, Some(*column)))
-            }
+    let mut reads: Vec<Read> = Vec::new();
+    for (ordinal, event) in unit.numbered() {
+        let mut put = |row: &Arc<RowValue>, column, through| {
+            reads.push(Read { ordinal, row: Arc::clone(row), column, through });
+        };
+        match &event.kind {
             EventKind::Return(value) if crate::entry::is_endpoint(db, of) => {
-                Some((ordinal, event, listed_row(value)?, None))
+                if let Some(row) = listed_row(value) {
+                    put(row, None, None);
+                }
             }
             EventKind::Given { to, values } if reads_attributes(to) => {
-                let (_, value) = values.first()?;
-                Some((ordinal, event, listed_row(value)?, None))
+                if let Some(row) = values.first().and_then(|(_, value)| listed_row(value)) {
+                    put(row, None, None);
+                }
             }
-            _ => None,
-        })
-        .filter(|(_, _, row, _)| born(row).is_some())
-        .collect();
+            EventKind::Call { callee, receiver, .. } if runs_here(db, &unit, ordinal, *callee) => {
+                for (index, column) in read_parameters(db, *callee, *receiver).iter() {
+                    if let Some(Value::Row(row)) = crate::owner::argument_of(db, *callee, &event.kind, *index) {
+                        put(&row, Some(*column), Some((*callee, *index)));
+                    }
+                }
+            }
+            _ => {
+                if let Some((row, column)) = attribute_read(db, event) {
+                    put(row, Some(column), None);
+                }
+            }
+        }
+    }
+    reads.retain(|read| born(&read.row).is_some());
     if reads.is_empty() {
         return Vec::new();
     }
     let scene = Scene { db, of, unit: &unit };
     let mut found: Vec<Expired> = Vec::new();
-    for (ordinal, _, row, column) in reads {
-        let next = scene.at_read(ordinal, row, column);
+    for Read { ordinal, row, column, through } in reads {
+        let next = scene.at_read(ordinal, &row, column).map(|read| Expired { through, ..read });
         let known = |one: &Expired| one.row.id == row.id && next.as_ref().is_some_and(|next| next.expiry == one.expiry);
         if let Some(next) = &next
             && !found.iter().any(known)
@@ -103,6 +121,46 @@ pub fn expired(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> Vec<
         }
     }
     found
+}
+
+/// A place where a row is read.
+struct Read {
+    ordinal: u32,
+    row: Arc<RowValue>,
+    column: Option<Name>,
+    through: Option<(FunctionRef, u32)>,
+}
+
+/// The row and the attribute that an event reads where that asks for what the row was loaded with: a column, or a
+/// relationship that gives rows and no query.
+fn attribute_read<'a>(db: &dyn Db, event: &'a Event) -> Option<(&'a Arc<RowValue>, Name)> {
+    match &event.kind {
+        EventKind::Read { row, column } => is_mapped(db, row, *column).then_some((row, *column)),
+        EventKind::Follow { row, relationship } => is_followed(db, row, *relationship).then_some((row, *relationship)),
+        _ => None,
+    }
+}
+
+/// Whether a relationship is one that gives its rows when it is read.
+fn is_followed(db: &dyn Db, row: &RowValue, name: Name) -> bool {
+    let Some(model) = row.model.and_then(|class| orm_model(db, class)).filter(|model| model.is_table()) else {
+        return false;
+    };
+    let Some(relationship) = model.relationship(name) else { return false };
+    let lazy = relationship.lazy;
+    let gives =
+        lazy.is_none_or(|lazy| matches!(lazy.as_str(), "select" | "joined" | "selectin" | "subquery" | "immediate"));
+    gives && !relationship.unread
+}
+
+/// Whether a function that is called at an event runs there, to its end, and not in a thread, a task or an iteration.
+fn runs_here(db: &dyn Db, unit: &Unit, ordinal: u32, callee: FunctionRef) -> bool {
+    let Some(body) = head(db, callee) else { return false };
+    let handed = unit
+        .events
+        .get(ordinal as usize)
+        .is_none_or(|event| unit.ancestors(event.frame).any(|(_, frame)| frame.kind == FrameKind::Handed));
+    !handed && !body.is_generator && (!body.is_async || is_awaited(unit, ordinal))
 }
 
 /// Whether reading an attribute of a row asks for a column.
@@ -128,6 +186,7 @@ impl Scene<'_> {
             session,
             expiry,
             closed,
+            through: None,
             next_round,
         };
         if let Some((call, handed)) = handed::source(self.db, self.unit, row) {
