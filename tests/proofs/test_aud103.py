@@ -20,6 +20,8 @@ NOTHING = {"still locked": True, "answer": "IntegrityError", "credit": 10}
 @proof("AUD103", "A log of usage in the middle of a booking", faulty=HALF, cured=NOTHING, fix="--unsafe-fixes")
 @proof("AUD103", "Two calls away", faulty=HALF, cured=NOTHING, fix="--unsafe-fixes")
 @proof("AUD103", "A repository that keeps the session", faulty=HALF, fix=None)
+@proof("AUD103", "The session of the caller, or one of its own", faulty=HALF, fix=None)
+@proof("AUD103", "Opened where none is handed in", faulty=HALF, fix=None)
 @look_alike("AUD103", "A flag that says no", seen=NOTHING)
 def test_failing_answer(world: World) -> dict:
     world.tables("app.database")
@@ -32,6 +34,7 @@ def test_failing_answer(world: World) -> dict:
 
 
 @look_alike("AUD103", "A session of its own", seen=10)
+@look_alike("AUD103", "A helper that gets no session opens its own", seen=10)
 def test_own_session(world: World) -> int:
     world.tables("app.database")
     world.sql("ALTER TABLE answers ADD CHECK (text <> '')")

@@ -96,3 +96,21 @@ def test_list(world: World) -> list:
 def test_sqlmodel(world: World) -> object:
     world.tables("app.heroes")
     return answer(world.run(call("app.heroes:enrol", "ada")))
+
+
+async def close() -> int:
+    """Calls, in a worker, the example's function with a session that is closed afterwards."""
+    from app.baskets import close
+    from app.database import async_session
+
+    async with async_session() as db:
+        return await close(1, db)
+
+
+@proof("AUD307", "A relationship is followed", faulty=["MissingGreenlet", True], fix=None)
+def test_relationship(world: World) -> list:
+    world.tables("app.baskets")
+    world.sql("INSERT INTO baskets (closed) VALUES (false)")
+    world.sql("INSERT INTO lines (basket_id) VALUES (1)")
+    outcome = world.run(call(close))
+    return [answer(outcome), world.value("SELECT closed FROM baskets")]
