@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auditline_syntax::Name;
-use auditline_syntax::python::ir::{Expr, Function, StmtKind};
+use auditline_syntax::python::ir::{Expr, ExprId, Function, StmtKind};
 use auditline_syntax::python::walk_statements;
 
 use crate::db::{Db, FunctionRef, SourceFile, parsed};
@@ -51,7 +51,8 @@ pub fn functions_calling(db: &dyn Db, file: SourceFile, name: &str) -> Vec<Funct
     uses_in(db, file).calls.of(name).map(|path| FunctionRef { file, path }).collect()
 }
 
-/// The functions of a file in which an attribute of that name is assigned: `object.name = …`.
+/// The functions of a file in which an attribute of that name may be assigned: `object.name = …`, `{"name": …}` that is kept or
+/// handed on, `setattr(object, "name", …)`.
 #[must_use]
 pub fn functions_assigning(db: &dyn Db, file: SourceFile, attribute: &str) -> Vec<FunctionRef> {
     uses_in(db, file).assignments.of(attribute).map(|path| FunctionRef { file, path }).collect()
@@ -69,6 +70,17 @@ fn called_names(function: &Function) -> impl Iterator<Item = Name> {
 }
 
 fn assigned_attributes(function: &Function, mut found: impl FnMut(Name)) {
+    for expr in &function.code.exprs {
+        let Expr::Call { func, args } = expr else { continue };
+        let sets = matches!(&function.code[*func], Expr::Name(name) if *name == "setattr");
+        for arg in args {
+            match &function.code[arg.value] {
+                Expr::Str(name) if sets => found(Name::new(name)),
+                Expr::Dict(entries) => named_entries(function, entries, &mut found),
+                _ => {}
+            }
+        }
+    }
     walk_statements(&function.code.block, &mut |stmt| {
         let targets: &[_] = match &stmt.kind {
             StmtKind::Assign { targets, .. } => targets,
@@ -76,11 +88,33 @@ fn assigned_attributes(function: &Function, mut found: impl FnMut(Name)) {
             _ => return,
         };
         for target in targets {
-            if let Expr::Attribute { attr, .. } = &function.code[*target] {
-                found(*attr);
+            match &function.code[*target] {
+                Expr::Attribute { attr, .. } => found(*attr),
+                Expr::Subscript { index, .. } => {
+                    if let Expr::Str(name) = &function.code[*index] {
+                        found(Name::new(name));
+                    }
+                }
+                _ => {}
             }
         }
+        let value = match &stmt.kind {
+            StmtKind::Assign { value, .. } => Some(*value),
+            StmtKind::AnnAssign { value, .. } => *value,
+            _ => None,
+        };
+        if let Some(Expr::Dict(entries)) = value.map(|value| &function.code[value]) {
+            named_entries(function, entries, &mut found);
+        }
     });
+}
+
+fn named_entries(function: &Function, entries: &[(Option<ExprId>, ExprId)], found: &mut impl FnMut(Name)) {
+    for (key, _) in entries {
+        if let Some(Expr::Str(name)) = key.map(|key| &function.code[key]) {
+            found(Name::new(name));
+        }
+    }
 }
 
 #[cfg(test)]

@@ -92,6 +92,7 @@ fn the_body_of_a_function_changes_no_names_classes_or_tables() {
         "class_scope_at",
         "backrefs_in",
         "patches_in",
+        "placed_in",
         "class_query",
         "function_query",
     ];

@@ -4,11 +4,16 @@ use auditline_model::eval::value::{Lock, RowOrigin, RowValue, Value};
 use auditline_model::owner::{argument_of, callers};
 pub(super) use auditline_model::tables::points_at;
 use auditline_model::tables::tied;
-use auditline_model::unit::{EventKind, Unit};
-use auditline_model::{Db, FunctionRef, entry};
+use auditline_model::unit::{EventKind, Unit, unit_of};
+use auditline_model::{ClassRef, Db, FunctionRef, entry};
+
+use super::held::is_aside;
+
+/// How many callers up a lock on the owner is looked for.
+const DEPTH: u32 = 3;
 
 /// Whether a row that is tied to this one by a foreign key was locked before this one was loaded: in this function, or by
-/// every caller that hands it in.
+/// every caller.
 pub(super) fn locks_owner(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32, row: &RowValue) -> bool {
     let Some(model) = row.model else { return false };
     let loaded = match row.origin {
@@ -27,7 +32,30 @@ pub(super) fn locks_owner(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32,
             _ => false,
         },
         _ => false,
-    })
+    }) || is_entered_locked(db, of, model, DEPTH)
+}
+
+/// Whether all who call a function while requests are served have locked a row that is tied to rows of the class before they
+/// do, and there is one.
+fn is_entered_locked(db: &dyn Db, of: FunctionRef, model: ClassRef, depth: u32) -> bool {
+    let Some(depth) = depth.checked_sub(1) else { return false };
+    let mut any = false;
+    for site in callers(db, of).iter().filter(|site| site.function != of && !is_aside(db, site.function)) {
+        any = true;
+        let unit = unit_of(db, site.function);
+        let locked = unit.numbered().take(site.ordinal as usize).any(|(at, event)| {
+            let locked = match &event.kind {
+                EventKind::Load { query, .. } if query.lock == Lock::Yes => query.model,
+                EventKind::Refresh { row: Some(row), lock: Lock::Yes, .. } => row.model,
+                _ => None,
+            };
+            locked.is_some_and(|locked| tied(db, model, locked)) && unit.can_follow(at, site.ordinal)
+        });
+        if !locked && !is_entered_locked(db, site.function, model, depth) {
+            return false;
+        }
+    }
+    any
 }
 
 /// Whether every caller hands in a row that it has locked, and there is one.

@@ -1,21 +1,29 @@
-//! Locks that let one request at a time at what it checks: in the function, a callee, a caller, a decorator or a dependency.
+//! Locks that let one request at a time at what it checks: in the function, a callee, its callers, a decorator or a dependency.
 
 use std::sync::Arc;
 
 use auditline_model::eval::libraries::names_lock;
-use auditline_model::eval::value::{Lock, TransactionKind};
+use auditline_model::eval::value::{Key, Lock, RowValue, TransactionKind, Value};
 use auditline_model::eval::{Depended, dependency_of_param};
 use auditline_model::owner::callers;
 use auditline_model::symbols::Symbol;
-use auditline_model::unit::{EventKind, FrameKind, Unit, unit_of};
-use auditline_model::{Db, FunctionRef, classes, entry, head, parsed};
+use auditline_model::tables::{owners, refers};
+use auditline_model::unit::{Event, EventKind, FrameKind, Subject, Unit, unit_of};
+use auditline_model::{ClassRef, Db, FunctionRef, classes, entry, head, parsed};
 
 /// How many callers up a lock is looked for.
 const DEPTH: u32 = 3;
 
-/// Whether a lock is held when that event of a function runs, or a savepoint stands around it.
-pub(super) fn is_held(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32) -> bool {
-    holds_at(unit, at) || is_entered_locked(db, of, DEPTH)
+/// What a lock is to guard: a row of that class that is made at that event, or behind the call at that event.
+#[derive(Clone, Copy)]
+pub(super) struct Made {
+    pub(super) model: ClassRef,
+    pub(super) at: u32,
+}
+
+/// Whether a lock is held when a row is made, or a savepoint stands around it.
+pub(super) fn is_held(db: &dyn Db, of: FunctionRef, unit: &Unit, made: Made) -> bool {
+    holds(db, unit, made.at, None, Some(made)) || is_entered_locked(db, of, Some(made.model), DEPTH)
 }
 
 /// Whether a lock is held when that event of a function has run: it may lock what it loads.
@@ -24,46 +32,116 @@ pub(super) fn is_held_until(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32) 
         Some(EventKind::Load { query, .. }) => query.lock != Lock::No,
         _ => false,
     };
-    itself || is_held(db, of, unit, at)
+    itself || holds(db, unit, at, None, None) || is_entered_locked(db, of, None, DEPTH)
 }
 
-/// Whether a lock is held where a function is entered: by a decorator, a dependency, or some caller.
-fn is_entered_locked(db: &dyn Db, of: FunctionRef, depth: u32) -> bool {
+/// As [`is_held`], by something else than that lookup of what is guarded.
+pub(super) fn is_held_besides(db: &dyn Db, of: FunctionRef, unit: &Unit, made: Made, lookup: u32) -> bool {
+    holds(db, unit, made.at, Some(lookup), Some(made)) || is_entered_locked(db, of, Some(made.model), DEPTH)
+}
+
+/// Whether a lock is held where a function is entered: by a decorator, a dependency, or by all who call it while requests are
+/// served. One that comes without the lock races with all others.
+fn is_entered_locked(db: &dyn Db, of: FunctionRef, made: Option<ClassRef>, depth: u32) -> bool {
     if is_decorated(db, of) || depends_on_lock(db, of) {
         return true;
     }
     let Some(depth) = depth.checked_sub(1) else { return false };
-    callers(db, of).iter().any(|site| {
-        site.function != of
-            && !entry::is_test(db, site.function.file)
-            && (holds_at(&unit_of(db, site.function), site.ordinal) || is_entered_locked(db, site.function, depth))
-    })
+    let mut any = false;
+    for site in callers(db, of).iter().filter(|site| site.function != of && !is_aside(db, site.function)) {
+        any = true;
+        let unit = unit_of(db, site.function);
+        let guarded = made.map(|model| Made { model, at: site.ordinal });
+        if !holds(db, &unit, site.ordinal, None, guarded) && !is_entered_locked(db, site.function, made, depth) {
+            return false;
+        }
+    }
+    any
 }
 
-/// As [`is_held`], by something else than that lookup of what is guarded.
-pub(super) fn is_held_besides(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32, lookup: u32) -> bool {
-    holds_besides(unit, at, Some(lookup)) || is_entered_locked(db, of, DEPTH)
+/// Whether a caller says nothing of what happens while requests are served.
+pub(super) fn is_aside(db: &dyn Db, caller: FunctionRef) -> bool {
+    entry::is_test(db, caller.file) || entry::is_startup(db, caller)
 }
 
-fn holds_at(unit: &Unit, at: u32) -> bool {
-    holds_besides(unit, at, None)
-}
-
-fn holds_besides(unit: &Unit, at: u32, lookup: Option<u32>) -> bool {
+fn holds(db: &dyn Db, unit: &Unit, at: u32, lookup: Option<u32>, made: Option<Made>) -> bool {
     let Some(event) = unit.events.get(at as usize) else { return false };
     let around = unit.ancestors(event.frame).any(|(_, frame)| {
         matches!(frame.kind, FrameKind::WithLock | FrameKind::WithTransaction(_, TransactionKind::Savepoint))
     });
     around
         || unit.numbered().take(at as usize).any(|(earlier, event)| {
-            let locks = match &event.kind {
-                EventKind::ExternalLock => true,
-                EventKind::Load { query, .. } => query.lock != Lock::No,
-                EventKind::Refresh { lock, .. } => *lock != Lock::No,
-                _ => false,
-            };
-            locks && lookup != Some(earlier) && unit.can_follow(earlier, at)
+            locks(db, unit, event, made) && lookup != Some(earlier) && unit.can_follow(earlier, at)
         })
+}
+
+/// Whether an event takes a lock that may guard what is made.
+fn locks(db: &dyn Db, unit: &Unit, event: &Event, made: Option<Made>) -> bool {
+    match &event.kind {
+        EventKind::ExternalLock => true,
+        EventKind::Load { query, row, .. } => {
+            query.lock != Lock::No
+                && match (made, query.model, row) {
+                    (Some(made), Some(model), Some(row)) => guards(db, unit, made, model, *row),
+                    _ => true,
+                }
+        }
+        EventKind::Refresh { lock, row, .. } => {
+            *lock != Lock::No
+                && match (made, row.as_ref().and_then(|row| row.model.map(|model| (row.id, model)))) {
+                    (Some(made), Some((row, model))) => guards(db, unit, made, model, row),
+                    _ => true,
+                }
+        }
+        _ => false,
+    }
+}
+
+/// Whether the lock on one row guards the making of another: the row belongs to the locked one, directly or by one between,
+/// it is looked for or made by what the locked row says, or the row is locked for nothing else.
+///
+/// A row that is locked to be changed itself keeps nobody from making rows of other tables.
+fn guards(db: &dyn Db, unit: &Unit, made: Made, locked: ClassRef, row: u32) -> bool {
+    let belongs = locked == made.model || refers(db, made.model, locked) || belongs_by_another(db, made.model, locked);
+    if belongs {
+        return true;
+    }
+    let changed = unit.events.iter().any(|event| match &event.kind {
+        EventKind::Write { row: own, .. } => own.id == row,
+        EventKind::Delete { row: Some(own), .. } => own.id == row,
+        _ => false,
+    });
+    !changed || names_row(unit, made.at, row) || decides(unit, made.at, row)
+}
+
+/// Whether rows of a class point at rows that point at the other class.
+fn belongs_by_another(db: &dyn Db, model: ClassRef, owner: ClassRef) -> bool {
+    owners(db, model).iter().any(|between| refers(db, *between, owner))
+}
+
+/// Whether something of a row goes into what is made at an event, into the lookups before it, or into the call there.
+fn names_row(unit: &Unit, at: u32, row: u32) -> bool {
+    let is_row = |value: &Value| value.row().is_some_and(|given: &Arc<RowValue>| given.id == row);
+    let is_key = |key: &Key| matches!(key, Key::Field { row: own, .. } if *own == row);
+    unit.ingredients.iter().any(|part| part.row == row && part.created == at)
+        || unit.events.iter().take(at as usize + 1).any(|event| match &event.kind {
+            EventKind::Load { query, .. } => query.keys.iter().any(|(_, key)| is_key(key)),
+            EventKind::Call { arguments, keys, .. } => {
+                arguments.iter().any(|(_, value)| is_row(value)) || keys.iter().any(|(_, key)| is_key(key))
+            }
+            _ => false,
+        })
+}
+
+/// Whether a row's state decides whether an event happens.
+fn decides(unit: &Unit, at: u32, row: u32) -> bool {
+    let Some(event) = unit.events.get(at as usize) else { return false };
+    unit.ancestors(event.frame).any(|(_, frame)| match &frame.kind {
+        FrameKind::Branch { conditions, .. } => conditions
+            .iter()
+            .any(|condition| matches!(condition.subject, Subject::Field { row: tested, .. } if tested == row)),
+        _ => false,
+    })
 }
 
 /// Whether a decorator is called a lock, or is a function of the workspace that takes one.
@@ -79,7 +157,25 @@ fn is_decorated(db: &dyn Db, of: FunctionRef) -> bool {
 fn depends_on_lock(db: &dyn Db, of: FunctionRef) -> bool {
     let params = head(db, of).map_or(0, |body| body.params.len());
     (0..params).any(|index| match dependency_of_param(db, of, index) {
-        Some(Depended::On(Symbol::Function(dependency))) => takes_lock(db, dependency),
+        Some(Depended::On(Symbol::Function(dependency))) => leaves_locked(db, dependency, ()),
+        _ => false,
+    })
+}
+
+/// Whether a lock that a dependency takes is held while its user runs: what a `with` locks is free again when the block is
+/// left, unless the dependency hands out its value inside of it.
+///
+/// A query of its own, so that a check does not depend on the units of another file.
+#[salsa::tracked(returns(copy))]
+fn leaves_locked(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
+    let unit = unit_of(db, of);
+    let is_block =
+        |at: u32| unit.frames.iter().any(|frame| matches!(frame.kind, FrameKind::WithLock) && frame.first == at);
+    unit.numbered().any(|(at, event)| match &event.kind {
+        EventKind::ExternalLock => !is_block(at + 1),
+        EventKind::Load { query, .. } => query.lock == Lock::Yes,
+        EventKind::Refresh { lock, .. } => *lock == Lock::Yes,
+        EventKind::Yield(_) => unit.ancestors(event.frame).any(|(_, frame)| matches!(frame.kind, FrameKind::WithLock)),
         _ => false,
     })
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use auditline_model::eval::value::{Derivation, Lock, RowOrigin, RowValue, SessionValue, Value};
-use auditline_model::owner::{Ownership, callers, is_committed_later, owner};
+use auditline_model::eval::value::{Derivation, Lock, RowOrigin, RowValue, SessionValue, Sources, Value};
+use auditline_model::owner::{CallSite, Ownership, argument_of, callers, is_committed_later, owner};
 use auditline_model::symbols::Symbol;
 use auditline_model::tables::{AttributeKind, Column, TypeFamily};
 use auditline_model::unit::{
@@ -24,27 +24,24 @@ pub(super) fn is_unlocked(db: &dyn Db, of: FunctionRef, row: &RowValue) -> bool 
             let given = if matches!(effect.yields, Value::Unknown) { &effect.returns } else { &effect.yields };
             matches!(given, Value::Row(row) if matches!(&row.origin, RowOrigin::Loaded { lock: Lock::No, .. }))
         }
-        RowOrigin::Param(index) => {
-            let sites = callers(db, of);
-            let mut known = false;
-            for site in sites.iter() {
-                match auditline_model::owner::argument_of(db, of, &site.event, *index) {
-                    Some(Value::Row(row)) => match &row.origin {
-                        RowOrigin::Loaded { lock: Lock::No, .. } | RowOrigin::Dependency(_) => known = true,
-                        RowOrigin::Created | RowOrigin::Unknown | RowOrigin::Related(_) => {}
-                        _ => return false,
-                    },
-                    _ => return false,
-                }
-            }
-            known
-        }
+        RowOrigin::Param(index) => unlocked_site(db, of, *index).is_some(),
         RowOrigin::Created
         | RowOrigin::SelfRow
         | RowOrigin::Related(_)
         | RowOrigin::Dependency(_)
         | RowOrigin::Unknown => false,
     }
+}
+
+/// The first call that hands in a row without a lock: it races with all others, locked or not.
+fn unlocked_site(db: &dyn Db, of: FunctionRef, index: u32) -> Option<CallSite> {
+    let is_unlocked = |site: &&CallSite| {
+        let Some(Value::Row(row)) = argument_of(db, of, &site.event, index) else { return false };
+        matches!(row.origin, RowOrigin::Loaded { lock: Lock::No, .. } | RowOrigin::Dependency(_))
+            && !entry::is_test(db, site.function.file)
+            && !is_protected(db, site.function, &unit_of(db, site.function), site.ordinal, &row)
+    };
+    callers(db, of).iter().find(is_unlocked).cloned()
 }
 
 /// The place where a row was loaded without a lock: here, through a helper, or by a dependency or caller.
@@ -54,9 +51,8 @@ pub(super) fn load_evidence(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &Row
             let name = classes::simple(dependency.path);
             (Place::Function(*dependency), format!("the dependency `{name}` loads the row, without a lock"))
         }
-        RowOrigin::Param(_) => {
-            let sites = callers(db, of);
-            let site = sites.first()?;
+        RowOrigin::Param(index) => {
+            let site = unlocked_site(db, of, *index)?;
             let name = classes::simple(site.function.path);
             (Place::Event(site.function, site.ordinal), format!("`{name}` hands in the row, loaded without a lock"))
         }
@@ -156,6 +152,17 @@ pub(super) fn durable(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32, row
         if let Some((ordinal, _)) = committed {
             return Some(Durable::Caller(site.function, ordinal));
         }
+        let around = caller.events.get(site.ordinal as usize).is_some_and(|event| {
+            caller.ancestors(event.frame).any(|(_, frame)| {
+                matches!(
+                    &frame.kind,
+                    FrameKind::WithTransaction(_, auditline_model::eval::value::TransactionKind::Begin)
+                )
+            })
+        });
+        if around {
+            return Some(Durable::Caller(site.function, site.ordinal));
+        }
     }
     is_committed_later(db, of, &session).then_some(Durable::Scope)
 }
@@ -179,13 +186,13 @@ pub(super) enum Dependence {
 /// Whether the write at an event depends on the old value of its column.
 pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) -> Option<Dependence> {
     let event = unit.events.get(write as usize)?;
-    let EventKind::Write { row, column, from, in_sql, constant, in_place, .. } = &event.kind else { return None };
+    let EventKind::Write { row, column, from, in_sql, constant, in_place, by } = &event.kind else { return None };
     if *in_sql {
         return None;
     }
     // What the row is must be known: of a relationship, as in `order.items += more`, the ORM writes what was added and
     // removed, not the whole.
-    let model = tables::orm_model(db, row.model?)?;
+    let model = tables::orm_model(db, row.model?).filter(|model| model.is_table())?;
     if model.attribute(*column).is_some_and(|attribute| !matches!(attribute.kind, AttributeKind::Column(_))) {
         return None;
     }
@@ -209,8 +216,16 @@ pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) 
         return Some(Dependence::OwnValue(field.read));
     }
     let family = declared.map(|column| column.family).unwrap_or_default();
-    let overwrite =
-        Overwrite { row: row.id, model: row.model, column: *column, family, constant: *constant, at: write };
+    let overwrite = Overwrite {
+        row: row.id,
+        model: row.model,
+        column: *column,
+        family,
+        constant: *constant,
+        from,
+        by: *by,
+        at: write,
+    };
     unit.ancestors(event.frame).find_map(|(_, frame)| match &frame.kind {
         FrameKind::Branch { conditions, rest, .. } => {
             let decisive = conditions.iter().find(|condition| decides(db, of, unit, condition, &overwrite, *rest))?;
@@ -225,18 +240,29 @@ fn is_text(column: Option<&Column>) -> bool {
 }
 
 /// A column that is written without a look at its old value.
-struct Overwrite {
+struct Overwrite<'a> {
     row: u32,
     model: Option<ClassRef>,
     column: Name,
     family: TypeFamily,
     /// The new value as written, where it is a constant.
     constant: Option<Name>,
+    /// What the new value is made from.
+    from: &'a Sources,
+    /// The callee that writes it.
+    by: Option<FunctionRef>,
     /// The ordinal of the write.
     at: u32,
 }
 
-fn decides(db: &dyn Db, of: FunctionRef, unit: &Unit, condition: &Condition, write: &Overwrite, rest: bool) -> bool {
+fn decides(
+    db: &dyn Db,
+    of: FunctionRef,
+    unit: &Unit,
+    condition: &Condition,
+    write: &Overwrite<'_>,
+    rest: bool,
+) -> bool {
     let same = matches!(&condition.subject, Subject::Field { row: tested, column: name }
         if *tested == write.row && *name == write.column);
     if !same {
@@ -248,6 +274,8 @@ fn decides(db: &dyn Db, of: FunctionRef, unit: &Unit, condition: &Condition, wri
         Test::EqualsConstant if condition.holds => condition.constant.is_none() || condition.constant != write.constant,
         // `if x.status != "done": x.status = "done"` writes the same again, unless something else was to happen once.
         // `if x.status == "closed": raise` guards against a state that somebody else must be able to bring about.
+        // What a callee writes there may be what was tested.
+        Test::EqualsConstant if write.by.is_some() && write.constant.is_none() => false,
         Test::EqualsConstant => {
             let idempotent = condition.constant.is_some() && condition.constant == write.constant;
             once()
@@ -262,8 +290,14 @@ fn decides(db: &dyn Db, of: FunctionRef, unit: &Unit, condition: &Condition, wri
                         )
                     })
         }
-        // A time that is old enough only throttles.
-        Test::Order => !matches!(write.family, TypeFamily::DateTime | TypeFamily::Date),
+        // A time that is old enough only throttles; one that is compared with what is written keeps the newest.
+        Test::Order => {
+            !matches!(write.family, TypeFamily::DateTime | TypeFamily::Date)
+                || condition.against.iter().any(|(row, column)| {
+                    *row != write.row
+                        && write.from.fields.iter().any(|field| field.row == *row && field.column == *column)
+                })
+        }
         // `if x.name != name: x.name = name` is a plain overwrite.
         Test::EqualsOther => false,
         // A guard that turned the second one away (`if code.used_at: raise`) decides where something else happens once for
@@ -274,7 +308,7 @@ fn decides(db: &dyn Db, of: FunctionRef, unit: &Unit, condition: &Condition, wri
 
 /// Whether the unit does something besides changing that row: makes or deletes rows, changes another one from its old value,
 /// or calls another system.
-fn has_other_effects(unit: &Unit, row: u32, write: u32) -> bool {
+pub(super) fn has_other_effects(unit: &Unit, row: u32, write: u32) -> bool {
     unit.numbered().any(|(ordinal, event)| {
         let effect = match &event.kind {
             EventKind::Create(_) | EventKind::Delete { .. } | EventKind::External { .. } => true,

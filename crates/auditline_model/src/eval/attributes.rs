@@ -31,7 +31,7 @@ fn variable_query(db: &dyn Db, of: VariableRef, _key: ()) -> Value {
             Value::Instance(Arc::new(InstanceValue { origin: InstanceOrigin::Global(of), ..(*instance).clone() }))
         }
         Value::Context(_) | Value::Row(_) => Value::Unknown,
-        other => other,
+        other => other.held(),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::db::{ClassRef, FunctionRef, head};
 use crate::names;
 use crate::symbols::Symbol;
 use crate::tables::{ModelKind, orm_model};
-use crate::unit::{EventKind, FrameKind, LoadForm, Reach, When, effect};
+use crate::unit::{Counted, EventKind, FrameKind, LoadForm, Reach, When, effect};
 
 use super::libraries::{self, Known};
 use super::substitute::by_statement;
@@ -46,11 +46,11 @@ impl Arguments {
     }
 
     pub(crate) fn values(&self) -> Vec<(ArgName, Value)> {
-        self.list.iter().map(|(name, bound)| (*name, bound.value.clone())).collect()
+        self.list.iter().map(|(name, bound)| (*name, bound.value.held())).collect()
     }
 
     /// What the arguments were made from, for a call that computes with them.
-    fn computed(&self) -> Sources {
+    pub(super) fn computed(&self) -> Sources {
         self.list.iter().fold(Sources::default(), |from, (_, bound)| from.with(&bound.from.clone().computed()))
     }
 
@@ -168,7 +168,8 @@ impl Evaluator<'_> {
                 Bound { value, from: arguments.computed() }
             }
             ("anext", Some(Value::Context(context))) => Bound::of(self.pulled(&context, range)),
-            ("setattr", Some(Value::Row(_))) => Bound::unknown(),
+            ("setattr", Some(object)) => self.set_by_name(code, &object, args, &arguments),
+            ("dict", Some(entries @ Value::Dict(_))) => Bound { value: entries, from: arguments.computed() },
             ("str" | "int" | "bool" | "float", _) => {
                 Bound { value: Value::Unknown, from: arguments.position(0).cloned().unwrap_or_default().from }
             }
@@ -310,6 +311,8 @@ impl Evaluator<'_> {
             | Value::Row(_)
             | Value::Many(_)
             | Value::Tuple(_)
+            | Value::Dict(_)
+            | Value::KeyOf(_)
             | Value::Column(..)
             | Value::Aggregate(_) => {
                 self.given(Name::new("call"), arguments, range);
@@ -367,6 +370,11 @@ impl Evaluator<'_> {
                 };
                 self.columns = columns;
                 result
+            }
+            Value::Dict(_) => {
+                let arguments = self.arguments(code, args);
+                self.given(attr, &arguments, range);
+                self.dict_method(code, (object, receiver_id), attr, &arguments)
             }
             // A plain function has no `delay`: what decorates it has made a task of it.
             Value::Symbol(Symbol::Function(task)) if libraries::hands_on(&attr) => {
@@ -733,7 +741,7 @@ impl Evaluator<'_> {
             }
         }
         let returns = self.substituted(&effect.returns, callee, object, &filled);
-        let count = effect.counts.map(|model| self.counted_elsewhere(model, callee, range));
+        let count = effect.counts.map(|counted| self.counted_elsewhere(counted, callee, range));
         let mut from = arguments.sources();
         from.other = true;
         from.external = from.external.or(external);
@@ -849,8 +857,8 @@ impl Evaluator<'_> {
     }
 
     /// Records that a callee counted rows, and gives their number.
-    fn counted_elsewhere(&mut self, model: ClassRef, callee: FunctionRef, range: TextRange) -> CountSource {
-        let select = super::value::QueryValue::select(Some(model));
+    fn counted_elsewhere(&mut self, counted: Counted, callee: FunctionRef, range: TextRange) -> CountSource {
+        let select = super::value::QueryValue::select(Some(counted.model));
         let query = super::value::QueryValue { entities: false, aggregates: true, ..select };
         let event = EventKind::Load {
             query: Arc::new(query),
@@ -860,7 +868,7 @@ impl Evaluator<'_> {
             form: LoadForm::Elsewhere,
             flag: None,
         };
-        CountSource { load: self.event(event, range), falls: false }
+        CountSource { load: self.event(event, range), falls: counted.falls }
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -1056,7 +1064,7 @@ fn truth(value: &Value) -> Option<bool> {
     match value {
         Value::Bool(value) => Some(*value),
         Value::None => Some(false),
-        Value::Session(_) | Value::Instance(_) | Value::Factory(_) => Some(true),
+        Value::Session(_) | Value::Instance(_) | Value::Factory(_) | Value::Dict(_) => Some(true),
         _ => None,
     }
 }

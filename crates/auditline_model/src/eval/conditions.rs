@@ -1,6 +1,7 @@
 //! Conditions: what a test says about rows and parameters.
 
 use auditline_syntax::python::ir::{Code, CompareOp, Expr, ExprId, UnaryOp};
+use smallvec::SmallVec;
 
 use crate::unit::{Condition, Subject, Test};
 
@@ -46,6 +47,27 @@ impl Evaluator<'_> {
                 }
                 conditions
             }
+            Expr::Attribute { value, attr } => {
+                let object = self.expr(code, *value);
+                if let Some(conditions) = self.own_tests(&object.value, *attr, code.range(test)) {
+                    return conditions;
+                }
+                let bound = self.attribute_of(code, &object, *attr, test);
+                self.truth(&bound)
+            }
+            Expr::Call { func, args } => {
+                let bound = self.expr(code, test);
+                // `if order.is_paid():`
+                if args.is_empty()
+                    && let Expr::Attribute { value, attr } = &code[*func]
+                    && let Expr::Name(name) = &code[*value]
+                    && let Some(object) = self.environment.get(name).map(|object| object.value.clone())
+                    && let Some(conditions) = self.own_tests(&object, *attr, code.range(test))
+                {
+                    return conditions;
+                }
+                self.truth(&bound)
+            }
             _ => {
                 let bound = self.expr(code, test);
                 self.truth(&bound)
@@ -63,6 +85,7 @@ impl Evaluator<'_> {
                     holds: true,
                     at,
                     constant: None,
+                    against: SmallVec::new(),
                 }];
             }
             Value::Param(index) => {
@@ -72,6 +95,7 @@ impl Evaluator<'_> {
                     holds: true,
                     at,
                     constant: None,
+                    against: SmallVec::new(),
                 }];
             }
             _ => {}
@@ -86,6 +110,7 @@ impl Evaluator<'_> {
                 holds: true,
                 at: field.read,
                 constant: None,
+                against: SmallVec::new(),
             });
         }
         conditions
@@ -131,8 +156,14 @@ impl Evaluator<'_> {
                 conditions
             }
             CompareOp::Less | CompareOp::LessEq | CompareOp::Greater | CompareOp::GreaterEq => {
-                let mut conditions = self.field_conditions(&left.from, &Test::Order, true);
-                conditions.extend(self.field_conditions(&right.from, &Test::Order, true));
+                let mut conditions = Vec::new();
+                for (side, other) in [(left, right), (right, left)] {
+                    let mut of_side = self.field_conditions(&side.from, &Test::Order, true);
+                    for condition in &mut of_side {
+                        condition.against = other.from.fields.iter().map(|field| (field.row, field.column)).collect();
+                    }
+                    conditions.extend(of_side);
+                }
                 conditions.extend(limits(code, (left_id, left), op, (right_id, right)));
                 conditions
             }
@@ -150,6 +181,7 @@ impl Evaluator<'_> {
                 holds,
                 at: field.read,
                 constant: None,
+                against: SmallVec::new(),
             })
             .collect()
     }
@@ -192,7 +224,8 @@ impl Evaluator<'_> {
 }
 
 fn count_condition(count: CountSource, test: Test, holds: bool) -> Condition {
-    Condition { subject: Subject::Count { load: count.load }, test, holds, at: count.load, constant: None }
+    let (at, against) = (count.load, SmallVec::new());
+    Condition { subject: Subject::Count { load: count.load }, test, holds, at, constant: None, against }
 }
 
 /// What a comparison says about numbers of rows: whether they are below a limit, or whether there are any.

@@ -8,7 +8,7 @@ use auditline_syntax::python::ir::{Arg, Code};
 use crate::classes;
 use crate::db::ClassRef;
 use crate::names;
-use crate::tables::orm_model;
+use crate::tables::{ModelKind, orm_model};
 use crate::unit::{EventKind, Ingredient};
 
 use super::calls::Arguments;
@@ -28,8 +28,9 @@ impl Evaluator<'_> {
         range: TextRange,
     ) -> Bound {
         if let Some(model) = orm_model(self.db, class)
-            && model.is_table()
+            && (model.is_table() || model.kind == ModelKind::Declarative)
         {
+            // Nobody makes a row of a base: it stands for the subclass that a caller names.
             let row = Arc::new(RowValue {
                 id: self.next_ordinal(),
                 model: Some(class),

@@ -104,16 +104,7 @@ impl Evaluator<'_> {
                 }
                 Bound { value: Value::Many(Box::new(element.unwrap_or_default())), from }
             }
-            Expr::Dict(entries) => {
-                let mut from = Sources::default();
-                for (key, value) in entries {
-                    if let Some(key) = key {
-                        self.expr(code, *key);
-                    }
-                    from = from.with(&self.expr(code, *value).from.gathered());
-                }
-                Bound { value: Value::Unknown, from }
-            }
+            Expr::Dict(entries) => self.dict(code, entries),
             Expr::Comprehension { element, clauses, .. } => {
                 let saved = self.environment.clone();
                 let mut from = Sources::default();
@@ -142,7 +133,7 @@ impl Evaluator<'_> {
             Expr::Yield(value) => {
                 let value = value.map_or(Value::None, |value| self.expr(code, value).value);
                 self.record_yield(&value);
-                self.event(EventKind::Yield(value), code.range(id));
+                self.event(EventKind::Yield(value.held()), code.range(id));
                 Bound::unknown()
             }
             Expr::YieldFrom(inner) => {
@@ -264,7 +255,9 @@ impl Evaluator<'_> {
             | Value::Symbol(_)
             | Value::Method(..)
             | Value::Context(_)
-            | Value::Tuple(_) => Value::Unknown,
+            | Value::Tuple(_)
+            | Value::Dict(_)
+            | Value::KeyOf(_) => Value::Unknown,
         };
         // A part of something that came from outside is still from outside: `customer.id`.
         Bound { value, from: object.from.clone().computed_parts() }

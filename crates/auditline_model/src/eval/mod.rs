@@ -6,11 +6,13 @@ mod batches;
 mod calls;
 mod conditions;
 mod construct;
+mod entries;
 mod expressions;
 mod handlers;
 mod inherited;
 mod keys;
 pub mod libraries;
+mod properties;
 mod queries;
 mod sessions;
 mod statements;
@@ -28,9 +30,10 @@ use crate::db::{ClassRef, Db, FunctionRef, VariableRef, class, function, head};
 use crate::names;
 use crate::symbols::Symbol;
 use crate::tables::orm_model;
-use crate::unit::{Event, EventKind, Frame, FrameId, FrameKind, TryInfo, Unit};
+use crate::unit::{Counted, Event, EventKind, Frame, FrameId, FrameKind, TryInfo, Unit};
 
 pub use attributes::{attribute, attribute_method, variable};
+pub use properties::OwnTest;
 pub use types::{Depended, dependency_of_param, dependency_value, has_function_scope, param_row};
 
 use value::{CountSource, RowOrigin, RowValue, SessionValue, Sources, Value};
@@ -229,17 +232,18 @@ impl<'a> Evaluator<'a> {
     }
 
     pub(crate) fn record_return(&mut self, bound: &Bound) {
-        let value = &bound.value;
+        let value = &bound.value.held();
         self.unit.returns = if self.returned { self.unit.returns.join(value) } else { value.clone() };
         self.returned = true;
-        if let [CountSource { load, falls: false }] = bound.from.counts[..]
+        if let [CountSource { load, falls }] = bound.from.counts[..]
             && let Some(EventKind::Load { query, .. }) = self.unit.events.get(load as usize).map(|event| &event.kind)
         {
-            self.unit.counts = query.model;
+            self.unit.counts = query.model.map(|model| Counted { model, falls });
         }
     }
 
     pub(crate) fn record_yield(&mut self, value: &Value) {
+        let value = &value.held();
         self.unit.yields = if self.yielded { self.unit.yields.join(value) } else { value.clone() };
         self.yielded = true;
     }

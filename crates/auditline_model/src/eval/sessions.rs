@@ -10,6 +10,7 @@ use crate::unit::{EventKind, FrameKind, LoadForm, SessionAction};
 
 use super::calls::Arguments;
 use super::queries::is_true;
+use super::substitute::handed_row;
 use super::value::{
     FactoryValue, Lock, OnCommit, QueryValue, RowOrigin, RowValue, SessionOrigin, SessionValue, TransactionKind, Value,
 };
@@ -177,29 +178,19 @@ impl Evaluator<'_> {
             "add" | "merge" | "bulk_save_objects" | "add_all" => {
                 let first = arguments.first();
                 let row = match &first {
-                    Value::Row(row) => Some(Arc::clone(row)),
                     Value::Many(inner) => inner.row().cloned(),
-                    _ => None,
+                    other => handed_row(other),
                 };
                 self.event(EventKind::Add { session: Arc::clone(session), row, by: None }, range);
                 Bound::of(if name == "merge" { first } else { Value::None })
             }
             "delete" => {
-                let row = match arguments.first() {
-                    // Its callers know what it is.
-                    Value::Param(index) => Some(Arc::new(RowValue {
-                        id: u32::MAX,
-                        model: None,
-                        origin: RowOrigin::Param(index),
-                        session: None,
-                    })),
-                    other => other.row().cloned(),
-                };
+                let row = handed_row(&arguments.first());
                 self.event(EventKind::Delete { session: Arc::clone(session), row, by: None }, range);
                 Bound::of(Value::None)
             }
             "refresh" => {
-                let row = arguments.first().row().cloned();
+                let row = handed_row(&arguments.first());
                 let lock = match lock_argument(arguments.keyword("with_for_update")) {
                     // It may give up, or skip the row.
                     Lock::Yes if !is_patient(code, args) => Lock::Unknown,
@@ -287,7 +278,7 @@ impl Evaluator<'_> {
     }
 
     /// From now on, the row is a locked one wherever it is bound.
-    fn relock(&mut self, row: &Arc<RowValue>, lock: Lock) {
+    pub(crate) fn relock(&mut self, row: &Arc<RowValue>, lock: Lock) {
         let locked =
             Arc::new(RowValue { origin: RowOrigin::Loaded { lock, single: true, by: None }, ..(**row).clone() });
         for bound in self.environment.values_mut() {

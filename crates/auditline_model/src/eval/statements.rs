@@ -77,7 +77,7 @@ impl Evaluator<'_> {
             StmtKind::Return(value) => {
                 let bound = value.map_or_else(|| Bound::of(Value::None), |value| self.expr(code, value));
                 self.record_return(&bound);
-                self.event(EventKind::Return(bound.value), stmt.range);
+                self.event(EventKind::Return(bound.value.held()), stmt.range);
                 return (Flow::Leaves, None);
             }
             StmtKind::Raise { exception, cause } => {
@@ -465,7 +465,7 @@ impl Evaluator<'_> {
         match &code[target] {
             Expr::Name(name) => {
                 if self.globals.contains(name) {
-                    self.unit.globals.push((*name, bound.value.clone()));
+                    self.unit.globals.push((*name, bound.value.held()));
                 }
                 self.bind(*name, bound.clone());
             }
@@ -477,6 +477,9 @@ impl Evaluator<'_> {
                 self.expr(code, *index);
                 let container = self.expr(code, *value);
                 self.in_place_write(&container, self.statement);
+                if let Some(source) = source {
+                    self.put(code, (*value, *index), bound, source);
+                }
                 // `kwargs["session"] = session`
                 if let (Expr::Name(keywords), Expr::Str(key)) = (&code[*value], &code[*index])
                     && self.is_keywords(*keywords)
@@ -500,7 +503,7 @@ impl Evaluator<'_> {
         }
     }
 
-    fn assign_attribute(
+    pub(crate) fn assign_attribute(
         &mut self,
         code: &Code,
         object: &Value,
@@ -529,7 +532,7 @@ impl Evaluator<'_> {
                 );
             }
             Value::SelfObject => {
-                self.unit.self_attributes.push((attribute, bound.value.clone()));
+                self.unit.self_attributes.push((attribute, bound.value.held()));
                 if matches!(bound.value, Value::Session(_)) {
                     self.event(
                         EventKind::Store { object: object.clone(), attribute, value: bound.value.clone() },
@@ -543,11 +546,9 @@ impl Evaluator<'_> {
                     let path = Value::Attribute(Box::new(object.clone()), attribute);
                     self.sessions_by_use.insert(path, Arc::clone(session));
                 }
-                if !matches!(bound.value, Value::Unknown) {
-                    self.event(
-                        EventKind::Store { object: object.clone(), attribute, value: bound.value.clone() },
-                        range,
-                    );
+                let value = bound.value.held();
+                if !matches!(value, Value::Unknown) {
+                    self.event(EventKind::Store { object: object.clone(), attribute, value }, range);
                 }
             }
         }
@@ -621,6 +622,9 @@ impl Evaluator<'_> {
 
     /// What iterating a value gives.
     pub(crate) fn element(&mut self, iterated: &Bound) -> Bound {
+        if let Some(entry) = self.entry_of(iterated) {
+            return entry;
+        }
         let value = match &iterated.value {
             // An item of what was handed in is not the whole of it.
             Value::Many(inner) if matches!(**inner, Value::Param(_)) => Value::Unknown,

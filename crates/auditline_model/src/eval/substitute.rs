@@ -96,7 +96,9 @@ impl Evaluator<'_> {
                 }
                 Value::Query(Arc::new(query))
             }
-            Value::Context(_)
+            Value::Dict(_)
+            | Value::KeyOf(_)
+            | Value::Context(_)
             | Value::Executed(..)
             | Value::Transaction(..)
             | Value::BegunSession(_)
@@ -303,9 +305,12 @@ impl Evaluator<'_> {
                     Some(body) => super::calls::flagged(*lock, &body, filled, false),
                     None => *lock,
                 };
+                if let Some(row) = row.as_ref().filter(|_| lock != super::value::Lock::No && !maybe) {
+                    self.relock(row, lock);
+                }
                 EventKind::Refresh { session, row, lock }
             }
-            EventKind::Write { row, column, from, in_sql, in_place, constant, by } => {
+            EventKind::Write { row, column, from, in_sql, in_place, constant, by: _ } => {
                 let inner_id = row.id;
                 let row = self.row_of(row, object, filled)?;
                 // What the callee reads of the row it reads of this one.
@@ -322,8 +327,13 @@ impl Evaluator<'_> {
                     in_sql: *in_sql,
                     in_place: *in_place,
                     constant: *constant,
-                    by: Some(by.unwrap_or(callee)),
+                    by: Some(callee),
                 }
+            }
+            EventKind::SetEach { row, entries } => {
+                let row = self.row_of(row, object, filled)?;
+                self.set_each(&row, &argument(filled, *entries), Some(callee), range);
+                return None;
             }
             EventKind::External { path, by, creates, reach, about } => {
                 let about = about.iter().filter_map(|row| self.row_of(row, object, filled)).collect();
@@ -349,10 +359,23 @@ impl Evaluator<'_> {
 
     fn row_of(&self, row: &Arc<RowValue>, object: &Value, filled: &[Option<Bound>]) -> Option<Arc<RowValue>> {
         match &row.origin {
-            RowOrigin::Param(index) => argument(filled, *index).row().cloned(),
+            RowOrigin::Param(index) => handed_row(&argument(filled, *index)),
             RowOrigin::SelfRow => object.row().cloned(),
             _ => None,
         }
+    }
+}
+
+/// The row that a value is; of what a caller hands in, only callers know which row.
+pub(super) fn handed_row(value: &Value) -> Option<Arc<RowValue>> {
+    match value {
+        Value::Param(index) => Some(Arc::new(RowValue {
+            id: super::types::param_row(*index),
+            model: None,
+            origin: RowOrigin::Param(*index),
+            session: None,
+        })),
+        other => other.row().cloned(),
     }
 }
 

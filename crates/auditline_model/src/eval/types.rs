@@ -347,13 +347,30 @@ impl Evaluator<'_> {
                 _ => Value::Unknown,
             },
             None => match &ty {
-                Some(ty) => match value_of_type(self.db, ty, Holder::Param(position)) {
+                Some(ty) => match bound_class(self.db, self.of, ty)
+                    .unwrap_or_else(|| value_of_type(self.db, ty, Holder::Param(position)))
+                {
                     Value::Unknown => Value::Param(position),
                     value => value,
                 },
                 None => Value::Param(position),
             },
         }
+    }
+}
+
+/// The base of the mapped classes that a parameter may hold: `model: type[T]`, where `T = TypeVar("T", bound=Base)`.
+fn bound_class(db: &dyn Db, of: FunctionRef, ty: &TypeExpr) -> Option<Value> {
+    let TypeExpr::Symbol { symbol: Symbol::External(path), args } = ty else { return None };
+    let [TypeExpr::Param(name)] = args[..] else { return None };
+    if !matches!(path.rsplit('.').next(), Some("type" | "Type")) {
+        return None;
+    }
+    let Symbol::Variable(variable) = names::resolve_global(db, of.file, name) else { return None };
+    let bound = classes::variable(db, variable)?.value.as_ref()?.keyword("bound")?.symbol();
+    match bound {
+        Symbol::Class(class) if orm_model(db, class).is_some() => Some(Value::Symbol(bound)),
+        _ => None,
     }
 }
 

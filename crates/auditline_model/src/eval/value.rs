@@ -59,6 +59,10 @@ pub enum Value {
     Many(Box<Value>),
     /// A tuple.
     Tuple(Vec<Value>),
+    /// A dictionary that is written out, by the names of its entries.
+    Dict(Arc<[Entry]>),
+    /// The name of some entry of a dictionary: what iterating over it gives.
+    KeyOf(Box<Value>),
     /// A mapped attribute of a class: `Item.stock`.
     Column(ClassRef, Name),
     /// What the database counts or sums up over the rows of a class: `func.count(Item.id)`; `None` where the class is said
@@ -212,6 +216,21 @@ pub struct FactoryValue {
     pub on_commit: OnCommit,
     /// The variable that holds it, where there is one.
     pub variable: Option<VariableRef>,
+}
+
+/// What a dictionary that is written out holds under a name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Entry {
+    /// The name.
+    pub name: Name,
+    /// The value.
+    pub value: Value,
+    /// What the value is made from.
+    pub from: Sources,
+    /// Whether it is an expression that the database evaluates.
+    pub in_sql: bool,
+    /// The value as written, where it is a constant.
+    pub constant: Option<Name>,
 }
 
 /// The kinds of transaction contexts.
@@ -565,6 +584,12 @@ impl Value {
                     joined.session.clone_from(&b.session);
                 }
                 Self::Row(Arc::new(joined))
+            }
+            // What only some paths put there may be there.
+            (Self::Dict(a), Self::Dict(b)) => {
+                let mut entries = a.to_vec();
+                entries.extend(b.iter().filter(|entry| !a.contains(entry)).cloned());
+                Self::Dict(entries.into())
             }
             (Self::Session(a), Self::Session(b)) => {
                 let origin = a.origin.join(&b.origin);

@@ -14,6 +14,7 @@ use super::attributes::{Attribute, AttributeKind, Derived, Style, attribute_kind
 use super::columns::Column;
 use super::core::table_of_variable;
 use super::patches::patches_of;
+use super::placed::placed_on;
 use super::related::{backrefs_onto, returned_name, snake_case};
 use super::relationships::Relationship;
 use super::returned::returned_expression;
@@ -195,6 +196,9 @@ fn orm_model_at(db: &dyn Db, file: SourceFile, path: Name) -> Option<Arc<OrmMode
             Some(name) => model.add(*name, of, AttributeKind::Derived(Derived::Unknown)),
             None => model.gap(Gap::Patched),
         }
+    }
+    for index in placed_on(db, of) {
+        table_args(&index, &mut model);
     }
     name_table(db, of, &info, root.kind, root.is_start, &order, &mut model);
     for key in std::mem::take(&mut model.keys) {

@@ -19,6 +19,24 @@ pub fn points_at(db: &dyn Db, from: ClassRef, column: Name, to: ClassRef) -> boo
     from.column(column).and_then(|column| column.foreign_key).is_some_and(|key| leads_to(key, table))
 }
 
+/// The classes to which relationships lead from a class that holds the foreign key itself.
+#[must_use]
+pub fn owners(db: &dyn Db, of: ClassRef) -> Vec<ClassRef> {
+    let Some(model) = orm_model(db, of) else { return Vec::new() };
+    let related = model.attributes.iter().filter_map(|attribute| match &attribute.kind {
+        AttributeKind::Relationship(related) => related.target,
+        _ => None,
+    });
+    related
+        .filter(|target| {
+            *target != of
+                && model.columns().any(|(_, column)| {
+                    column.foreign_key.zip(table_name(db, *target)).is_some_and(|(key, table)| leads_to(key, table))
+                })
+        })
+        .collect()
+}
+
 /// Whether a foreign key or relationship leads from one class to the other.
 #[must_use]
 pub fn refers(db: &dyn Db, from: ClassRef, to: ClassRef) -> bool {

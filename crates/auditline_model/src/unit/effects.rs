@@ -3,10 +3,9 @@
 
 use std::sync::Arc;
 
-use crate::db::ClassRef;
 use crate::eval::value::{QueryValue, RowOrigin, SessionOrigin, Value};
 
-use super::{EventKind, FrameKind, Subject, Test, Unit};
+use super::{Counted, EventKind, FrameKind, Subject, Test, Unit};
 
 /// What a call of a function means to its caller.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -15,8 +14,8 @@ pub struct Effect {
     pub returns: Value,
     /// What it yields, for a generator.
     pub yields: Value,
-    /// The class whose rows it counts or sums up, where it returns that number.
-    pub counts: Option<ClassRef>,
+    /// What it counts or sums up, where it returns that number, or what is left of a limit.
+    pub counts: Option<Counted>,
     /// How it looks for the row that it returns, in terms of its parameters.
     pub lookup: Option<Arc<QueryValue>>,
     /// What it does to what its caller can see, in program order, without repetitions.
@@ -87,7 +86,9 @@ pub(super) fn effect_of(unit: &Unit) -> Effect {
             | EventKind::Add { session, .. }
             | EventKind::Delete { session, .. }
             | EventKind::Refresh { session, .. } => session_target(&session.origin) == Target::Visible,
-            EventKind::Write { row, .. } => matches!(row.origin, RowOrigin::Param(_) | RowOrigin::SelfRow),
+            EventKind::Write { row, .. } | EventKind::SetEach { row, .. } => {
+                matches!(row.origin, RowOrigin::Param(_) | RowOrigin::SelfRow)
+            }
             EventKind::External { .. } | EventKind::ExternalLock => true,
             _ => false,
         };

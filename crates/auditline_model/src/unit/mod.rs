@@ -19,6 +19,7 @@ mod waiting;
 use std::sync::Arc;
 
 use auditline_syntax::{Name, TextRange};
+use smallvec::SmallVec;
 
 use crate::db::{ClassRef, FunctionRef};
 use crate::eval::value::{ArgName, Key, Lock, QueryValue, RowValue, SessionValue, Sources, TransactionKind, Value};
@@ -49,8 +50,8 @@ pub struct Unit {
     pub returns: Value,
     /// What it yields, joined, for a generator.
     pub yields: Value,
-    /// The class whose rows it counts or sums up, where it returns that number.
-    pub counts: Option<ClassRef>,
+    /// What it counts or sums up, where it returns that number, or what is left of a limit.
+    pub counts: Option<Counted>,
     /// What it assigns to attributes of `self`.
     pub self_attributes: Vec<(Name, Value)>,
     /// What it assigns to module-level variables by `global`.
@@ -63,6 +64,15 @@ pub struct Unit {
     pub ingredients: Vec<Ingredient>,
     /// The loops over what it was handed.
     pub batches: Vec<Batch>,
+}
+
+/// A number of rows that a function returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    /// The class of the rows.
+    pub model: ClassRef,
+    /// Whether what is returned falls when the number rises: `limit - count`.
+    pub falls: bool,
 }
 
 /// A loop over items that the function was handed.
@@ -248,6 +258,8 @@ pub struct Condition {
     pub at: u32,
     /// The constant that it compares with, as written.
     pub constant: Option<Name>,
+    /// The columns of rows that it compares with: [`RowValue::id`] and the attribute.
+    pub against: SmallVec<[(u32, Name); 1]>,
 }
 
 /// What a condition tests.
@@ -334,6 +346,14 @@ pub enum EventKind {
         constant: Option<Name>,
         /// The function that does it, when a callee does.
         by: Option<FunctionRef>,
+    },
+    /// The entries of a dictionary that the function was handed are set on a row, each by its name:
+    /// `for name, value in changes.items(): setattr(row, name, value)`.
+    SetEach {
+        /// The row.
+        row: Arc<RowValue>,
+        /// The parameter that holds the dictionary.
+        entries: u32,
     },
     /// An object of a mapped class is constructed.
     Create(Arc<RowValue>),

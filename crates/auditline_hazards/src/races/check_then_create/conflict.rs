@@ -3,9 +3,10 @@
 use auditline_model::owner::callers;
 use auditline_model::symbols::Symbol;
 use auditline_model::unit::{Breadth, EventKind, FrameId, FrameKind, HandlerInfo, SessionAction, Unit, unit_of};
-use auditline_model::{Db, FunctionRef, classes, entry, parsed};
+use auditline_model::{Db, FunctionRef, classes, parsed};
 
 use super::Creation;
+use crate::races::held::is_aside;
 
 /// How many callers up a handler is looked for.
 const DEPTH: u32 = 3;
@@ -54,15 +55,18 @@ fn is_entered_handled(db: &dyn Db, of: FunctionRef, depth: u32, wanted: Wanted) 
         return true;
     }
     let Some(depth) = depth.checked_sub(1) else { return false };
-    callers(db, of).iter().any(|site| {
-        if site.function == of || entry::is_test(db, site.function.file) {
-            return false;
-        }
+    let mut any = false;
+    // One that comes without a handler fails, whatever the others do.
+    for site in callers(db, of).iter().filter(|site| site.function != of && !is_aside(db, site.function)) {
+        any = true;
         let caller = unit_of(db, site.function);
         let around =
-            caller.events.get(site.ordinal as usize).is_some_and(|event| catches(&caller, event.frame, wanted));
-        around || is_entered_handled(db, site.function, depth, wanted)
-    })
+            caller.events.get(site.ordinal as usize).is_some_and(|event| awaits_violation(&caller, event.frame));
+        if !around && !is_entered_handled(db, site.function, depth, wanted) {
+            return false;
+        }
+    }
+    any
 }
 
 /// Whether a `try` around the frame handles a unique violation.
@@ -73,6 +77,23 @@ fn catches(unit: &Unit, frame: FrameId, wanted: Wanted) -> bool {
             .get(id.0 as usize)
             .is_some_and(|info| info.handlers.iter().any(|handler| handles_violation(handler, wanted))),
         FrameKind::WithSuppress => wanted == Wanted::Broad,
+        _ => false,
+    })
+}
+
+/// Whether a `try` around a call reckons with a unique violation in the callee: it names the database's error, or does the work
+/// again. One that catches whatever may come only keeps the failure of the whole from being seen, and an exception of the
+/// project's own is what the callee raises where it finds the row.
+fn awaits_violation(unit: &Unit, frame: FrameId) -> bool {
+    unit.ancestors(frame).any(|(_, frame)| match &frame.kind {
+        FrameKind::Try(id) => unit.tries.get(id.0 as usize).is_some_and(|info| {
+            info.handlers.iter().any(|handler| {
+                let named = handler.catches.iter().any(|caught| {
+                    ["Integrity", "UniqueViolation", "DBDuplicate"].iter().any(|word| caught.contains(word))
+                });
+                named || handler.breadth >= Breadth::AllDatabase && handler.repeats && !handler.only_says
+            })
+        }),
         _ => false,
     })
 }

@@ -58,7 +58,8 @@ fn keys(db: &dyn Db, model: ClassRef) -> Vec<Name> {
 /// Whether a constraint makes rows with these columns unique.
 pub(super) fn uniqueness(db: &dyn Db, class: ClassRef, filters: &[Name]) -> Uniqueness {
     let Some(model) = tables::orm_model(db, class) else { return Uniqueness::Unknown };
-    if filters.is_empty() {
+    // Of a base, only callers know which subclass they mean.
+    if filters.is_empty() || !model.is_table() {
         return Uniqueness::Unknown;
     }
     let single = filters.iter().find_map(|name| {

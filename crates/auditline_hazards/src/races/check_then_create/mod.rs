@@ -47,6 +47,12 @@ struct Creation {
     refuses: bool,
 }
 
+impl Creation {
+    fn made(&self) -> held::Made {
+        held::Made { model: self.model, at: self.create }
+    }
+}
+
 fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
     if rows::is_silent(db, of) {
         return;
@@ -58,7 +64,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         // What locks nothing because it finds nothing is another hazard.
         let Some(creation) = creation(db, &unit, ordinal, row, Lock::No) else { continue };
         if reported.contains(&creation.lookup)
-            || held::is_held(db, of, &unit, creation.create)
+            || held::is_held(db, of, &unit, creation.made())
             || isolation::is_serializable(db, of, Some(&creation.session))
             || entry::is_command(db, of)
         {
@@ -106,7 +112,7 @@ pub(super) fn locked_creations(db: &dyn Db, of: FunctionRef, unit: &Unit) -> Vec
         let added = RowValue { session: Some(Arc::clone(&creation.session)), ..(*creation.row).clone() };
         if found.iter().any(|known| known.lookup == creation.lookup)
             || conflict::is_handled(db, of, unit, &creation, Wanted::Broad)
-            || held::is_held_besides(db, of, unit, creation.create, creation.lookup)
+            || held::is_held_besides(db, of, unit, creation.made(), creation.lookup)
             || isolation::is_serializable(db, of, Some(&creation.session))
             || creation.by.is_none() && rows::durable(db, of, unit, creation.add, &added).is_none()
         {

@@ -41,33 +41,62 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         return;
     }
     let unit = unit_of(db, of);
+    for change in changes(db, of, &unit, &mut Vec::new()) {
+        findings.push(finding(db, of, &unit, &change));
+    }
+}
+
+/// The columns of rows that callers hand in which a function is reported to change: the callers need not hear of it again.
+///
+/// A query of its own: its answer is small, and the unit of another file is not.
+#[salsa::tracked(returns(clone), cycle_result = nothing_handed)]
+fn handed(db: &dyn Db, of: FunctionRef, _key: ()) -> Arc<[Name]> {
+    if rows::is_silent(db, of) {
+        return Arc::default();
+    }
+    let mut columns = Vec::new();
+    let changes = changes(db, of, &unit_of(db, of), &mut columns);
+    let of_callers = changes.iter().filter(|change| matches!(change.row.origin, RowOrigin::Param(_)));
+    columns.extend(of_callers.flat_map(|change| change.writes.iter().map(|(_, column, _)| *column)));
+    columns.into()
+}
+
+fn nothing_handed(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _key: ()) -> Arc<[Name]> {
+    Arc::default()
+}
+
+/// The changes of rows that are to be reported for a function; `elsewhere` gets the columns of rows that were handed in, of
+/// which a callee is reported already.
+fn changes(db: &dyn Db, of: FunctionRef, unit: &Unit, elsewhere: &mut Vec<Name>) -> Vec<Change> {
     let mut changes: Vec<Change> = Vec::new();
     for (ordinal, event) in unit.numbered() {
-        let EventKind::Write { row, column, .. } = &event.kind else { continue };
-        let Some(dependence) = rows::dependence(db, of, &unit, ordinal) else { continue };
+        let EventKind::Write { row, column, by, .. } = &event.kind else { continue };
+        let Some(dependence) = rows::dependence(db, of, unit, ordinal) else { continue };
         // In a webhook, a state decides between deliveries: that is AUD204's to say.
         if matches!(dependence, Dependence::State(_)) && entry::webhook(db, of).is_some() {
             continue;
         }
-        if !rows::is_unlocked(db, of, row) || rows::is_protected(db, of, &unit, ordinal, row) {
+        if !rows::is_unlocked(db, of, row) || rows::is_protected(db, of, unit, ordinal, row) {
+            continue;
+        }
+        if by.is_some_and(|by| by != of && handed(db, by, ()).contains(column)) {
+            if matches!(row.origin, RowOrigin::Param(_)) {
+                elsewhere.push(*column);
+            }
             continue;
         }
         if let Some(change) = changes.iter_mut().find(|change| change.row.id == row.id) {
             change.writes.push((ordinal, *column, dependence));
             continue;
         }
-        let Some(durable) = rows::durable(db, of, &unit, ordinal, row) else { continue };
+        let Some(durable) = rows::durable(db, of, unit, ordinal, row) else { continue };
         changes.push(Change { row: Arc::clone(row), writes: vec![(ordinal, *column, dependence)], durable });
     }
     if changes.is_empty() || entry::is_command(db, of) {
-        return;
+        return Vec::new();
     }
-    for change in changes {
-        if isolation::is_strict(db, of, change.row.session.as_deref()) {
-            continue;
-        }
-        findings.push(finding(db, of, &unit, &change));
-    }
+    changes.retain(|change| !isolation::is_strict(db, of, change.row.session.as_deref()));
+    changes
 }
 
 fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Finding {
@@ -122,7 +151,7 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
     }
     Finding {
         hazard: &HAZARD,
-        severity: if is_batch(&change.row) { Severity::Information } else { Severity::Warning },
+        severity: if is_batch(unit, change) { Severity::Information } else { Severity::Warning },
         message,
         place: Place::InFunction(of, event.statement),
         symbol: symbol(of.path),
@@ -132,9 +161,12 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
     }
 }
 
-/// Whether the row is one of many that a loop goes through: a backfill or a job, which seldom meets a request.
-fn is_batch(row: &RowValue) -> bool {
-    matches!(row.origin, RowOrigin::Loaded { single: false, .. })
+/// Whether the row is one of many that a loop goes through, loaded together or one by one: a backfill or a job, which seldom
+/// meets a request.
+fn is_batch(unit: &Unit, change: &Change) -> bool {
+    let RowOrigin::Loaded { single, .. } = change.row.origin else { return false };
+    let load = unit.events.get(change.row.id as usize);
+    !single || load.is_some_and(|load| unit.in_loop(load.frame))
 }
 
 fn story(model: &str, column: Name, dependence: Dependence) -> Story {

@@ -86,8 +86,9 @@ fn writes(db: &dyn Db, _settings: Settings, column: Name) -> Arc<FxHashMap<Class
         }
         for function in functions_assigning(db, *file, &column) {
             for (ordinal, event) in unit_of(db, function).numbered() {
-                if let EventKind::Write { row, column: written, constant, by: None, .. } = &event.kind
+                if let EventKind::Write { row, column: written, constant, by, .. } = &event.kind
                     && *written == column
+                    && by.is_none_or(|by| !functions_assigning(db, by.file, &column).contains(&by))
                     && let Some(model) = row.model
                 {
                     found.entry(model).or_default().push(ColumnWrite { function, ordinal, constant: *constant });

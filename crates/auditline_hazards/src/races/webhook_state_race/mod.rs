@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use auditline_model::eval::value::RowValue;
-use auditline_model::unit::{EventKind, unit_of};
+use auditline_model::eval::value::{RowOrigin, RowValue};
+use auditline_model::unit::{EventKind, FrameKind, Subject, Test, Unit, unit_of};
 use auditline_model::{Db, FunctionRef, classes, entry};
 use auditline_syntax::Name;
 
@@ -38,7 +38,10 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
     let mut changed: Vec<Changed> = Vec::new();
     for (ordinal, event) in unit.numbered() {
         let EventKind::Write { row, column, in_sql: false, .. } = &event.kind else { continue };
-        if matches!(rows::dependence(db, of, &unit, ordinal), Some(Dependence::OwnValue(_)))
+        // Who hands a row in hears of it.
+        if matches!(row.origin, RowOrigin::Param(_))
+            || matches!(rows::dependence(db, of, &unit, ordinal), Some(Dependence::OwnValue(_)))
+            || is_settled(&unit, ordinal, row.id)
             || !rows::is_unlocked(db, of, row)
             || rows::is_protected(db, of, &unit, ordinal, row)
         {
@@ -102,4 +105,26 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             fixes: super::unlocked_read_modify_write::lock_fixes(db, of, &unit, &change.row),
         });
     }
+}
+
+/// Whether a write happens only on the way into a state that the handler does not touch again (`if log.status == "failed":
+/// return`), and nothing else comes of it: a second delivery at once writes the same.
+fn is_settled(unit: &Unit, write: u32, row: u32) -> bool {
+    let Some(event) = unit.events.get(write as usize) else { return false };
+    let into = unit.ancestors(event.frame).find_map(|(_, frame)| match &frame.kind {
+        FrameKind::Branch { conditions, .. } => conditions.iter().find_map(|condition| match condition.subject {
+            Subject::Field { row: tested, column } if tested == row => {
+                let left = !condition.holds && condition.test == Test::EqualsConstant;
+                condition.constant.filter(|_| left).map(|state| (column, state))
+            }
+            _ => None,
+        }),
+        _ => None,
+    });
+    let Some((state_column, state)) = into else { return false };
+    let enters = unit.events.iter().any(|event| {
+        matches!(&event.kind, EventKind::Write { row: own, column, constant, .. }
+            if own.id == row && *column == state_column && *constant == Some(state))
+    });
+    enters && !rows::has_other_effects(unit, row, write)
 }

@@ -1,0 +1,166 @@
+//! Attributes that are set by their names: `setattr(row, name, value)`, for each entry of a dictionary.
+
+use std::sync::Arc;
+
+use auditline_syntax::python::ir::{Arg, Code, Expr, ExprId};
+use auditline_syntax::{Name, TextRange};
+
+use crate::db::FunctionRef;
+use crate::unit::EventKind;
+
+use super::calls::Arguments;
+use super::statements::{constant_name, is_constant};
+use super::substitute::handed_row;
+use super::value::{Derivation, Entry, RowOrigin, RowValue, Sources, Value};
+use super::{Bound, Evaluator};
+
+/// The most entries that are followed: more than a person writes out, and a bound for generated tables.
+const MOST: usize = 64;
+
+impl Evaluator<'_> {
+    /// A dictionary that is written out: what it holds under which name.
+    pub(crate) fn dict(&mut self, code: &Code, entries: &[(Option<ExprId>, ExprId)]) -> Bound {
+        let mut from = Sources::default();
+        let mut held = Vec::new();
+        for (key, value) in entries {
+            if let Some(key) = key {
+                self.expr(code, *key);
+            }
+            let bound = self.expr(code, *value);
+            from = from.with(&bound.from.clone().gathered());
+            match (key.map(|key| &code[key]), &bound.value) {
+                (Some(Expr::Str(name)), _) => held.push(self.entry(code, Name::new(name), &bound, *value)),
+                (None, Value::Dict(inner)) => held.extend(inner.iter().cloned()),
+                _ => {}
+            }
+        }
+        let value = if held.len() > MOST { Value::Unknown } else { Value::Dict(held.into()) };
+        Bound { value, from }
+    }
+
+    fn entry(&self, code: &Code, name: Name, bound: &Bound, source: ExprId) -> Entry {
+        let constant = is_constant(code, source).then(|| constant_name(code, source).unwrap_or_else(|| Name::new("…")));
+        Entry {
+            name,
+            value: bound.value.held(),
+            from: bound.from.clone(),
+            in_sql: self.is_sql_expression(code, source, &bound.value),
+            constant,
+        }
+    }
+
+    /// `changes["status"] = "paid"`, where `changes` is a dictionary that was written out.
+    pub(crate) fn put(&mut self, code: &Code, (container, key): (ExprId, ExprId), bound: &Bound, source: ExprId) {
+        let (Expr::Name(variable), Expr::Str(key)) = (&code[container], &code[key]) else { return };
+        let entry = self.entry(code, Name::new(key), bound, source);
+        self.extend(*variable, vec![entry]);
+    }
+
+    fn extend(&mut self, variable: Name, added: Vec<Entry>) {
+        let Some(Bound { value: Value::Dict(held), .. }) = self.environment.get_mut(&variable) else { return };
+        if held.len() + added.len() <= MOST {
+            *held = held.iter().cloned().chain(added).collect();
+        }
+    }
+
+    /// A method of a dictionary that is written out.
+    pub(crate) fn dict_method(
+        &mut self,
+        code: &Code,
+        (object, receiver): (&Bound, ExprId),
+        method: Name,
+        arguments: &Arguments,
+    ) -> Bound {
+        let from = object.from.clone().computed().with(&arguments.computed());
+        let value = match method.as_str() {
+            "items" | "keys" => Value::Attribute(Box::new(object.value.clone()), method),
+            "copy" => object.value.clone(),
+            "update" => {
+                if let (Expr::Name(variable), Value::Dict(added)) = (&code[receiver], arguments.first()) {
+                    self.extend(*variable, added.to_vec());
+                }
+                Value::None
+            }
+            _ => Value::Unknown,
+        };
+        Bound { value, from: Sources { other: true, ..from } }
+    }
+
+    /// `setattr(object, name, value)`.
+    pub(crate) fn set_by_name(&mut self, code: &Code, object: &Value, args: &[Arg], arguments: &Arguments) -> Bound {
+        if let [_, name, value] = args
+            && let (Some(key), Some(bound)) = (arguments.position(1), arguments.position(2))
+        {
+            match (&code[name.value], &key.value, handed_row(object)) {
+                (Expr::Str(name), _, Some(_)) if matches!(object, Value::Row(_)) => {
+                    let (name, bound) = (Name::new(name), bound.clone());
+                    self.assign_attribute(code, object, name, &bound, Some(value.value), self.statement);
+                }
+                (_, Value::KeyOf(entries), Some(row)) => {
+                    let entries = (**entries).clone();
+                    self.set_each(&row, &entries, None, self.statement);
+                }
+                _ => {}
+            }
+        }
+        Bound::constant(Value::None)
+    }
+
+    /// Records that each entry of a dictionary is set on a row by its name; `by` is the callee that does it.
+    pub(crate) fn set_each(&mut self, row: &Arc<RowValue>, entries: &Value, by: Option<FunctionRef>, range: TextRange) {
+        match entries {
+            Value::Dict(entries) => {
+                for entry in entries.iter() {
+                    let event = EventKind::Write {
+                        row: Arc::clone(row),
+                        column: entry.name,
+                        from: entry.from.clone(),
+                        in_sql: entry.in_sql,
+                        in_place: false,
+                        constant: entry.constant,
+                        by,
+                    };
+                    self.event(event, range);
+                }
+            }
+            Value::Param(entries) if matches!(row.origin, RowOrigin::Param(_) | RowOrigin::SelfRow) => {
+                self.event(EventKind::SetEach { row: Arc::clone(row), entries: *entries }, range);
+            }
+            _ => {}
+        }
+    }
+
+    /// What iterating over the entries or names of a dictionary gives; `None` for anything else.
+    pub(crate) fn entry_of(&self, iterated: &Bound) -> Option<Bound> {
+        let key = |entries: &Value| Value::KeyOf(Box::new(entries.clone()));
+        let value = match &iterated.value {
+            Value::Attribute(entries, method) => match (method.as_str(), &**entries) {
+                ("items", Value::Dict(_) | Value::Param(_)) => Value::Tuple(vec![key(entries), Value::Unknown]),
+                ("keys", Value::Dict(_) | Value::Param(_)) => key(entries),
+                _ => return None,
+            },
+            Value::Dict(_) => key(&iterated.value),
+            _ => return None,
+        };
+        let mut from = iterated.from.clone().computed();
+        from.fields.iter_mut().for_each(|field| field.how = Derivation::Computed);
+        Some(Bound { value, from })
+    }
+}
+
+impl Value {
+    /// The value as others see it: what a dictionary holds is followed only while the function that writes it out is
+    /// walked.
+    pub(crate) fn held(&self) -> Self {
+        match self {
+            Self::Dict(_) | Self::KeyOf(_) => Self::Unknown,
+            Self::Attribute(inner, name) => match inner.held() {
+                Self::Unknown => Self::Unknown,
+                inner => Self::Attribute(Box::new(inner), *name),
+            },
+            Self::Many(inner) => Self::Many(Box::new(inner.held())),
+            Self::Tuple(values) => Self::Tuple(values.iter().map(Self::held).collect()),
+            other => other.clone(),
+        }
+    }
+}
