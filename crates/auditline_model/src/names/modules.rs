@@ -111,9 +111,9 @@ fn absolute_import(db: &dyn Db, directory: FilePath, dotted: Name) -> Symbol {
         let roots = Settings::get(db).roots(db);
         let workspace = workspace_of(roots, directory);
         let inside = directories_above(directory, workspace).filter(|candidate| is_package(db, *candidate));
-        if let Some(found) = inside
-            .filter_map(|candidate| descend(db, candidate, dotted.as_str()))
-            .find(|found| matches!(found, Symbol::Module(_)))
+        let mut found = inside.filter_map(|candidate| Some((candidate, descend(db, candidate, dotted.as_str())?)));
+        if let Some((candidate, found)) = found.find(|(_, found)| matches!(found, Symbol::Module(_)))
+            && !imports_itself(db, outermost(db, candidate))
         {
             return found;
         }
@@ -179,6 +179,31 @@ fn is_project(db: &dyn Db, directory: FilePath) -> bool {
 
 fn is_package(db: &dyn Db, directory: FilePath) -> bool {
     db.files().directory(db, directory).contains(db, "__init__.py")
+}
+
+/// The outermost package around a package, itself if there is none.
+fn outermost(db: &dyn Db, package: FilePath) -> FilePath {
+    std::iter::successors(Some(package), |inner| inner.parent().filter(|outer| is_package(db, *outer)))
+        .last()
+        .unwrap_or(package)
+}
+
+/// Whether files of a package import it by its own name: then no program starts inside of it, and `import packaging.utils` in
+/// `warehouse/packaging/models.py` means the library.
+fn imports_itself(db: &dyn Db, package: FilePath) -> bool {
+    is_imported_whole(db, package, Name::new(package.file_name()))
+}
+
+#[salsa::tracked(returns(copy))]
+fn is_imported_whole(db: &dyn Db, package: FilePath, name: Name) -> bool {
+    let starts = [format!("from {name}."), format!("from {name} import "), format!("import {name}.")];
+    super::files_mentioning(db, &name).iter().any(|file| {
+        file.path(db).starts_with(package)
+            && file.kind(db).is_python()
+            && file.content(db).text().is_some_and(|text| {
+                text.text().lines().any(|line| starts.iter().any(|start| line.trim_start().starts_with(start.as_str())))
+            })
+    })
 }
 
 /// Where the regular packages near the workspace roots stand: by name, the directories that hold them.

@@ -49,10 +49,11 @@ pub(super) fn load(db: &dyn Db, first: SourceFile, circle: &FxHashSet<SourceFile
     Outcome::Works
 }
 
-/// The packages in which a module stands, the inner ones first.
+/// The packages in which a module stands, the inner ones first. A directory without `__init__.py` inside of a package is
+/// one without code, and the packages around it are loaded all the same.
 fn packages_of(db: &dyn Db, module: SourceFile) -> Vec<SourceFile> {
     let directories = std::iter::successors(module.path(db).parent(), |path| path.parent());
-    let packages = directories.map_while(|directory| init_of(db, directory));
+    let packages = directories.filter_map(|directory| init_of(db, directory));
     packages.filter(|package| *package != module).collect()
 }
 
