@@ -12,7 +12,7 @@ pub mod ineffective_lock;
 mod isolation;
 pub mod lock_released_early;
 mod rows;
-mod served;
+pub(crate) mod served;
 pub mod stale_locked_read;
 pub mod trigger_count_without_lock;
 pub mod unguarded_lazy_singleton;

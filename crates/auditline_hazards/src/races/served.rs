@@ -7,7 +7,7 @@ use auditline_model::{Db, FunctionRef, entry};
 const DEPTH: u32 = 5;
 
 /// Whether a route, a dependency of one or a webhook reaches the function.
-pub(super) fn is_served(db: &dyn Db, of: FunctionRef) -> bool {
+pub(crate) fn is_served(db: &dyn Db, of: FunctionRef) -> bool {
     entry::webhook(db, of).is_some() || reached(db, of, DEPTH, &mut Vec::new())
 }
 

@@ -519,7 +519,16 @@ impl Evaluator<'_> {
             from.fields.push(super::value::FieldSource { row: row.id, column, read, how: Derivation::Computed });
         }
         self.event(
-            EventKind::Write { row, column, from, in_sql: false, in_place: false, constant: None, by: None },
+            EventKind::Write {
+                row,
+                column,
+                from,
+                step: super::value::Step::Unknown,
+                in_sql: false,
+                in_place: false,
+                constant: None,
+                by: None,
+            },
             range,
         );
     }
@@ -898,6 +907,8 @@ impl Evaluator<'_> {
             populates: given.lookup.is_some_and(|lookup| lookup.populates),
             filters: given.lookup.map(|lookup| lookup.filters.clone()).unwrap_or_default(),
             keys: given.lookup.map(|lookup| lookup.keys.clone()).unwrap_or_default(),
+            sought: super::value::Sought::default(),
+            sets: smallvec::SmallVec::new(),
             session: row.session.clone(),
             execution: Some(id),
         };

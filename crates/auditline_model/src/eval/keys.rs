@@ -80,7 +80,7 @@ impl Evaluator<'_> {
     }
 
     /// The column of the model that an expression names: `Item.id`, `col(Item.id)`.
-    fn own_column(&self, code: &Code, expr: ExprId, model: Option<ClassRef>) -> Option<Name> {
+    pub(super) fn own_column(&self, code: &Code, expr: ExprId, model: Option<ClassRef>) -> Option<Name> {
         match &code[expr] {
             Expr::Attribute { value, attr } => match self.symbol(code, *value) {
                 Symbol::Class(class) if model.is_none_or(|model| model == class) => Some(*attr),

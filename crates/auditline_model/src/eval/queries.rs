@@ -93,11 +93,16 @@ impl Evaluator<'_> {
         let mut entities = true;
         let mut width = 0;
         let mut aggregates = false;
+        let mut classes: SmallVec<[ClassRef; 2]> = SmallVec::new();
         for (name, bound) in &arguments.list {
             if !matches!(name, super::value::ArgName::Position(_)) {
                 continue;
             }
             width += 1;
+            classes.extend(match &bound.value {
+                Value::Column(class, _) | Value::Aggregate(Some(class)) => Some(*class),
+                value => self.model_argument(Some(value)),
+            });
             match self.model_argument(Some(&bound.value)) {
                 Some(class) if width == 1 => model = Some(class),
                 Some(_) => {}
@@ -115,7 +120,10 @@ impl Evaluator<'_> {
                 }
             }
         }
-        QueryValue { entities, width, aggregates: aggregates && width == 1, ..QueryValue::select(model) }
+        let mut query =
+            QueryValue { entities, width, aggregates: aggregates && width == 1, ..QueryValue::select(model) };
+        query.sought.open = arguments.open || classes.iter().any(|class| Some(*class) != model);
+        query
     }
 
     /// The mapped class that a value is.
@@ -149,6 +157,7 @@ impl Evaluator<'_> {
         let form = LoadForm::Chain(code.range(receiver));
         let executes = query.session.is_some();
         let mut next = (**query).clone();
+        self.seek(code, &name, args, (query.model, query.ordered), &mut next.sought);
         match name.as_str() {
             "with_for_update" => {
                 next.lock = match arguments.keyword("read").map(|bound| &bound.value) {
@@ -166,6 +175,7 @@ impl Evaluator<'_> {
                 next.locks_own_only = next.model.is_some() && self.model_argument(of) == next.model;
             }
             "order_by" => next.ordered = true,
+            "values" => next.sets.extend(super::steps::set_by(code, args)),
             "options" | "join" | "outerjoin" | "join_from" => next.joins = true,
             "populate_existing" => next.populates = true,
             "execution_options" => {
@@ -239,7 +249,12 @@ impl Evaluator<'_> {
                 return self.executed_columns(next, true, form, range);
             }
             "update" | "delete" if executes => {
-                next.kind = if name == "update" { QueryKind::Update } else { QueryKind::Delete };
+                if name == "update" {
+                    next.kind = QueryKind::Update;
+                    next.sets = super::steps::set_by(code, args);
+                } else {
+                    next.kind = QueryKind::Delete;
+                }
                 self.event(EventKind::Execute(Arc::new(next)), range);
                 return Bound::unknown();
             }

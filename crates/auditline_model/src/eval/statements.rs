@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use auditline_syntax::python::ir::{Block, Code, Expr, ExprId, If, Stmt, StmtKind, Try, WithItem};
+use auditline_syntax::python::ir::{BinaryOp, Block, Code, Expr, ExprId, If, Stmt, StmtKind, Try, WithItem};
 use auditline_syntax::{Name, TextRange};
 
 use crate::names;
 use crate::symbols::Symbol;
 use crate::unit::{Condition, EventKind, FrameKind, Subject, Test};
 
-use super::value::{Derivation, SessionOrigin, SessionValue, Sources, TransactionKind, Value};
+use super::value::{Derivation, SessionOrigin, SessionValue, Sources, Step, TransactionKind, Value};
 use super::{Bound, Environment, Evaluator, Flow};
 
 impl Evaluator<'_> {
@@ -73,7 +73,7 @@ impl Evaluator<'_> {
                     self.assign(code, *target, &bound, *value);
                 }
             }
-            StmtKind::AugAssign { target, value, .. } => self.augmented(code, *target, *value),
+            StmtKind::AugAssign { target, op, value } => self.augmented(code, *target, *op, *value),
             StmtKind::Return(value) => {
                 let bound = value.map_or_else(|| Bound::of(Value::None), |value| self.expr(code, value));
                 self.record_return(&bound);
@@ -523,6 +523,7 @@ impl Evaluator<'_> {
                         row: Arc::clone(row),
                         column: attribute,
                         from: bound.from.clone(),
+                        step: source.map_or(Step::Unknown, |source| super::steps::assigned(code, attribute, source)),
                         in_sql,
                         in_place: false,
                         constant,
@@ -554,7 +555,8 @@ impl Evaluator<'_> {
         }
     }
 
-    fn augmented(&mut self, code: &Code, target: ExprId, value: ExprId) {
+    fn augmented(&mut self, code: &Code, target: ExprId, op: BinaryOp, value: ExprId) {
+        let operand_id = value;
         let old = self.expr(code, target);
         let operand = self.expr(code, value);
         let in_sql = self.is_sql_expression(code, value, &operand.value);
@@ -575,6 +577,7 @@ impl Evaluator<'_> {
                             row,
                             column: *attr,
                             from,
+                            step: super::steps::augmented(code, op, operand_id),
                             in_sql,
                             in_place: false,
                             constant: None,
@@ -604,6 +607,7 @@ impl Evaluator<'_> {
                 row,
                 column: field.column,
                 from,
+                step: Step::Unknown,
                 in_sql: false,
                 in_place: true,
                 constant: None,

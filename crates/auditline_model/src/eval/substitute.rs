@@ -310,7 +310,7 @@ impl Evaluator<'_> {
                 }
                 EventKind::Refresh { session, row, lock }
             }
-            EventKind::Write { row, column, from, in_sql, in_place, constant, by: _ } => {
+            EventKind::Write { row, column, from, step, in_sql, in_place, constant, by: _ } => {
                 let inner_id = row.id;
                 let row = self.row_of(row, object, filled)?;
                 // What the callee reads of the row it reads of this one.
@@ -324,6 +324,7 @@ impl Evaluator<'_> {
                     row,
                     column: *column,
                     from,
+                    step: *step,
                     in_sql: *in_sql,
                     in_place: *in_place,
                     constant: *constant,
@@ -387,6 +388,7 @@ fn built_on(given: &QueryValue, added: &QueryValue) -> QueryValue {
             query.filters.push(*name);
         }
     }
+    query.sought.extend(&added.sought);
     query.populates |= added.populates;
     query.entities &= added.entities;
     query.aggregates |= added.aggregates;

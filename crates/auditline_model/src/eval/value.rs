@@ -10,6 +10,9 @@ use smallvec::SmallVec;
 use crate::db::{ClassRef, FunctionRef, VariableRef};
 use crate::symbols::Symbol;
 
+pub use super::sought::Sought;
+pub use super::steps::Step;
+
 /// The value of an expression.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub enum Value {
@@ -284,6 +287,10 @@ pub struct QueryValue {
     pub filters: SmallVec<[Name; 4]>,
     /// The columns that it wants to be equal to something that has a name of its own, and to what.
     pub keys: SmallVec<[(Name, Key); 1]>,
+    /// By what it finds its rows, as written in the function that builds it.
+    pub sought: Sought,
+    /// The columns that it sets, and how the new values lie to the old ones.
+    pub sets: SmallVec<[(Name, Step); 1]>,
     /// The session, for `session.query(...)` and executed statements.
     pub session: Option<Arc<SessionValue>>,
     /// The ordinal of the event that executed it.
@@ -335,6 +342,8 @@ impl QueryValue {
             populates: false,
             filters: SmallVec::new(),
             keys: SmallVec::new(),
+            sought: Sought::default(),
+            sets: SmallVec::new(),
             session: None,
             execution: None,
         }
@@ -565,6 +574,7 @@ impl Value {
                 joined.aggregates &= b.aggregates;
                 joined.filters.retain(|name| b.filters.contains(name));
                 joined.keys.retain(|key| b.keys.contains(key));
+                joined.sought = a.sought.join(&b.sought);
                 Self::Query(Arc::new(joined))
             }
             (Self::Row(a), Self::Row(b)) if a.model == b.model => {

@@ -263,6 +263,14 @@ fn metadata_of_variable(db: &dyn Db, base: VariableRef, depth: u32) -> Option<Me
     }
 }
 
+/// The metadata to which a `Table(…)` belongs; `None` where that cannot be told.
+pub(super) fn metadata_of_table(db: &dyn Db, table: VariableRef) -> Option<Metadata> {
+    let info = variable(db, table)?;
+    let value = info.value.as_ref()?;
+    let metadata = value.keyword("metadata").or_else(|| value.positional().nth(1))?;
+    <[_; 1]>::try_from(metadata_of_value(db, metadata, 0)?).ok().map(|[one]| one)
+}
+
 /// The metadata to which the table of a class belongs; `None` where that cannot be told.
 #[must_use]
 pub fn metadata_of_class(db: &dyn Db, class: ClassRef) -> Option<Metadata> {

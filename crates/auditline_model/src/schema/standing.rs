@@ -8,11 +8,12 @@ use auditline_syntax::sql::TableName;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::classes::mro;
-use crate::db::{ClassRef, Db};
+use crate::db::{ClassRef, Db, SourceFile, VariableRef};
 use crate::names::files_mentioning;
 use crate::place::Place;
 use crate::tables::{is_mapped, models_of_unknown_tables, orm_model};
 
+use super::collected::{Metadata, metadata_of_class, metadata_of_table};
 use super::models::schema_of_models;
 use super::sides::{Description, descriptions, table_in};
 use super::state::{Presence, Schema};
@@ -20,17 +21,72 @@ use super::state::{Presence, Schema};
 /// How many tables of one base a description must have, so that it is taken for theirs.
 const MIN_SHARED: usize = 2;
 
-/// The table of a model, and the descriptions of its database.
+/// The table of a model, or of a `Table(…)`, and the descriptions of its database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
-    /// The class that describes the table.
-    pub class: ClassRef,
+    /// What describes the table.
+    pub declared: Declared,
     /// Its name.
     pub table: TableName,
     /// The descriptions that have it, each with the name that it has there.
     pub described: Vec<(Description, TableName)>,
     /// Those that have nearly all tables of the same base, and surely not this one.
     pub missing: Vec<Description>,
+}
+
+/// What describes a table in the code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Declared {
+    /// A mapped class.
+    Class(ClassRef),
+    /// A variable that holds a `Table(…)`.
+    Table(VariableRef),
+}
+
+impl Declared {
+    /// The file in which it stands.
+    #[must_use]
+    pub fn file(self) -> SourceFile {
+        match self {
+            Self::Class(class) => class.file,
+            Self::Table(variable) => variable.file,
+        }
+    }
+
+    /// The class.
+    #[must_use]
+    pub fn class(self) -> Option<ClassRef> {
+        match self {
+            Self::Class(class) => Some(class),
+            Self::Table(_) => None,
+        }
+    }
+
+    /// Its place.
+    #[must_use]
+    pub fn place(self) -> Place {
+        match self {
+            Self::Class(class) => Place::Class(class),
+            Self::Table(variable) => Place::Variable(variable),
+        }
+    }
+
+    /// Its path in its file.
+    #[must_use]
+    pub fn path(self) -> Name {
+        match self {
+            Self::Class(class) => class.path,
+            Self::Table(variable) => variable.name,
+        }
+    }
+}
+
+impl Standing {
+    /// Whether a class describes the table.
+    #[must_use]
+    pub fn is_of(&self, class: ClassRef) -> bool {
+        self.declared.class() == Some(class)
+    }
 }
 
 /// How the tables of models stand in migrations and SQL files; tables that classes without kinship describe are left out.
@@ -41,21 +97,17 @@ pub fn standings(db: &dyn Db) -> Arc<Vec<Standing>> {
         return Arc::default();
     }
     let models = schema_of_models(db);
-    let mut families: FxHashMap<Option<ClassRef>, Vec<(ClassRef, TableName)>> = FxHashMap::default();
-    for (name, table) in &models.tables {
-        if let (Presence::Certain, Place::Class(class)) = (table.presence, table.origin) {
-            families.entry(base_of(db, class)).or_default().push((class, *name));
-        }
-    }
+    let families = families(db, &models);
     let mut found = Vec::new();
-    for tables in families.into_values() {
+    for tables in families {
         // A description of another database may have a table of the same name.
         let shared: Vec<usize> = descriptions
             .iter()
             .map(|one| tables.iter().filter(|(_, table)| table_in(&one.schema, *table).is_some()).count())
             .collect();
-        for (class, table) in &tables {
-            let mut standing = Standing { class: *class, table: *table, described: Vec::new(), missing: Vec::new() };
+        for (declared, table) in &tables {
+            let mut standing =
+                Standing { declared: *declared, table: *table, described: Vec::new(), missing: Vec::new() };
             for (one, shared) in descriptions.iter().zip(&shared) {
                 match table_in(&one.schema, *table) {
                     Some((name, _)) if *shared * 2 >= tables.len() => standing.described.push((one.clone(), name)),
@@ -67,8 +119,41 @@ pub fn standings(db: &dyn Db) -> Arc<Vec<Standing>> {
             found.push(standing);
         }
     }
-    found.sort_by_key(|standing| (standing.table, standing.class.file.path(db)));
+    found.sort_by_key(|standing| (standing.table, standing.declared.file().path(db)));
     Arc::new(found)
+}
+
+type Family = Vec<(Declared, TableName)>;
+
+/// The tables by what they belong to: classes by the base that they share, tables of variables by the metadata.
+fn families(db: &dyn Db, models: &Schema) -> Vec<Family> {
+    let mut of_bases: FxHashMap<Option<ClassRef>, Family> = FxHashMap::default();
+    let mut of_metadata: FxHashMap<Metadata, Family> = FxHashMap::default();
+    for (name, table) in models.tables.iter().filter(|(_, table)| table.presence == Presence::Certain) {
+        match table.origin {
+            Place::Class(class) => {
+                of_bases.entry(base_of(db, class)).or_default().push((Declared::Class(class), *name));
+            }
+            // One that is read from the database says nothing of its columns.
+            Place::Variable(variable) if !table.columns.is_empty() => {
+                if let Some(metadata) = metadata_of_table(db, variable) {
+                    of_metadata.entry(metadata).or_default().push((Declared::Table(variable), *name));
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut families: Vec<Family> = of_bases.into_values().collect();
+    for (metadata, tables) in of_metadata {
+        let shares = |(declared, _): &(Declared, TableName)| {
+            declared.class().is_some_and(|class| metadata_of_class(db, class) == Some(metadata))
+        };
+        match families.iter_mut().find(|family| family.iter().any(shares)) {
+            Some(family) => family.extend(tables),
+            None => families.push(tables),
+        }
+    }
+    families
 }
 
 fn is_theirs(shared: usize, of: usize, schema: &Schema) -> bool {

@@ -9,6 +9,7 @@ use crate::db::{Db, SourceFile, VariableRef};
 use crate::names::{Binding, module_scope};
 
 use super::columns::Column;
+use super::model::led_by;
 
 /// A table made by `Table(...)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +24,12 @@ pub struct CoreTable {
     pub columns: Vec<(Name, Column)>,
     /// Lists of columns that are unique together.
     pub unique: Vec<Vec<Name>>,
+    /// Columns with which an index begins.
+    pub leads: Vec<Name>,
     /// Whether every argument was understood.
     pub complete: bool,
+    /// Whether code knows a column by another key.
+    pub keyed: bool,
 }
 
 /// The tables that a module makes at its top level.
@@ -60,12 +65,15 @@ fn table_of_value(db: &dyn Db, reference: VariableRef, value: &Detached) -> Opti
         schema: value.keyword("schema").and_then(Detached::text),
         columns: Vec::new(),
         unique: Vec::new(),
-        complete: !value.has_spread(),
+        leads: Vec::new(),
+        complete: !value.has_spread() && !reflects(value),
+        keyed: false,
     };
     // The second argument is the metadata.
     for arg in args.skip(1) {
         match arg.last_name().as_deref() {
             Some("Column") => {
+                table.keyed |= arg.keyword("key").is_some();
                 let column = Column::declared(db, arg, None);
                 match column.column_name {
                     Some(name) => table.columns.push((name, Column { column_name: None, ..column })),
@@ -81,6 +89,7 @@ fn table_of_value(db: &dyn Db, reference: VariableRef, value: &Detached) -> Opti
                 }
             }
             Some("Index") => {
+                table.leads.extend(led_by(arg));
                 if arg.keyword("unique").and_then(Detached::bool) == Some(true) {
                     table.unique.push(arg.positional().skip(1).filter_map(Detached::text).collect());
                 }
@@ -90,4 +99,9 @@ fn table_of_value(db: &dyn Db, reference: VariableRef, value: &Detached) -> Opti
         }
     }
     Some(table)
+}
+
+/// Whether its columns are read from the database.
+fn reflects(value: &Detached) -> bool {
+    ["autoload", "autoload_with", "autoload_replace"].iter().any(|key| value.keyword(key).is_some())
 }

@@ -40,6 +40,10 @@ pub struct OrmModel {
     pub partly_unique: Vec<Vec<Name>>,
     /// Lists of attributes or columns with an index.
     pub indexes: Vec<Vec<Name>>,
+    /// Attributes or columns with which an index begins, also one over an expression.
+    pub leads: Vec<Name>,
+    /// Whether there may be indexes and constraints that are not listed.
+    pub more_indexes: bool,
     /// Whether the ORM counts versions (`__mapper_args__ = {"version_id_col": …}`) and checks them on each UPDATE.
     pub has_version_counter: bool,
     /// The attribute that tells subclasses apart, where rows of several classes share tables.
@@ -283,8 +287,11 @@ fn collect(db: &dyn Db, of: ClassRef, ancestor: ClassRef, info: &ClassInfo, styl
                         model.table = model.table.or_else(|| returned_name(&value, of));
                     }
                     Some(value) => special(db, ancestor, method.name, &value, model),
-                    // `return {**super(), "version_id_col": cls.version}` and the like.
-                    None => model.has_version_counter |= speaks_of_version(db, reference),
+                    None => {
+                        // `return {**super(), "version_id_col": cls.version}` and the like.
+                        model.has_version_counter |= speaks_of_version(db, reference);
+                        model.more_indexes |= method.name == "__table_args__";
+                    }
                 }
             }
             _ => {}
@@ -377,6 +384,7 @@ fn special(db: &dyn Db, ancestor: ClassRef, name: Name, value: &Detached, model:
                 Some(table) => {
                     model.table = model.table.or(table.name);
                     model.unique.extend(table.unique);
+                    model.leads.extend(table.leads);
                     if !table.complete {
                         model.gap(Gap::Table);
                     }
@@ -413,7 +421,11 @@ fn table_args(value: &Detached, model: &mut OrmModel) {
         }
         Detached::Call { .. } => match value.last_name().as_deref() {
             Some("UniqueConstraint") => model.unique.push(columns(value, 0)),
-            Some("PrimaryKeyConstraint") => model.keys.extend(columns(value, 0)),
+            Some("PrimaryKeyConstraint") => {
+                let columns = columns(value, 0);
+                model.leads.extend(columns.first());
+                model.keys.extend(columns);
+            }
             Some("Index") => {
                 // A partial unique index is unique only where its condition holds.
                 let is_partial = value.keyword("postgresql_where").or_else(|| value.keyword("sqlite_where")).is_some();
@@ -427,20 +439,46 @@ fn table_args(value: &Detached, model: &mut OrmModel) {
                         model.partly_unique.push(named);
                     }
                 }
+                model.leads.extend(led_by(value));
                 model.indexes.push(columns(value, 1));
             }
-            _ => {}
+            Some("CheckConstraint" | "ForeignKeyConstraint") => {}
+            _ => model.more_indexes = true,
         },
-        _ => {}
+        Detached::None => {}
+        _ => model.more_indexes = true,
     }
+}
+
+/// The columns of the first part of an index.
+pub(super) fn led_by(index: &Detached) -> Vec<Name> {
+    let mut named = Vec::new();
+    // `Index("…", Item.name)`; without a name the columns come first.
+    let skipped = usize::from(matches!(index.positional().next(), Some(Detached::Str(_) | Detached::None)));
+    if let Some(first) = index.positional().nth(skipped) {
+        mentioned(first, &mut named);
+    }
+    named
 }
 
 /// The names in what an index is over: `email` of `func.lower(Column("email"))`.
 fn mentioned(value: &Detached, into: &mut Vec<Name>) {
     match value {
         Detached::Path { path, .. } => into.push(last(*path)),
-        Detached::Str(text) => into.push(*text),
-        Detached::Call { .. } => value.positional().for_each(|arg| mentioned(arg, into)),
+        // `text("lower(email)")`
+        Detached::Str(text) => {
+            let words = text.split(|char: char| !char.is_alphanumeric() && char != '_').filter(|word| !word.is_empty());
+            into.extend(words.map(Name::new));
+        }
+        Detached::Call { func, .. } => {
+            // `created_at.desc()`, `Item.data["name"].astext`
+            match &**func {
+                Detached::Path { path, .. } => into.extend(path.as_str().split('.').map(Name::new)),
+                func => mentioned(func, into),
+            }
+            value.positional().for_each(|arg| mentioned(arg, into));
+        }
+        Detached::Attribute { value, .. } | Detached::Subscript { value, .. } => mentioned(value, into),
         Detached::Sequence(items) => items.iter().for_each(|item| mentioned(item, into)),
         _ => {}
     }

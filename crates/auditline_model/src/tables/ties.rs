@@ -15,7 +15,7 @@ pub fn tied(db: &dyn Db, one: ClassRef, other: ClassRef) -> bool {
 /// Whether that column of one class is a foreign key to the table of the other.
 #[must_use]
 pub fn points_at(db: &dyn Db, from: ClassRef, column: Name, to: ClassRef) -> bool {
-    let (Some(from), Some(table)) = (orm_model(db, from), table_name(db, to)) else { return false };
+    let (Some(from), Some(table)) = (orm_model(db, from), table_of(db, to)) else { return false };
     from.column(column).and_then(|column| column.foreign_key).is_some_and(|key| leads_to(key, table))
 }
 
@@ -48,8 +48,13 @@ pub fn refers(db: &dyn Db, from: ClassRef, to: ClassRef) -> bool {
     if by_relationship {
         return true;
     }
-    let Some(table) = table_name(db, to) else { return false };
+    let Some(table) = table_of(db, to) else { return false };
     from.columns().any(|(_, column)| column.foreign_key.is_some_and(|key| leads_to(key, table)))
+}
+
+/// The name of a class's table, also where it follows from that of the class.
+fn table_of(db: &dyn Db, class: ClassRef) -> Option<Name> {
+    table_name(db, class).or_else(|| orm_model(db, class)?.table)
 }
 
 /// Whether a foreign key, `"users.id"` or `"schema.users.id"`, names a column of that table.

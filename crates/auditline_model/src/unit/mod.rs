@@ -22,7 +22,9 @@ use auditline_syntax::{Name, TextRange};
 use smallvec::SmallVec;
 
 use crate::db::{ClassRef, FunctionRef};
-use crate::eval::value::{ArgName, Key, Lock, QueryValue, RowValue, SessionValue, Sources, TransactionKind, Value};
+use crate::eval::value::{
+    ArgName, Key, Lock, QueryValue, RowValue, SessionValue, Sources, Step, TransactionKind, Value,
+};
 
 pub use beside::{Together, together};
 pub use effects::{Effect, Operation, Target, When, session_target};
@@ -338,6 +340,8 @@ pub enum EventKind {
         column: Name,
         /// What the new value is made from.
         from: Sources,
+        /// How the new value lies to the old one.
+        step: Step,
         /// Whether the new value is an expression that the database evaluates.
         in_sql: bool,
         /// Whether the column is changed in place: `row.data["x"] = …`, `row.tags.append(…)`.

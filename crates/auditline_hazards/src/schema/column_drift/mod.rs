@@ -29,7 +29,7 @@ fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
         return;
     }
     let standings = standings(db);
-    for standing in standings.iter().filter(|standing| standing.class.file == file) {
+    for standing in standings.iter().filter(|standing| standing.declared.file() == file) {
         judge(db, standing, findings);
     }
 }
@@ -61,10 +61,10 @@ fn judge(db: &dyn Db, standing: &Standing, findings: &mut Vec<Finding>) {
             }
             Weight::None => continue,
         };
-        let class = classes::simple(standing.class.path);
+        let class = classes::simple(standing.declared.path());
         let place = match here.map(|here| here.origin) {
-            Some(place @ Place::Attribute(owner, _)) if owner.file == standing.class.file => place,
-            _ => Place::Class(standing.class),
+            Some(place @ Place::Attribute(owner, _)) if owner.file == standing.declared.file() => place,
+            _ => standing.declared.place(),
         };
         let other = match there {
             Some(there) => {
@@ -85,7 +85,9 @@ fn judge(db: &dyn Db, standing: &Standing, findings: &mut Vec<Finding>) {
     }
     // One revision for all of them: two revisions behind one are two heads.
     for mut found in lacks {
-        found.fixes = vec![new_revision::add_columns(standing.table, standing.class, lacking.clone())];
+        let class = standing.declared.class();
+        found.fixes =
+            class.map(|class| new_revision::add_columns(standing.table, class, lacking.clone())).into_iter().collect();
         findings.push(found);
     }
     for kind in [Minor::Kept, Minor::MayBeNull, Minor::NeverNull] {
@@ -96,7 +98,7 @@ fn judge(db: &dyn Db, standing: &Standing, findings: &mut Vec<Finding>) {
         let listed: Vec<String> = columns.iter().take(MAX_LISTED).map(|column| format!("`{column}`")).collect();
         let rest = columns.len().saturating_sub(MAX_LISTED);
         let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-        let (class, listed) = (classes::simple(standing.class.path), listed.join(", "));
+        let (class, listed) = (classes::simple(standing.declared.path()), listed.join(", "));
         let side = name(db, first);
         let message = match kind {
             Minor::Kept => format!("The table of `{class}` keeps {listed}{rest} in {side}, and the model lacks them"),
@@ -111,7 +113,7 @@ fn judge(db: &dyn Db, standing: &Standing, findings: &mut Vec<Finding>) {
             .filter_map(|column| Some((column, column_in(table, *column)?)))
             .map(|(column, own)| Evidence { place: own.origin, message: format!("`{column}` there") })
             .collect();
-        findings.push(finding(standing, Severity::Information, message, Place::Class(standing.class), evidence));
+        findings.push(finding(standing, Severity::Information, message, standing.declared.place(), evidence));
     }
 }
 
@@ -124,7 +126,7 @@ fn finding(standing: &Standing, severity: Severity, message: String, place: Plac
         severity,
         message,
         place,
-        symbol: symbol(standing.class.path),
+        symbol: symbol(standing.declared.path()),
         evidence,
         story: None,
         fixes: Vec::new(),

@@ -4,12 +4,15 @@ use auditline_model::eval::value::{RowOrigin, RowValue};
 use auditline_model::owner::callers;
 use auditline_model::schema::{column_in, standings};
 use auditline_model::tables::{Bereaved, TypeFamily, bereaved, orm_model};
-use auditline_model::unit::{Breadth, EventKind, FrameId, FrameKind, SessionAction, Subject, Unit, summary, unit_of};
-use auditline_model::{ClassRef, Db, FunctionRef, classes, function, names};
+use auditline_model::unit::{
+    Breadth, Event, EventKind, FrameId, FrameKind, SessionAction, Subject, Unit, summary, unit_of,
+};
+use auditline_model::{ClassRef, Db, FunctionRef, SourceFile, classes, entry, function, names, parsed};
 use auditline_syntax::python::ir::{Code, Expr};
 
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Fix, Place, Safety, Severity, symbol};
+use crate::races::served::is_served;
 
 mod fix;
 
@@ -33,7 +36,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         let EventKind::Delete { row: Some(row), by, .. } = &event.kind else { continue };
         let Some(parent) = row.model else { continue };
         // A helper that knows what it deletes is told of it itself.
-        if by.is_some_and(|by| knows_what_it_deletes(db, by)) || !is_known(row) {
+        if by.is_some_and(|by| knows_what_it_deletes(db, by) || is_told(db, &unit, event, parent)) || !is_known(row) {
             continue;
         }
         let lost: Vec<Bereaved> = bereaved(db, parent)
@@ -44,8 +47,37 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         if lost.is_empty() || is_expected(db, of, &unit, ordinal) || is_listened_to(db, parent) {
             continue;
         }
-        findings.push(finding(of, parent, event.range, lost));
+        // What a runner loads by itself knows which rows it has made, and which children they have.
+        let is_part = |file: SourceFile| names::is_imported(db, file, |other| !entry::is_test(db, other));
+        if is_part(of.file) || lost.iter().any(|one| is_named_in(db, of.file, one)) || is_started(db, of) {
+            findings.push(finding(of, parent, event.range, lost));
+        }
     }
+}
+
+/// Whether a method that is called there knows what it deletes, whatever the helper does that it calls itself.
+fn is_told(db: &dyn Db, unit: &Unit, delete: &Event, parent: ClassRef) -> bool {
+    unit.events.iter().any(|event| match &event.kind {
+        EventKind::Call { callee, .. } if event.range == delete.range => unit_of(db, *callee)
+            .events
+            .iter()
+            .any(|event| matches!(&event.kind, EventKind::Delete { row: Some(row), .. } if row.model == Some(parent))),
+        _ => false,
+    })
+}
+
+/// Whether the file of the deletion has to do with the children elsewhere.
+fn is_named_in(db: &dyn Db, file: SourceFile, lost: &Bereaved) -> bool {
+    let name = classes::simple(lost.child.path);
+    parsed(db, file).module.functions.iter().any(|function| {
+        let names = |expr: &Expr| matches!(expr, Expr::Name(own) | Expr::Attribute { attr: own, .. } if *own == *name);
+        function.code.exprs.iter().any(names)
+    })
+}
+
+/// Whether a worker, the clock or a request starts the function.
+fn is_started(db: &dyn Db, of: FunctionRef) -> bool {
+    entry::entry_point(db, of).is_some() || is_served(db, of)
 }
 
 /// Whether the row is one that the database has.
@@ -53,7 +85,7 @@ fn is_known(row: &RowValue) -> bool {
     !matches!(row.origin, RowOrigin::Created | RowOrigin::Unknown)
 }
 
-fn knows_what_it_deletes(db: &dyn Db, of: FunctionRef) -> bool {
+pub(super) fn knows_what_it_deletes(db: &dyn Db, of: FunctionRef) -> bool {
     unit_of(db, of)
         .events
         .iter()
@@ -128,18 +160,16 @@ fn tests_a_number(db: &dyn Db, unit: &Unit, row: &RowValue) -> bool {
 /// Whether the database allows NULL in the key, whatever the model says.
 fn may_be_null_there(db: &dyn Db, lost: &Bereaved) -> bool {
     let column = lost.column.column_name.unwrap_or(lost.key);
-    standings(db).iter().filter(|standing| standing.class == lost.child || standing.class == lost.key_in).any(
-        |standing| {
-            standing.described.iter().any(|(description, name)| {
-                description
-                    .schema
-                    .tables
-                    .get(name)
-                    .and_then(|table| column_in(table, column))
-                    .is_some_and(|own| own.column.nullable == Some(true))
-            })
-        },
-    )
+    standings(db).iter().filter(|standing| standing.is_of(lost.child) || standing.is_of(lost.key_in)).any(|standing| {
+        standing.described.iter().any(|(description, name)| {
+            description
+                .schema
+                .tables
+                .get(name)
+                .and_then(|table| column_in(table, column))
+                .is_some_and(|own| own.column.nullable == Some(true))
+        })
+    })
 }
 
 /// Whether the failure is expected: who catches `IntegrityError` refuses to delete what is still in use.

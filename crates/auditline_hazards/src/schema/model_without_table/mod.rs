@@ -4,7 +4,7 @@ use auditline_model::schema::{makes_tables, standings, stands_in_migrations};
 use auditline_model::{Db, SourceFile, classes};
 
 use crate::catalogue::{Check, Family, Hazard};
-use crate::finding::{Finding, Place, Severity, symbol};
+use crate::finding::{Finding, Severity, symbol};
 
 use super::new_revision;
 use super::sides::{last_step, name};
@@ -25,7 +25,7 @@ fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
         return;
     }
     let standings = standings(db);
-    for standing in standings.iter().filter(|standing| standing.class.file == file) {
+    for standing in standings.iter().filter(|standing| standing.declared.file() == file) {
         if !standing.described.is_empty() || stands_in_migrations(db, standing.table.name) {
             continue;
         }
@@ -39,14 +39,19 @@ fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
             message: format!(
                 "The table `{}` of `{}` is not in {}, which has the tables of the other models{elsewhere}",
                 standing.table.name,
-                classes::simple(standing.class.path),
+                classes::simple(standing.declared.path()),
                 name(db, missing)
             ),
-            place: Place::Class(standing.class),
-            symbol: symbol(standing.class.path),
+            place: standing.declared.place(),
+            symbol: symbol(standing.declared.path()),
             evidence: standing.missing.iter().filter_map(|one| last_step(db, one)).collect(),
             story: None,
-            fixes: vec![new_revision::create_table(standing.table, standing.class)],
+            fixes: standing
+                .declared
+                .class()
+                .map(|class| new_revision::create_table(standing.table, class))
+                .into_iter()
+                .collect(),
         });
     }
 }

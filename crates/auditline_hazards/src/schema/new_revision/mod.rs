@@ -68,7 +68,7 @@ fn sides(
     pick: impl Fn(&Sides) -> &Vec<Description>,
 ) -> Option<(Arc<History>, Table)> {
     let standings = standings(db);
-    let standing = standings.iter().find(|standing| standing.table == table && standing.class == class)?;
+    let standing = standings.iter().find(|standing| standing.table == table && standing.is_of(class))?;
     let described = standing.described.iter().map(|(description, _)| description.clone()).collect();
     let both: Sides = (described, standing.missing.clone());
     let mut histories = pick(&both).iter().filter_map(|description| match &description.source {

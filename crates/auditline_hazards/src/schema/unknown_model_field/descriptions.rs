@@ -14,7 +14,7 @@ pub(super) fn evidence(db: &dyn Db, class: ClassRef, column: Name) -> Vec<Eviden
     // A class without a table of its own shares that of a base.
     let standing = classes::mro(db, class)
         .iter()
-        .find_map(|ancestor| standings.iter().find(|standing| standing.class == *ancestor))
+        .find_map(|ancestor| standings.iter().find(|standing| standing.is_of(*ancestor)))
         .cloned();
     let Some(standing) = standing else { return Vec::new() };
     let described = standing.described.iter().filter_map(|(description, name)| {

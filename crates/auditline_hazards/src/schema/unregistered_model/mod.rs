@@ -76,9 +76,9 @@ fn judge(
     }
     let (listed, their) = list(models);
     let what = if first.is_migrations {
-        let is_there = models.iter().any(|class| {
-            standings(db).iter().any(|standing| standing.class == *class && !standing.described.is_empty())
-        });
+        let is_there = models
+            .iter()
+            .any(|class| standings(db).iter().any(|standing| standing.is_of(*class) && !standing.described.is_empty()));
         let filters = |word: &&str| names::files_mentioning(db, word).contains(&first.file);
         if is_there && !["include_object", "include_name"].iter().any(filters) {
             format!("`--autogenerate` takes {their} for dropped")

@@ -33,7 +33,7 @@ fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
     for class in models.iter().filter(|class| !is_filled(db, **class)) {
         let mut evidence: Vec<Evidence> = standings
             .iter()
-            .filter(|standing| standing.class == *class)
+            .filter(|standing| standing.is_of(*class))
             .flat_map(|standing| &standing.described)
             .filter_map(|(description, name)| description.schema.tables.get(name))
             .map(|table| Evidence { place: table.origin, message: "The table is made here".to_owned() })
