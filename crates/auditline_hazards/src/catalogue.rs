@@ -115,6 +115,8 @@ pub const CATALOGUE: &[&Hazard] = &[
     &crate::schema::migration_heads::HAZARD,
     &crate::schema::unused_model::HAZARD,
     &crate::schema::unregistered_model::HAZARD,
+    &crate::schema::missing_index::HAZARD,
+    &crate::schema::one_sided_counter::HAZARD,
     &crate::schema::delete_nullifies_required_key::HAZARD,
     &crate::schema::foreign_key_type::HAZARD,
     &crate::schema::untracked_json_mutation::HAZARD,
