@@ -72,3 +72,70 @@ def test_sqlmodel(world: World) -> dict:
     world.sql("INSERT INTO hero (name, secret_name, retired) VALUES ('a', 'b', false)")
     retired = world.run(call(with_session, "app.heroes:retire", 1)).brief
     return {"enlisted": world.run(call(with_session, "app.heroes:enlist", "Nadia")).brief, "retired": retired}
+
+
+ENVIRONMENT = '''
+import sqlalchemy
+from alembic import context
+
+with sqlalchemy.create_engine("postgresql+psycopg://shop@db/shop").connect() as connection:
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+'''
+
+
+def migrate() -> None:
+    """Runs the revisions of the example, in a worker."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "alembic")
+    command.upgrade(config, "head")
+
+
+@proof(
+    "AUD401",
+    "A column that the model and the migrations lack",
+    faulty=["returned", "TypeError", []],
+    cured=["returned", "returned", [(7,)]],
+    fix="Add `weight`",
+)
+def test_new_column(world: World) -> list:
+    world.write("alembic/env.py", ENVIRONMENT)
+    migrated = world.run(call(migrate)).brief
+    stored = world.run(call(with_session, "app.services:create", "lamp", 7)).brief
+    return [migrated, stored, world.rows("SELECT weight FROM products") if stored == "returned" else []]
+
+
+@proof(
+    "AUD401",
+    "A column that only the migrations have",
+    faulty=["returned", "TypeError", []],
+    cured=["returned", "returned", [("red",)]],
+    fix="Add `colour`",
+)
+def test_column_of_the_migrations(world: World) -> list:
+    world.write("alembic/env.py", ENVIRONMENT)
+    migrated = world.run(call(migrate)).brief
+    stored = world.run(call(with_session, "app.services:paint", "lamp", {"colour": "red"})).brief
+    return [migrated, stored, world.rows("SELECT colour FROM products")]
+
+
+def with_connection(function: str, *arguments: object) -> None:
+    """Calls, in a worker, a function of the example with a connection; the table is there."""
+    import sqlalchemy
+
+    from harness.worker import named
+
+    engine = sqlalchemy.create_engine("postgresql+psycopg://shop@db/shop")
+    named("app.tables:metadata").create_all(engine)
+    with engine.connect() as connection:
+        named(function)(connection, *arguments)
+
+
+@proof("AUD401", "A table without a class", faulty=["CompileError", "CompileError", "AttributeError"], fix=None)
+def test_table(world: World) -> list:
+    calls = [("register", "a@example.org"), ("rename", 1, "b"), ("find", "a@example.org")]
+    return [world.run(call(with_connection, f"app.users:{name}", *arguments)).brief for name, *arguments in calls]

@@ -27,6 +27,22 @@ pub(super) struct Written {
     pub(super) index: bool,
 }
 
+impl Written {
+    /// A column of that type, which may be NULL.
+    pub(super) fn that_may_be_null(name: Name, ty: &str) -> Self {
+        let column = format!("sa.Column({}, {ty}, nullable=True)", quoted(&name));
+        Self {
+            plain: column.clone(),
+            with_default: column,
+            default_is_for_old_rows: false,
+            wants_value: false,
+            postgresql: false,
+            unique: false,
+            index: false,
+        }
+    }
+}
+
 /// A column as the model declares it; `None` where something of it cannot be written again: a type of the project's own, an
 /// enumeration (which is a type of the database, with a life of its own), a value that is computed.
 pub(super) fn written(db: &dyn Db, name: Name, own: &SchemaColumn) -> Option<Written> {

@@ -39,6 +39,16 @@ pub(super) fn add_columns(table: TableName, class: ClassRef, columns: Vec<Name>)
     })
 }
 
+/// The revision that adds a column which no model has, of that type, and which may be NULL.
+pub(super) fn add_unknown_column(db: &dyn Db, class: ClassRef, column: Name, ty: &str) -> Option<NewFile> {
+    let standings = standings(db);
+    let table = standings.iter().find(|standing| standing.is_of(class))?.table;
+    let (history, _) = sides(db, table, class, |standing| &standing.0)?;
+    let mut steps = Steps::new(table);
+    steps.add_column(column, &Written::that_may_be_null(column, ty));
+    steps.into_changes(db, &history, &format!("add {column} to {}", table.name))?.created.pop()
+}
+
 /// Creates a table that the database lacks.
 pub(super) fn create_table(table: TableName, class: ClassRef) -> Fix {
     let title = format!("Create `{}` in a new revision", table.name);

@@ -14,10 +14,12 @@ use crate::catalogue::{Check, Family, Hazard};
 use crate::edit;
 use crate::finding::{Evidence, Finding, Fix, Place, Safety, Severity, symbol};
 
+mod add_column;
 mod declared_elsewhere;
 mod descriptions;
 mod similar;
 mod sqlmodel;
+mod tables;
 
 /// AUD401.
 pub const HAZARD: Hazard = Hazard {
@@ -48,10 +50,12 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         match expr {
             Expr::Call { func, .. } => {
                 keywords(db, of, code, ExprId(index), *func, findings);
+                tables::values(db, of, code, ExprId(index), findings);
             }
             Expr::Attribute { value, attr } => {
                 let is_call = called.contains(&ExprId(index));
                 class_attribute(db, of, code, ExprId(index), *value, *attr, is_call, findings);
+                tables::column(db, of, code, (ExprId(index), *value, *attr), findings);
             }
             _ => {}
         }
@@ -118,6 +122,7 @@ fn keywords(db: &dyn Db, of: FunctionRef, code: &Code, call: ExprId, func: ExprI
             fixes.push(Fix::new(format!("Remove the keyword `{name}`"), Safety::Unsafe, move |db| {
                 edit::in_function(db, of, |scope| edit::remove_argument(scope, range))
             }));
+            fixes.extend(add_column::fix(db, of, class, name, arg.value));
         }
         findings.push(finding(db, of, (class, name), arg.range, message, fixes));
     }
