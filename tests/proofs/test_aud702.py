@@ -62,3 +62,9 @@ def test_agree(world: World) -> str:
         "pydantic": ["2.8.2"],
     }
     return install(world, packages, "-r", "requirements-dev.txt")
+
+
+@proof("AUD702", "Files that one command installs", faulty="conflict", fix=None)
+def test_command(world: World) -> str:
+    packages = {"fastapi": ["0.112.0"], "celery": ["5.4.0"], "httpx": ["0.24.1", "0.28.0"]}
+    return install(world, packages, "-r", "requirements/web.txt", "-r", "requirements/worker.txt")

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use auditline_source::{FileKind, FilePath};
-use auditline_syntax::packages::{self, GroupKind, Include, PyProject, RequirementFile};
+use auditline_syntax::packages::{self, GroupKind, Include, PyProject, Requirement, RequirementFile, Versions};
+use auditline_syntax::{Name, TextRange};
 
 use crate::db::{Db, SourceFile};
 
@@ -64,6 +65,48 @@ pub fn taken_in(db: &dyn Db, file: SourceFile) -> Arc<[SourceFile]> {
         at += 1;
     }
     found.into()
+}
+
+/// Whether some requirement of the workspace keeps a package out of a range of versions: `>=2.1` where `sqlalchemy<2.1` is
+/// asked for. The package in the normal form of names.
+#[salsa::tracked(returns(copy))]
+pub fn is_kept_from(db: &dyn Db, package: Name, versions: Name) -> bool {
+    let Some(versions) = Versions::parse(&versions) else { return false };
+    let keeps = |requirement: &Requirement| requirement.package == package && requirement.versions.exclude(&versions);
+    let of_kind = |kind: FileKind| db.files().of_kind(db, kind).files(db).clone();
+    of_kind(FileKind::Requirements).iter().any(|file| requirement_file(db, *file).requirements.iter().any(keeps))
+        || of_kind(FileKind::PyProject)
+            .iter()
+            .any(|file| project_file(db, *file).groups.iter().any(|group| group.requirements.iter().any(keeps)))
+}
+
+/// The commands of a file that install several requirement files at once: those that are found, with their places.
+#[salsa::tracked(returns(clone))]
+pub fn installed_together(db: &dyn Db, file: SourceFile) -> Arc<Vec<Vec<(SourceFile, TextRange)>>> {
+    const KINDS: &[FileKind] = &[FileKind::Dockerfile, FileKind::Ci, FileKind::Makefile, FileKind::Shell];
+    let Some(text) = file.content(db).text().filter(|_| KINDS.contains(&file.kind(db))) else { return Arc::default() };
+    let commands = packages::installs(text.text());
+    let found = commands.iter().map(|command| {
+        command.iter().filter_map(|include| Some((installed(db, file, &include.path)?, include.range))).collect()
+    });
+    Arc::new(found.filter(|files: &Vec<_>| files.len() > 1).collect())
+}
+
+/// The requirement file that a command means. In which directory it runs is not known: the file's own and those above are
+/// tried, and then, for a file that an image holds elsewhere, the only one of that name.
+fn installed(db: &dyn Db, file: SourceFile, path: &str) -> Option<SourceFile> {
+    let is_one = |file: &SourceFile| file.kind(db) == FileKind::Requirements;
+    let mut directory = file.path(db).parent();
+    while let Some(current) = directory.filter(|_| !path.starts_with('/')) {
+        if let Some(found) = db.files().existing(db, current.join(path)).filter(is_one) {
+            return Some(found);
+        }
+        directory = current.parent();
+    }
+    let name = path.rsplit('/').next()?;
+    let files = db.files().of_kind(db, FileKind::Requirements).files(db).clone();
+    let mut named = files.iter().filter(|other| other.path(db).file_name() == name);
+    named.next().filter(|_| named.next().is_none()).copied()
 }
 
 /// Why a file speaks of the same program as a requirement file.

@@ -3,6 +3,7 @@
 //! A requirement that cannot be read is left out: a URL, a variable, a line that is being typed. All ranges are
 //! absolute.
 
+mod installs;
 mod marker;
 mod poetry;
 mod pyproject;
@@ -15,6 +16,7 @@ use text_size::{TextRange, TextSize};
 
 use crate::Name;
 
+pub use installs::installs;
 pub use marker::Marker;
 pub use pyproject::pyproject;
 pub use requirements::requirements;

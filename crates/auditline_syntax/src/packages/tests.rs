@@ -162,3 +162,23 @@ pytest = "*"
     assert_eq!(pyproject(&format!("a = {}", "[".repeat(100_000))), PyProject::default());
     assert_eq!(pyproject("[project\n"), PyProject::default());
 }
+
+#[test]
+fn commands_that_install_several_files() {
+    let text = "RUN pip install -r a.txt \\\n    # with the tools\n    -r tools/b.txt && pip3 install -c c.txt --requirement=d.txt x\n\
+        # pip install -r e.txt -r f.txt\nRUN pip install -r g.txt; pip install -r h.txt\n\
+        run: python -m pip install -ri.txt --constraint 'j.txt' -r $K -r https://example.org/l.txt\n\
+        pip download -r m.txt -r n.txt\nuv pip install -r o.txt\n";
+    let shown: Vec<Vec<(&str, &str)>> = installs(text)
+        .iter()
+        .map(|files| files.iter().map(|file| (&*file.path, &text[file.range])).collect())
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            vec![("a.txt", "-r a.txt"), ("tools/b.txt", "-r tools/b.txt")],
+            vec![("c.txt", "-c c.txt"), ("d.txt", "--requirement=d.txt")],
+            vec![("i.txt", "-ri.txt"), ("j.txt", "--constraint 'j.txt'")],
+        ]
+    );
+}

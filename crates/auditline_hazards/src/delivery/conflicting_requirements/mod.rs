@@ -1,6 +1,6 @@
 //! AUD702: requirements of one program that no version of a package meets together.
 
-use auditline_model::packages::{Tie, included, project_file, requirement_file, taken_in, tied};
+use auditline_model::packages::{Tie, included, installed_together, project_file, requirement_file, taken_in, tied};
 use auditline_model::{Db, SourceFile, entry};
 use auditline_source::FileKind;
 use auditline_syntax::packages::{Group, GroupKind, Requirement};
@@ -34,6 +34,9 @@ fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
             check_includes(db, file, findings);
         }
         FileKind::PyProject => check_groups(db, file, findings),
+        FileKind::Dockerfile | FileKind::Ci | FileKind::Makefile | FileKind::Shell => {
+            check_commands(db, file, findings)
+        }
         _ => {}
     }
 }
@@ -110,6 +113,19 @@ fn check_includes(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
         .iter()
         .filter_map(|include| Some((include.range, taken_in(db, included(db, file, include)?).to_vec())))
         .collect();
+    check_together(db, file, &all, findings);
+}
+
+/// Files that one command installs.
+fn check_commands(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
+    for command in installed_together(db, file).iter() {
+        let all: Vec<(TextRange, Vec<SourceFile>)> =
+            command.iter().map(|(file, range)| (*range, taken_in(db, *file).to_vec())).collect();
+        check_together(db, file, &all, findings);
+    }
+}
+
+fn check_together(db: &dyn Db, file: SourceFile, all: &[(TextRange, Vec<SourceFile>)], findings: &mut Vec<Finding>) {
     for (at, (range, files)) in all.iter().enumerate() {
         let mut told: Vec<Name> = Vec::new();
         for (_, earlier) in &all[..at] {
