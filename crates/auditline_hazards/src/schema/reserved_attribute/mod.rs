@@ -1,6 +1,7 @@
 //! AUD415: an attribute of a model that has the name of what declarative keeps for itself.
 
 use auditline_model::classes::{self, AttributeInfo, class_info};
+use auditline_model::packages::is_kept_from;
 use auditline_model::tables::is_mapped;
 use auditline_model::{ClassRef, Db, SourceFile, entry, parsed};
 use auditline_syntax::Name;
@@ -38,7 +39,7 @@ fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
         let Some(info) = class_info(db, of) else { continue };
         let Some(own) = info.attribute(Name::new(RESERVED)) else { continue };
         if is_table(db, of, &info) && declares(own) {
-            findings.extend(finding(of, class, own));
+            findings.extend(finding(db, of, class, own));
         }
     }
 }
@@ -63,7 +64,7 @@ fn declares(own: &AttributeInfo) -> bool {
                 .is_some_and(|path| path.rsplit('.').next() == Some("Mapped"))
 }
 
-fn finding(of: ClassRef, class: &Class, own: &AttributeInfo) -> Option<Finding> {
+fn finding(db: &dyn Db, of: ClassRef, class: &Class, own: &AttributeInfo) -> Option<Finding> {
     let name = classes::simple(of.path);
     let (statement, target) = class.code.block.iter().find_map(|stmt| {
         let target = match &stmt.kind {
@@ -78,9 +79,11 @@ fn finding(of: ClassRef, class: &Class, own: &AttributeInfo) -> Option<Finding> 
         let title = format!("Name the attribute `{RESERVED}_` and keep the column's name");
         vec![Fix::new(title, Safety::Unsafe, move |db| rename(db, of, target, call, open))]
     });
+    // From 2.1 on the class is made, and the metadata hidden.
+    let is_refused = is_kept_from(db, Name::new("sqlalchemy"), Name::new(">=2.1"));
     Some(Finding {
         hazard: &HAZARD,
-        severity: Severity::Error,
+        severity: if is_refused { Severity::Error } else { Severity::Warning },
         message: format!(
             "`{name}.{RESERVED}` hides the `MetaData` of the declarative base: SQLAlchemy before 2.1 refuses to make the class (`Attribute name '{RESERVED}' is reserved`)"
         ),
