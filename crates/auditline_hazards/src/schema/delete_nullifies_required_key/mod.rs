@@ -58,10 +58,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
 /// Whether a method that is called there knows what it deletes, whatever the helper does that it calls itself.
 fn is_told(db: &dyn Db, unit: &Unit, delete: &Event, parent: ClassRef) -> bool {
     unit.events.iter().any(|event| match &event.kind {
-        EventKind::Call { callee, .. } if event.range == delete.range => unit_of(db, *callee)
-            .events
-            .iter()
-            .any(|event| matches!(&event.kind, EventKind::Delete { row: Some(row), .. } if row.model == Some(parent))),
+        EventKind::Call { callee, .. } => event.range == delete.range && deletes(db, *callee, Some(parent)),
         _ => false,
     })
 }
@@ -86,10 +83,20 @@ fn is_known(row: &RowValue) -> bool {
 }
 
 pub(super) fn knows_what_it_deletes(db: &dyn Db, of: FunctionRef) -> bool {
-    unit_of(db, of)
-        .events
-        .iter()
-        .any(|event| matches!(&event.kind, EventKind::Delete { row: Some(row), by: None, .. } if row.model.is_some()))
+    deletes(db, of, None)
+}
+
+/// Whether a function deletes a row of a class, or, without one, by itself a row whose class it knows. A query, so that
+/// other edits in the function check its callers' files no second time.
+#[salsa::tracked(returns(copy))]
+fn deletes(db: &dyn Db, of: FunctionRef, class: Option<ClassRef>) -> bool {
+    unit_of(db, of).events.iter().any(|event| match &event.kind {
+        EventKind::Delete { row: Some(row), by, .. } => match class {
+            None => by.is_none() && row.model.is_some(),
+            Some(_) => row.model == class,
+        },
+        _ => false,
+    })
 }
 
 /// How many calls up are looked at.
