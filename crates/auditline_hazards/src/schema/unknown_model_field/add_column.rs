@@ -128,8 +128,12 @@ fn in_model(db: &dyn Db, class: ClassRef, column: Name, kind: Kind) -> Option<Fi
     let document = Document::of(db, class.file)?;
     let scope = document.class(class.path)?;
     let is_sqlmodel = orm_model(db, class)?.kind == ModelKind::SqlModelTable;
-    let (range, style) =
-        scope.code.block.iter().filter_map(|stmt| Some((stmt.range, style(scope, &stmt.kind, is_sqlmodel)?))).last()?;
+    let (range, style) = scope
+        .code
+        .block
+        .iter()
+        .filter_map(|stmt| Some((stmt.range, style(scope, &stmt.kind, is_sqlmodel)?)))
+        .next_back()?;
     let mut edits: Vec<TextEdit> = Vec::new();
     let statement = match style {
         Style::Annotated { before, after } => {
