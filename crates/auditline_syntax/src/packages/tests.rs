@@ -169,10 +169,9 @@ fn commands_that_install_several_files() {
         # pip install -r e.txt -r f.txt\nRUN pip install -r g.txt; pip install -r h.txt\n\
         run: python -m pip install -ri.txt --constraint 'j.txt' -r $K -r https://example.org/l.txt\n\
         pip download -r m.txt -r n.txt\nuv pip install -r o.txt\n";
-    let shown: Vec<Vec<(&str, &str)>> = installs(text)
-        .iter()
-        .map(|files| files.iter().map(|file| (&*file.path, &text[file.range])).collect())
-        .collect();
+    let commands = installs(text);
+    let shown: Vec<Vec<(&str, &str)>> =
+        commands.iter().map(|files| files.iter().map(|file| (&*file.path, &text[file.range])).collect()).collect();
     assert_eq!(
         shown,
         [
