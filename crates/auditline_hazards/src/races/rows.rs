@@ -186,7 +186,7 @@ pub(super) enum Dependence {
 /// Whether the write at an event depends on the old value of its column.
 pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) -> Option<Dependence> {
     let event = unit.events.get(write as usize)?;
-    let EventKind::Write { row, column, from, in_sql, constant, in_place, by } = &event.kind else { return None };
+    let EventKind::Write { row, column, from, in_sql, constant, in_place, by, .. } = &event.kind else { return None };
     if *in_sql {
         return None;
     }

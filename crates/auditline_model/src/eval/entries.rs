@@ -115,6 +115,7 @@ impl Evaluator<'_> {
                         row: Arc::clone(row),
                         column: entry.name,
                         from: entry.from.clone(),
+                        step: super::value::Step::Unknown,
                         in_sql: entry.in_sql,
                         in_place: false,
                         constant: entry.constant,
