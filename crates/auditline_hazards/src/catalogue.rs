@@ -97,6 +97,7 @@ pub const CATALOGUE: &[&Hazard] = &[
     &crate::races::lock_released_early::HAZARD,
     &crate::races::ineffective_lock::HAZARD,
     &crate::races::blocking_lock_in_async::HAZARD,
+    &crate::races::upsert_misses_unique::HAZARD,
     &crate::sessions::shared_session::HAZARD,
     &crate::sessions::leaked_session::HAZARD,
     &crate::sessions::blocking_db_in_async::HAZARD,

@@ -17,4 +17,5 @@ pub mod stale_locked_read;
 pub mod trigger_count_without_lock;
 pub mod unguarded_lazy_singleton;
 pub mod unlocked_read_modify_write;
+pub mod upsert_misses_unique;
 pub mod webhook_state_race;

@@ -10,6 +10,7 @@ mod entries;
 mod expressions;
 mod handlers;
 mod inherited;
+mod insertions;
 mod keys;
 pub mod libraries;
 mod properties;

@@ -12,6 +12,7 @@ use crate::tables::orm_model;
 use crate::unit::{EventKind, LoadForm};
 
 use super::calls::Arguments;
+use super::insertions::{passes, upsert_of_text};
 use super::libraries::Known;
 use super::sessions::lock_argument;
 use super::value::{CountSource, Lock, QueryKind, QueryValue, RowOrigin, RowValue, SessionValue, Value};
@@ -75,6 +76,9 @@ impl Evaluator<'_> {
             Known::Text => QueryKind::Text,
             _ => QueryKind::Select,
         };
+        if let (Known::Insert, None, Some(into)) = (known, query.model, args.first()) {
+            self.inserted(code, &mut query, into.value);
+        }
         if known == Known::Text
             && let Some(Expr::Str(text)) = args.first().map(|arg| &code[arg.value])
         {
@@ -82,6 +86,9 @@ impl Evaluator<'_> {
             if upper.contains("FOR UPDATE") || upper.contains("PG_ADVISORY") {
                 query.lock = Lock::Yes;
                 query.waits = !upper.contains("NOWAIT") && !upper.contains("SKIP LOCKED");
+            }
+            if upper.contains("ON CONFLICT") {
+                query.insertion = upsert_of_text(text).map(Arc::new);
             }
         }
         Bound::of(Value::Query(Arc::new(query)))
@@ -175,7 +182,14 @@ impl Evaluator<'_> {
                 next.locks_own_only = next.model.is_some() && self.model_argument(of) == next.model;
             }
             "order_by" => next.ordered = true,
-            "values" => next.sets.extend(super::steps::set_by(code, args)),
+            "values" => {
+                next.sets.extend(super::steps::set_by(code, args));
+                if next.kind == QueryKind::Insert {
+                    let mut insertion = next.insertion.as_deref().cloned().unwrap_or_default();
+                    self.supply(code, args, arguments, &mut insertion);
+                    next.insertion = Some(Arc::new(insertion));
+                }
+            }
             "options" | "join" | "outerjoin" | "join_from" => next.joins = true,
             "populate_existing" => next.populates = true,
             "execution_options" => {
@@ -260,6 +274,11 @@ impl Evaluator<'_> {
             }
             "first_or_404" | "one_or_404" | "get_or_404" if executes => {
                 return Bound::of(Value::Row(self.load(next, form, range)));
+            }
+            "on_conflict_do_nothing" | "on_conflict_do_update" if next.kind == QueryKind::Insert => {
+                let mut insertion = next.insertion.as_deref().cloned().unwrap_or_default();
+                insertion.passes = passes(code, args, name == "on_conflict_do_nothing");
+                next.insertion = Some(Arc::new(insertion));
             }
             // What builds on a statement; anything else is not understood.
             name if BUILDERS.contains(&name) => {}

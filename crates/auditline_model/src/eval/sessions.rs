@@ -236,6 +236,11 @@ impl Evaluator<'_> {
                 {
                     Arc::make_mut(query).populates = true;
                 }
+                if let Value::Query(query) = &mut statement
+                    && let Some(insertion) = &mut Arc::make_mut(query).insertion
+                {
+                    self.supply_parameters(code, args, Arc::make_mut(insertion));
+                }
                 self.execute(session, name, &statement, form, range)
             }
             "begin" => Bound::of(Value::Transaction(Arc::clone(session), TransactionKind::Begin)),

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use auditline_syntax::Name;
+use auditline_syntax::sql::TableName;
 use smallvec::SmallVec;
 
 use crate::db::{ClassRef, FunctionRef, VariableRef};
@@ -295,6 +296,61 @@ pub struct QueryValue {
     pub session: Option<Arc<SessionValue>>,
     /// The ordinal of the event that executed it.
     pub execution: Option<u32>,
+    /// What an INSERT supplies, and which conflicts it passes over.
+    pub insertion: Option<Arc<Insertion>>,
+}
+
+/// What an INSERT supplies, and which conflicts it passes over.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Insertion {
+    /// The table, where no mapped class is named.
+    pub table: Option<Inserted>,
+    /// The columns or attributes that it supplies.
+    pub supplies: Vec<(Name, Supplied)>,
+    /// The columns that a parameter of a text supplies, each with that parameter and what it holds.
+    pub parameters: Vec<(Name, Name, Supplied)>,
+    /// Whether it may supply more.
+    pub open: bool,
+    /// The conflicts that it passes over.
+    pub passes: Passes,
+}
+
+/// Where a value that is inserted comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Supplied {
+    /// It is made up anew each time: a random number, an identifier.
+    Fresh,
+    /// A caller hands it in.
+    Given,
+    /// From elsewhere.
+    Other,
+    /// It cannot be told.
+    Unknown,
+}
+
+/// A table into which rows are inserted, where no mapped class is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Inserted {
+    /// A variable that holds a `Table(…)`.
+    Variable(VariableRef),
+    /// The table of that name.
+    Named(TableName),
+}
+
+/// Which conflicts an INSERT passes over.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub enum Passes {
+    /// None: it has no `ON CONFLICT`.
+    #[default]
+    None,
+    /// All.
+    All,
+    /// Those of the unique key with these columns or attributes.
+    Columns(Vec<Name>),
+    /// Those of the constraint of that name.
+    Constraint(Name),
+    /// It cannot be told.
+    Unknown,
 }
 
 /// What names a value, so that two statements that look for the same thing are seen to do so.
@@ -324,6 +380,16 @@ pub enum QueryKind {
     Text,
 }
 
+impl Insertion {
+    /// What it supplies a column with.
+    #[must_use]
+    pub fn supplied(&self, is_it: impl Fn(Name) -> bool) -> Option<Supplied> {
+        let written = self.supplies.iter().map(|(column, supplied)| (*column, *supplied));
+        let parameters = self.parameters.iter().map(|(column, _, supplied)| (*column, *supplied));
+        written.chain(parameters).find(|(column, _)| is_it(*column)).map(|(_, supplied)| supplied)
+    }
+}
+
 impl QueryValue {
     /// A statement that selects the rows of a class, with nothing added to it.
     pub(crate) fn select(model: Option<ClassRef>) -> Self {
@@ -346,6 +412,7 @@ impl QueryValue {
             sets: SmallVec::new(),
             session: None,
             execution: None,
+            insertion: None,
         }
     }
 }

@@ -26,6 +26,8 @@ pub struct CoreTable {
     pub unique: Vec<Vec<Name>>,
     /// Columns with which an index begins.
     pub leads: Vec<Name>,
+    /// The unique constraints and keys of which the name is written, with their columns.
+    pub constraints: Vec<(Name, Vec<Name>)>,
     /// Whether every argument was understood.
     pub complete: bool,
     /// Whether code knows a column by another key.
@@ -65,12 +67,18 @@ fn table_of_value(db: &dyn Db, reference: VariableRef, value: &Detached) -> Opti
         schema: value.keyword("schema").and_then(Detached::text),
         columns: Vec::new(),
         unique: Vec::new(),
+        constraints: Vec::new(),
         leads: Vec::new(),
         complete: !value.has_spread() && !reflects(value),
         keyed: false,
     };
     // The second argument is the metadata.
     for arg in args.skip(1) {
+        if matches!(arg.last_name().as_deref(), Some("UniqueConstraint" | "PrimaryKeyConstraint"))
+            && let Some(name) = arg.keyword("name").and_then(Detached::text)
+        {
+            table.constraints.push((name, arg.positional().filter_map(Detached::text).collect()));
+        }
         match arg.last_name().as_deref() {
             Some("Column") => {
                 table.keyed |= arg.keyword("key").is_some();

@@ -14,6 +14,7 @@ mod relationships;
 mod returned;
 mod root;
 mod ties;
+mod unique;
 
 pub use self::core::{CoreTable, table_of_variable, tables_of_module};
 pub use attributes::{Attribute, AttributeKind, Derived};
@@ -28,3 +29,4 @@ pub use relationships::{PassiveDeletes, Relationship};
 pub use returned::returned_expression;
 pub use root::is_mapped;
 pub use ties::{owners, points_at, refers, tied};
+pub use unique::{KeyedTable, UniqueKey, keyed_by_name, keyed_class, keyed_table};

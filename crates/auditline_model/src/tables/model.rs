@@ -35,6 +35,10 @@ pub struct OrmModel {
     pub attributes: Vec<Attribute>,
     /// Lists of attributes or columns that are unique together: `UniqueConstraint`, unique `Index`.
     pub unique: Vec<Vec<Name>>,
+    /// The unique constraints and keys of which the name is written, with their attributes or columns.
+    pub constraints: Vec<(Name, Vec<Name>)>,
+    /// Lists of attributes or columns that refer to one row together: `ForeignKeyConstraint(["name", "skill_id"], …)`.
+    pub references: Vec<Vec<Name>>,
     /// Lists of attributes or columns of unique indexes that hold for some rows only, or over expressions:
     /// `Index("…", func.lower(email), unique=True, postgresql_where=…)`.
     pub partly_unique: Vec<Vec<Name>>,
@@ -385,6 +389,7 @@ fn special(db: &dyn Db, ancestor: ClassRef, name: Name, value: &Detached, model:
                     model.table = model.table.or(table.name);
                     model.unique.extend(table.unique);
                     model.leads.extend(table.leads);
+                    model.constraints.extend(table.constraints);
                     if !table.complete {
                         model.gap(Gap::Table);
                     }
@@ -420,11 +425,22 @@ fn table_args(value: &Detached, model: &mut OrmModel) {
             }
         }
         Detached::Call { .. } => match value.last_name().as_deref() {
-            Some("UniqueConstraint") => model.unique.push(columns(value, 0)),
-            Some("PrimaryKeyConstraint") => {
-                let columns = columns(value, 0);
-                model.leads.extend(columns.first());
-                model.keys.extend(columns);
+            Some(kind @ ("UniqueConstraint" | "PrimaryKeyConstraint")) => {
+                let named = columns(value, 0);
+                if let Some(name) = value.keyword("name").and_then(Detached::text) {
+                    model.constraints.push((name, named.clone()));
+                }
+                if kind == "UniqueConstraint" {
+                    model.unique.push(named);
+                } else {
+                    model.leads.extend(named.first());
+                    model.keys.extend(named);
+                }
+            }
+            Some("ForeignKeyConstraint") => {
+                if let Some(Detached::Sequence(own)) = value.positional().next() {
+                    model.references.push(own.iter().filter_map(Detached::text).collect());
+                }
             }
             Some("Index") => {
                 // A partial unique index is unique only where its condition holds.
@@ -442,7 +458,7 @@ fn table_args(value: &Detached, model: &mut OrmModel) {
                 model.leads.extend(led_by(value));
                 model.indexes.push(columns(value, 1));
             }
-            Some("CheckConstraint" | "ForeignKeyConstraint") => {}
+            Some("CheckConstraint") => {}
             _ => model.more_indexes = true,
         },
         Detached::None => {}

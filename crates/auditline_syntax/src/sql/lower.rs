@@ -86,7 +86,7 @@ fn first_words(statement: &str) -> Name {
     Name::new(&statement.split_whitespace().take(4).collect::<Vec<_>>().join(" "))
 }
 
-fn parse(statement: &str) -> Option<Vec<ast::Statement>> {
+pub(super) fn parse(statement: &str) -> Option<Vec<ast::Statement>> {
     if statement.len() > MAX_LENGTH {
         return None;
     }
@@ -279,7 +279,7 @@ fn type_of(ty: &DataType) -> SqlType {
     SqlType { name: Some(Name::new(name.trim())), length, is_array }
 }
 
-fn ident(name: &Ident) -> Name {
+pub(super) fn ident(name: &Ident) -> Name {
     if name.quote_style.is_some() { Name::new(&name.value) } else { Name::new(&name.value.to_lowercase()) }
 }
 
@@ -287,11 +287,11 @@ fn parts(name: &ObjectName) -> Option<Vec<Name>> {
     name.0.iter().map(|part| part.as_ident().map(ident)).collect()
 }
 
-fn last_part(name: &ObjectName) -> Option<Name> {
+pub(super) fn last_part(name: &ObjectName) -> Option<Name> {
     parts(name)?.pop()
 }
 
-fn table_name(name: &ObjectName) -> Option<TableName> {
+pub(super) fn table_name(name: &ObjectName) -> Option<TableName> {
     let mut parts = parts(name)?;
     let name = parts.pop()?;
     Some(TableName { schema: parts.pop().filter(|schema| *schema != "public"), name })

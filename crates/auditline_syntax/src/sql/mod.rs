@@ -6,6 +6,7 @@ mod routine;
 mod split;
 #[cfg(test)]
 mod tests;
+mod upsert;
 
 use text_size::TextRange;
 
@@ -14,6 +15,7 @@ use crate::Name;
 pub use lower::lower;
 pub use routine::{Bound, Key, Limit, Routine, Trigger, TriggerFunction};
 pub use split::procedural_blocks;
+pub use upsert::{Conflicts, SqlGiven, Upsert, upsert};
 
 /// The statements of a text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -20,6 +20,11 @@ pub(super) enum Wanted {
     Broad,
 }
 
+/// Whether a violation in a frame is handled: around it, in a decorator or a caller.
+pub(in crate::races) fn is_violation_handled(db: &dyn Db, of: FunctionRef, unit: &Unit, frame: FrameId) -> bool {
+    catches(unit, frame, Wanted::Broad) || is_entered_handled(db, of, DEPTH, Wanted::Broad)
+}
+
 /// Whether the violation is handled: around what writes the row, in the callee that makes it, in a decorator or a caller.
 pub(super) fn is_handled(db: &dyn Db, of: FunctionRef, unit: &Unit, creation: &Creation, wanted: Wanted) -> bool {
     let writes = unit.numbered().filter(|(ordinal, event)| {

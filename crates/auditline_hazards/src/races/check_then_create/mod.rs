@@ -17,6 +17,7 @@ mod fix;
 mod lookup;
 
 use conflict::Wanted;
+pub(super) use conflict::is_violation_handled;
 use lookup::Uniqueness;
 
 /// AUD202.
