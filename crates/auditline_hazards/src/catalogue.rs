@@ -92,6 +92,7 @@ pub const CATALOGUE: &[&Hazard] = &[
     &crate::races::count_then_insert::HAZARD,
     &crate::races::trigger_count_without_lock::HAZARD,
     &crate::races::unguarded_lazy_singleton::HAZARD,
+    &crate::races::hot_path_write::HAZARD,
     &crate::races::inconsistent_lock_order::HAZARD,
     &crate::races::stale_locked_read::HAZARD,
     &crate::races::lock_released_early::HAZARD,

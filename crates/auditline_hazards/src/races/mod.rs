@@ -6,6 +6,7 @@ pub mod check_then_external_call;
 pub mod count_then_insert;
 mod guardian;
 mod held;
+pub mod hot_path_write;
 mod identity;
 pub mod inconsistent_lock_order;
 pub mod ineffective_lock;

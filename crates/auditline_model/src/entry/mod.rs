@@ -6,6 +6,7 @@ mod points;
 mod requests;
 mod routes;
 mod script;
+mod shared;
 mod startup;
 mod webhooks;
 
@@ -19,6 +20,7 @@ pub use points::{EntryPoint, entry_point};
 pub use requests::request;
 pub use routes::is_endpoint;
 pub use script::is_script;
+pub use shared::{Routes, is_middleware, routes_through};
 pub use startup::is_startup;
 pub use webhooks::webhook;
 

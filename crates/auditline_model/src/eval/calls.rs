@@ -538,6 +538,7 @@ impl Evaluator<'_> {
         self.given(path, arguments, range);
         let mut from = arguments.sources();
         from.other = true;
+        from.fresh |= libraries::is_fresh(&path);
         if libraries::holds_lock(&path) {
             self.event(EventKind::ExternalLock, range);
         } else if libraries::reaches_out(&path) {
@@ -911,6 +912,7 @@ impl Evaluator<'_> {
             sets: smallvec::SmallVec::new(),
             session: row.session.clone(),
             execution: Some(id),
+            insertion: None,
         };
         self.event(
             EventKind::Load {

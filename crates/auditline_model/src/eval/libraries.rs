@@ -82,6 +82,21 @@ pub fn known(name: &str) -> Option<Known> {
     })
 }
 
+/// Whether a call gives something else each time: the clock, a random number. `sqlalchemy.func.now` is the clock of the
+/// database.
+#[must_use]
+pub fn is_fresh(path: &str) -> bool {
+    let last = path.rsplit('.').next().unwrap_or(path);
+    match path.split('.').next() {
+        Some("datetime" | "arrow" | "pendulum" | "whenever") => matches!(last, "now" | "utcnow" | "today"),
+        Some("django") => path == "django.utils.timezone.now",
+        Some("sqlalchemy") => matches!(last, "now" | "current_timestamp" | "utcnow"),
+        Some("time") => matches!(last, "time" | "time_ns" | "monotonic"),
+        Some("uuid" | "random" | "secrets") => true,
+        _ => false,
+    }
+}
+
 /// Whether that class makes an application, router or task queue: an object that is handed functions which it calls when
 /// a request, message or task comes in.
 #[must_use]

@@ -491,6 +491,8 @@ pub struct Sources {
     pub external: Option<u32>,
     /// Whether something else than constants and fields went into it.
     pub other: bool,
+    /// Whether the clock or a random number went into it: it is another one each time.
+    pub fresh: bool,
 }
 
 /// A column of a row that went into a value.
@@ -554,6 +556,7 @@ impl Sources {
         }
         self.external = self.external.or(other.external);
         self.other |= other.other;
+        self.fresh |= other.fresh;
         self
     }
 
