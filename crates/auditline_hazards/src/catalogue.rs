@@ -93,6 +93,7 @@ pub const CATALOGUE: &[&Hazard] = &[
     &crate::races::trigger_count_without_lock::HAZARD,
     &crate::races::unguarded_lazy_singleton::HAZARD,
     &crate::races::hot_path_write::HAZARD,
+    &crate::races::process_local_state::HAZARD,
     &crate::races::inconsistent_lock_order::HAZARD,
     &crate::races::stale_locked_read::HAZARD,
     &crate::races::lock_released_early::HAZARD,

@@ -18,7 +18,7 @@ pub use commands::is_command;
 pub use framework::{DependencyEnd, dependency_end};
 pub use points::{EntryPoint, entry_point};
 pub use requests::request;
-pub use routes::is_endpoint;
+pub use routes::{is_endpoint, is_socket};
 pub use script::is_script;
 pub use shared::{Routes, is_middleware, routes_through};
 pub use startup::is_startup;

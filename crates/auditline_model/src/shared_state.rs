@@ -1,0 +1,335 @@
+//! State that a process keeps for itself: containers that module-level variables and shared objects hold, and the functions
+//! that change them and look into them.
+
+use std::sync::Arc;
+
+use auditline_syntax::python::ir::{Code, Expr, ExprId, Function, Stmt, StmtKind};
+use auditline_syntax::python::{statement_expressions, walk_expression, walk_statements};
+use auditline_syntax::{Name, TextRange};
+
+use crate::db::{ClassRef, Db, FunctionRef, SourceFile, VariableRef, parsed};
+use crate::eval::own_class;
+use crate::names::{Scope, canonical, files_mentioning, resolve};
+use crate::symbols::Symbol;
+
+/// A container that starts empty.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Container {
+    /// What holds it.
+    pub holder: Keeper,
+    /// How it is written where it is used: `_sessions`, `self.active`.
+    pub written: Name,
+}
+
+/// What holds a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Keeper {
+    /// A module-level variable.
+    Global(VariableRef),
+    /// An attribute that the constructor of a class sets; the range of the assignment, relative to the constructor.
+    Attribute(ClassRef, Name, TextRange),
+}
+
+/// What a function does with a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct StateUse {
+    /// The function.
+    pub function: FunctionRef,
+    /// Whether it changes it.
+    pub changes: bool,
+    /// Whether what it puts there depends on what stood there: a count goes up, a list grows.
+    pub accumulates: bool,
+    /// Whether it looks into it.
+    pub looks: bool,
+}
+
+/// Methods that change a container in place and say nothing of what is in it.
+const CHANGES: &[&str] = &[
+    "add",
+    "append",
+    "appendleft",
+    "clear",
+    "discard",
+    "extend",
+    "insert",
+    "move_to_end",
+    "put",
+    "put_nowait",
+    "remove",
+    "update",
+];
+
+/// Methods that take something out, and give it.
+const TAKES: &[&str] = &["get_nowait", "pop", "popitem", "popleft", "setdefault"];
+
+/// Methods through which what is in a container is reached.
+const REACHES: &[&str] = &["get", "setdefault"];
+
+/// The containers that start empty in a file: of module-level variables, and of attributes that constructors set.
+#[salsa::tracked(returns(clone))]
+pub fn containers(db: &dyn Db, file: SourceFile) -> Arc<Vec<Container>> {
+    let parsed = parsed(db, file);
+    let module = &parsed.module;
+    let mut found = Vec::new();
+    let scope = Scope::Module(file);
+    bindings(&module.code, &mut |target, value, _| {
+        if let Expr::Name(name) = &module.code[target]
+            && is_empty_container(db, scope, &module.code, value)
+        {
+            found.push(Container { holder: Keeper::Global(VariableRef { file, name: *name }), written: *name });
+        }
+    });
+    for function in module.functions.iter().filter(|function| function.name == "__init__") {
+        let of = FunctionRef { file, path: function.path };
+        let (Some(class), Some(own)) = (own_class(db, of), function.params.first()) else { continue };
+        bindings(&function.code, &mut |target, value, range| {
+            if let Expr::Attribute { value: object, attr } = &function.code[target]
+                && matches!(&function.code[*object], Expr::Name(name) if *name == own.name)
+                && is_empty_container(db, Scope::Function(of), &function.code, value)
+            {
+                let written = Name::new(&format!("{}.{attr}", own.name));
+                found.push(Container { holder: Keeper::Attribute(class, *attr, range), written });
+            }
+        });
+    }
+    // A name that is bound twice is found once.
+    let mut seen = Vec::new();
+    found.retain(|container: &Container| {
+        let known = (container.written, std::mem::discriminant(&container.holder), class_of(container.holder));
+        let is_new = !seen.contains(&known);
+        seen.push(known);
+        is_new
+    });
+    Arc::new(found)
+}
+
+fn class_of(keeper: Keeper) -> Option<ClassRef> {
+    match keeper {
+        Keeper::Global(_) => None,
+        Keeper::Attribute(class, ..) => Some(class),
+    }
+}
+
+/// The assignments of a body: target, value, range of the statement.
+fn bindings(code: &Code, visit: &mut impl FnMut(ExprId, ExprId, TextRange)) {
+    walk_statements(&code.block, &mut |stmt| match &stmt.kind {
+        StmtKind::Assign { targets, value } => targets.iter().for_each(|target| visit(*target, *value, stmt.range)),
+        StmtKind::AnnAssign { target, value: Some(value), .. } => visit(*target, *value, stmt.range),
+        _ => {}
+    });
+}
+
+/// `{}`, `[]`, `dict()`, `defaultdict(list)`, `deque(maxlen=100)`, `asyncio.Queue()`.
+fn is_empty_container(db: &dyn Db, scope: Scope, code: &Code, value: ExprId) -> bool {
+    match &code[value] {
+        Expr::Dict(entries) => entries.is_empty(),
+        Expr::List(items) => items.is_empty(),
+        Expr::Call { func, args } => {
+            let path = match resolve(db, scope, code, *func) {
+                Symbol::External(path) => canonical(path),
+                _ => return false,
+            };
+            let last = path.rsplit('.').next().unwrap_or_default();
+            match path.split('.').next() {
+                Some("builtins") => args.is_empty() && matches!(last, "dict" | "list" | "set"),
+                Some("collections") => matches!(last, "defaultdict" | "deque" | "OrderedDict" | "Counter"),
+                Some("asyncio" | "queue") => last.ends_with("Queue"),
+                Some("cachetools") => last.ends_with("Cache"),
+                _ => false,
+            }
+        }
+        _ => false,
+    }
+}
+
+/// The functions that use a module-level container, as they stand in the workspace; without tests.
+#[must_use]
+pub fn uses_of_global(db: &dyn Db, variable: VariableRef) -> Vec<StateUse> {
+    files_mentioning(db, &variable.name)
+        .iter()
+        .filter(|file| !crate::entry::is_test(db, **file))
+        .flat_map(|file| uses_in(db, *file, variable.name).to_vec())
+        .filter(|(of, _)| *of == variable)
+        .map(|(_, used)| used)
+        .collect()
+}
+
+/// The uses of module-level variables of that name, or of attributes of modules, in a file.
+#[salsa::tracked(returns(clone))]
+fn uses_in(db: &dyn Db, file: SourceFile, name: Name) -> Arc<Vec<(VariableRef, StateUse)>> {
+    let mut found = Vec::new();
+    for function in &parsed(db, file).module.functions {
+        let named = function.code.exprs.iter().any(|expr| match expr {
+            Expr::Name(own) => *own == name,
+            Expr::Attribute { attr, .. } => *attr == name,
+            _ => false,
+        });
+        if !named {
+            continue;
+        }
+        let of = FunctionRef { file, path: function.path };
+        let mut variable = None;
+        let is_it = |expr: ExprId| {
+            let written = match &function.code[expr] {
+                Expr::Name(own) => *own == name,
+                Expr::Attribute { attr, .. } => *attr == name,
+                _ => false,
+            };
+            written.then(|| resolve_shared(db, of, function, expr)).flatten()
+        };
+        let mut is_own = |expr: ExprId| {
+            let resolved = is_it(expr);
+            variable = variable.or(resolved);
+            resolved.is_some()
+        };
+        let used = used(of, function, &mut is_own);
+        if let (Some(variable), Some(used)) = (variable, used) {
+            found.push((variable, used));
+        }
+    }
+    Arc::new(found)
+}
+
+/// The module-level variable that an expression means in a function; also one that the function binds by `global`.
+fn resolve_shared(db: &dyn Db, of: FunctionRef, function: &Function, expr: ExprId) -> Option<VariableRef> {
+    if let Expr::Name(name) = &function.code[expr] {
+        let mut is_global = false;
+        walk_statements(&function.code.block, &mut |stmt| {
+            is_global |= matches!(&stmt.kind, StmtKind::Global(names) if names.contains(name));
+        });
+        if is_global {
+            return Some(VariableRef { file: of.file, name: *name });
+        }
+    }
+    match resolve(db, Scope::Function(of), &function.code, expr) {
+        Symbol::Variable(variable) => Some(variable),
+        _ => None,
+    }
+}
+
+/// The methods of a class that use an attribute of their object.
+#[must_use]
+pub fn uses_of_attribute(db: &dyn Db, class: ClassRef, attribute: Name) -> Vec<StateUse> {
+    attribute_uses(db, class, attribute).to_vec()
+}
+
+#[salsa::tracked(returns(clone))]
+fn attribute_uses(db: &dyn Db, class: ClassRef, attribute: Name) -> Arc<Vec<StateUse>> {
+    let prefix = format!("{}.", class.path);
+    let mut found = Vec::new();
+    for function in &parsed(db, class.file).module.functions {
+        let of = FunctionRef { file: class.file, path: function.path };
+        let method = function.path.strip_prefix(prefix.as_str()).is_some_and(|rest| !rest.contains('.'));
+        let Some(own) = function.params.first().filter(|_| method && function.name != "__init__") else { continue };
+        let mut is_own = |expr: ExprId| match &function.code[expr] {
+            Expr::Attribute { value, attr } => {
+                *attr == attribute && matches!(&function.code[*value], Expr::Name(name) if *name == own.name)
+            }
+            _ => false,
+        };
+        found.extend(used(of, function, &mut is_own));
+    }
+    Arc::new(found)
+}
+
+/// What a function does with the container that those expressions mean.
+fn used(of: FunctionRef, function: &Function, is_it: &mut impl FnMut(ExprId) -> bool) -> Option<StateUse> {
+    let code = &function.code;
+    let mut result = StateUse { function: of, changes: false, accumulates: false, looks: false };
+    let mut any = false;
+    walk_statements(&code.block, &mut |stmt| {
+        // The places in the statement where it is changed; each other place looks.
+        let mut changed: Vec<ExprId> = Vec::new();
+        let mut deep = false;
+        changes(code, stmt, is_it, &mut |at, inside| {
+            changed.push(at);
+            deep |= inside;
+        });
+        let mut looks = false;
+        statement_expressions(stmt, |root| {
+            walk_expression(code, root, &mut |expr| {
+                if is_it(expr) && !changed.contains(&expr) {
+                    looks = true;
+                }
+            });
+        });
+        any |= looks || !changed.is_empty();
+        result.changes |= !changed.is_empty();
+        // To take away the oldest, `_seen.pop(next(iter(_seen)))`, counts nothing.
+        let assigns = matches!(&stmt.kind, StmtKind::Assign { .. } | StmtKind::AugAssign { .. });
+        result.accumulates |= deep || assigns && !changed.is_empty() && looks;
+        result.looks |= looks;
+    });
+    any.then_some(result)
+}
+
+/// The places where a statement changes a container, each with whether what stands there decides what will.
+fn changes(code: &Code, stmt: &Stmt, is_it: &mut impl FnMut(ExprId) -> bool, found: &mut impl FnMut(ExprId, bool)) {
+    let target = |target: ExprId, grows: bool, is_it: &mut dyn FnMut(ExprId) -> bool| -> Option<(ExprId, bool)> {
+        let (root, depth) = root(code, target, is_it)?;
+        (depth > 0).then_some((root, grows || depth > 1))
+    };
+    match &stmt.kind {
+        StmtKind::Assign { targets, .. } => {
+            for one in targets {
+                if let Some((root, _)) = target(*one, false, is_it) {
+                    found(root, false);
+                }
+            }
+        }
+        StmtKind::AugAssign { target: one, .. } => {
+            if let Some((root, _)) = target(*one, true, is_it) {
+                found(root, true);
+            }
+        }
+        StmtKind::Delete(targets) => {
+            for one in targets {
+                if let Some((root, _)) = target(*one, false, is_it) {
+                    found(root, false);
+                }
+            }
+        }
+        _ => {}
+    }
+    statement_expressions(stmt, |whole| {
+        let mut called: Vec<ExprId> = Vec::new();
+        walk_expression(code, whole, &mut |expr| {
+            let method = match &code[expr] {
+                Expr::Call { func, .. } => *func,
+                // Handed to somebody who calls it: `task.add_done_callback(_tasks.discard)`.
+                Expr::Attribute { .. } if !called.contains(&expr) => expr,
+                _ => return,
+            };
+            let Expr::Attribute { value, attr } = &code[method] else { return };
+            called.push(method);
+            if !TAKES.contains(&attr.as_str()) && !CHANGES.contains(&attr.as_str()) {
+                return;
+            }
+            if let Some((root, depth)) = root(code, *value, is_it) {
+                // `_sessions[key].append(value)` grows what stands there; `_sessions.pop(key)` only removes.
+                found(root, depth > 0);
+            }
+        });
+    });
+}
+
+/// The container at the root of `_hits[key]`, `_hits.setdefault(key, [])[0]`, `_state.get(key).tries`, and how many steps
+/// lead from it.
+fn root(code: &Code, expr: ExprId, is_it: &mut dyn FnMut(ExprId) -> bool) -> Option<(ExprId, u32)> {
+    let mut at = expr;
+    let mut depth = 0;
+    loop {
+        if is_it(at) {
+            return Some((at, depth));
+        }
+        at = match &code[at] {
+            Expr::Subscript { value, .. } | Expr::Attribute { value, .. } => *value,
+            Expr::Call { func, .. } => match &code[*func] {
+                Expr::Attribute { value, attr } if REACHES.contains(&attr.as_str()) => *value,
+                _ => return None,
+            },
+            _ => return None,
+        };
+        depth += 1;
+    }
+}
