@@ -89,6 +89,7 @@ pub const CATALOGUE: &[&Hazard] = &[
     &crate::races::check_then_create::HAZARD,
     &crate::races::check_then_external_call::HAZARD,
     &crate::races::webhook_state_race::HAZARD,
+    &crate::races::non_idempotent_webhook::HAZARD,
     &crate::races::count_then_insert::HAZARD,
     &crate::races::trigger_count_without_lock::HAZARD,
     &crate::races::unguarded_lazy_singleton::HAZARD,

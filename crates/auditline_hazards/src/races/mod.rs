@@ -12,6 +12,7 @@ pub mod inconsistent_lock_order;
 pub mod ineffective_lock;
 mod isolation;
 pub mod lock_released_early;
+pub mod non_idempotent_webhook;
 pub mod process_local_state;
 mod rows;
 pub(crate) mod served;

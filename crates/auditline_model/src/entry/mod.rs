@@ -1,6 +1,7 @@
 //! Entry points: from where code is reached.
 
 mod commands;
+mod deliveries;
 mod framework;
 mod points;
 mod requests;
@@ -15,6 +16,7 @@ use auditline_syntax::Name;
 use crate::db::{Db, SourceFile};
 
 pub use commands::is_command;
+pub use deliveries::{knows_delivery, takes_delivery};
 pub use framework::{DependencyEnd, dependency_end};
 pub use points::{EntryPoint, entry_point};
 pub use requests::request;

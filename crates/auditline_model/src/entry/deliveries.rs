@@ -1,0 +1,137 @@
+//! Deliveries: what tells one from its repetition.
+
+use auditline_syntax::python::ir::{Arg, Code, Expr, ExprId, Function};
+
+use crate::db::{Db, FunctionRef, function};
+use crate::names;
+use crate::symbols::Symbol;
+use crate::unit::{EventKind, unit_of};
+
+/// How many calls lie between a handler and what it is taken to hand the delivery to.
+const DEPTH: u32 = 4;
+
+/// Names and texts that speak of what a delivery or event is known by, without `_` and `-`.
+const KNOWN_BY: &[&str] = &[
+    "alreadyprocessed",
+    "dedup",
+    "deliveryid",
+    "eventid",
+    "eventuuid",
+    "externalid",
+    "githubdelivery",
+    "idempot",
+    "messageid",
+    "nonce",
+    "notificationid",
+    "processedevent",
+    "svixid",
+    "updateid",
+    "webhookid",
+];
+
+/// Words by which code calls the whole of what was delivered.
+const WHOLE: &[&str] = &[
+    "body",
+    "data",
+    "delivery",
+    "event",
+    "evt",
+    "hook",
+    "json",
+    "message",
+    "msg",
+    "notification",
+    "payload",
+    "webhook",
+];
+
+/// Whether a function, or one that it calls, looks at what the delivery is known by: the event's id, a header of the
+/// delivery. What it does with it is not asked.
+#[must_use]
+pub fn knows_delivery(db: &dyn Db, of: FunctionRef) -> bool {
+    knows(db, of, DEPTH)
+}
+
+#[salsa::tracked(returns(copy), cycle_result = does_not_know)]
+fn knows(db: &dyn Db, of: FunctionRef, depth: u32) -> bool {
+    if function(db, of).is_some_and(|body| mentions(&body)) {
+        return true;
+    }
+    let Some(depth) = depth.checked_sub(1) else { return false };
+    unit_of(db, of).events.iter().any(|event| match &event.kind {
+        EventKind::Call { callee, .. } => *callee != of && knows(db, *callee, depth),
+        _ => false,
+    })
+}
+
+fn does_not_know(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _depth: u32) -> bool {
+    false
+}
+
+fn mentions(body: &Function) -> bool {
+    let speaks = |text: &str| {
+        let text: String = text.chars().filter(|char| !matches!(char, '_' | '-')).collect::<String>().to_lowercase();
+        KNOWN_BY.iter().any(|word| text.contains(word))
+    };
+    let code = &body.code;
+    body.params.iter().any(|param| speaks(&param.name))
+        || code.exprs.iter().any(|expr| match expr {
+            Expr::Name(name) => speaks(name),
+            Expr::Str(text) => text.len() < 64 && speaks(text),
+            Expr::Attribute { value, attr } => speaks(attr) || *attr == "id" && is_whole(code, *value),
+            Expr::Subscript { value, index } => is_id(code, *index) && is_whole(code, *value),
+            Expr::Call { func, args } => {
+                keywords(args).any(|keyword| speaks(&keyword))
+                    || matches!(&code[*func], Expr::Attribute { value, attr }
+                        if *attr == "get" && is_whole(code, *value)
+                            && args.first().is_some_and(|arg| is_id(code, arg.value)))
+            }
+            _ => false,
+        })
+}
+
+fn keywords(args: &[Arg]) -> impl Iterator<Item = auditline_syntax::Name> + '_ {
+    args.iter().filter_map(|arg| match arg.kind {
+        auditline_syntax::python::ir::ArgKind::Keyword(name) => Some(name),
+        _ => None,
+    })
+}
+
+fn is_id(code: &Code, expr: ExprId) -> bool {
+    matches!(&code[expr], Expr::Str(text) if &**text == "id")
+}
+
+/// `event`, `webhook_event`, `self.payload`: not `event.data.object`, which is what the event is about.
+fn is_whole(code: &Code, expr: ExprId) -> bool {
+    match &code[expr] {
+        Expr::Name(name) => name.to_lowercase().split('_').any(|word| WHOLE.contains(&word)),
+        _ => false,
+    }
+}
+
+/// Whether a function takes what another system delivers: a request as it came, an object of no class of its own, a header,
+/// or something that it verifies. One that manages the registrations of webhooks takes a form.
+#[must_use]
+pub fn takes_delivery(db: &dyn Db, of: FunctionRef) -> bool {
+    let Some(body) = function(db, of) else { return false };
+    let is_raw = |expr: ExprId| {
+        let head = match &body.code[expr] {
+            Expr::Subscript { value, .. } => *value,
+            Expr::Call { func, .. } => *func,
+            _ => expr,
+        };
+        match names::resolve_in(db, of, &body.code, head) {
+            Symbol::External(path) => {
+                matches!(path.rsplit('.').next(), Some("Request" | "dict" | "Dict" | "bytes" | "Header" | "Mapping"))
+            }
+            _ => false,
+        }
+    };
+    let verifies = body.code.exprs.iter().any(|expr| match expr {
+        Expr::Call { func, .. } => matches!(&body.code[*func], Expr::Attribute { attr, .. }
+            if matches!(attr.as_str(), "construct_event" | "verify" | "unwrap" | "compare_digest")),
+        _ => false,
+    });
+    verifies
+        || body.params.iter().any(|param| param.annotation.is_some_and(is_raw) || param.default.is_some_and(is_raw))
+}
