@@ -14,6 +14,7 @@ use salsa::{Durability, Setter};
 use smallvec::SmallVec;
 
 use crate::db::{Db, FileContent, RootDatabase, SourceFile};
+use crate::shards::Shard;
 
 /// A directory of the workspace. It exists while something below it exists.
 #[salsa::input(debug)]
@@ -45,7 +46,7 @@ pub struct KindUse {
     pub files: Arc<[SourceFile]>,
 }
 
-/// The files in which a word occurs.
+/// The files of the workspace, or of one shard, in which a word occurs.
 #[salsa::input(debug)]
 pub struct WordUse {
     /// The files, in no particular order.
@@ -162,9 +163,9 @@ impl Files {
                 input.set_files(db).with_durability(Durability::MEDIUM).to(files);
             }
         }
-        let uses: Vec<(u64, WordUse)> = self.words.uses.iter().map(|entry| (*entry.key(), *entry.value())).collect();
-        for (hash, input) in uses {
-            let files = self.files_with(hash);
+        let uses: Vec<(WordIn, WordUse)> = self.words.uses.iter().map(|entry| (*entry.key(), *entry.value())).collect();
+        for (word, input) in uses {
+            let files = self.files_with(word);
             if *input.files(db) != files {
                 input.set_files(db).with_durability(Durability::LOW).to(files);
             }
@@ -236,31 +237,42 @@ impl Files {
         for (word, present) in changed {
             let hash = hash(word);
             self.words.change(hash, path, present);
-            let input = self.words.uses.get(&hash).map(|entry| *entry);
-            if let Some(input) = input {
-                let files = self.files_with(hash);
-                input.set_files(db).with_durability(Durability::LOW).to(files);
+            for shard in [None, Some(Shard::of(path))] {
+                let word = WordIn { hash, shard };
+                let input = self.words.uses.get(&word).map(|entry| *entry);
+                if let Some(input) = input {
+                    let files = self.files_with(word);
+                    input.set_files(db).with_durability(Durability::LOW).to(files);
+                }
             }
         }
     }
 
-    /// The files in which `word` occurs as an identifier, also in strings and comments.
+    /// The files in which `word` occurs as an identifier, also in strings and comments; all of them, or those of one
+    /// shard.
     #[must_use]
-    pub fn mentions(&self, db: &dyn Db, word: &str) -> WordUse {
-        let hash = hash(word);
+    pub fn mentions(&self, db: &dyn Db, word: &str, shard: Option<Shard>) -> WordUse {
+        let word = WordIn { hash: hash(word), shard };
         *self
             .words
             .uses
-            .entry(hash)
-            .or_insert_with(|| WordUse::builder(self.files_with(hash)).durability(Durability::MEDIUM).new(db))
+            .entry(word)
+            .or_insert_with(|| WordUse::builder(self.files_with(word)).durability(Durability::MEDIUM).new(db))
     }
 
-    fn files_with(&self, hash: u64) -> Arc<[SourceFile]> {
+    fn files_with(&self, word: WordIn) -> Arc<[SourceFile]> {
+        let is_within = |path: FilePath| word.shard.is_none_or(|shard| shard == Shard::of(path));
         let mut files: Vec<(FilePath, SourceFile)> = self
             .words
             .postings
-            .get(&hash)
-            .map(|paths| paths.iter().filter_map(|path| Some((*path, self.get(*path)?))).collect())
+            .get(&word.hash)
+            .map(|paths| {
+                paths
+                    .iter()
+                    .filter(|path| is_within(**path))
+                    .filter_map(|path| Some((*path, self.get(*path)?)))
+                    .collect()
+            })
             .unwrap_or_default();
         files.sort_by_key(|(path, _)| *path);
         files.into_iter().map(|(_, file)| file).collect()
@@ -275,10 +287,18 @@ impl Files {
 #[derive(Default)]
 pub(crate) struct Words {
     postings: Map<u64, SmallVec<[FilePath; 2]>>,
-    uses: Map<u64, WordUse>,
+    uses: Map<WordIn, WordUse>,
     directories: Map<FilePath, BTreeSet<&'static str>>,
     unread: Map<FilePath, BTreeSet<&'static str>>,
     kinds: Map<FileKind, BTreeSet<FilePath>>,
+}
+
+/// What a [`WordUse`] is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct WordIn {
+    hash: u64,
+    /// One shard, or the whole workspace.
+    shard: Option<Shard>,
 }
 
 impl Words {

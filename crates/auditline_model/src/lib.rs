@@ -16,6 +16,7 @@ pub mod owner;
 pub mod packages;
 pub mod place;
 pub mod schema;
+pub mod shards;
 pub mod shared_state;
 pub mod symbols;
 pub mod tables;

@@ -16,6 +16,7 @@ use auditline_syntax::python::chain;
 use auditline_syntax::python::ir::{Code, Expr, ExprId};
 
 use crate::db::{ClassRef, Db, FunctionRef, SourceFile, VariableRef};
+use crate::shards::Shard;
 use crate::symbols::Symbol;
 
 pub use imports::{imported_modules, is_imported};
@@ -29,7 +30,13 @@ pub use scope::{Binding, Bindings, Exports, ModuleScope, StarImport, module_scop
 /// The files in which a word occurs as an identifier, also in strings and comments.
 #[must_use]
 pub fn files_mentioning(db: &dyn Db, word: &str) -> Arc<[SourceFile]> {
-    Arc::clone(db.files().mentions(db, word).files(db))
+    Arc::clone(db.files().mentions(db, word, None).files(db))
+}
+
+/// Those of them that are in a shard: an edit that writes the word into a file changes the answer for its shard alone.
+#[must_use]
+pub fn files_mentioning_in(db: &dyn Db, word: &str, shard: Shard) -> Arc<[SourceFile]> {
+    Arc::clone(db.files().mentions(db, word, Some(shard)).files(db))
 }
 
 /// From where a name is looked up.

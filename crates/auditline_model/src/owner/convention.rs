@@ -2,10 +2,11 @@
 
 use rustc_hash::FxHashSet;
 
-use crate::db::{Db, FunctionRef, SourceFile, parsed};
+use crate::db::{Db, FunctionRef, Settings, SourceFile, parsed};
 use crate::eval::attribute;
 use crate::eval::value::{SessionOrigin, Value};
-use crate::names::files_mentioning;
+use crate::names::files_mentioning_in;
+use crate::shards::Shard;
 use crate::unit::{EventKind, SessionAction, unit_of};
 
 /// Whose habit it is to commit a session that was handed in.
@@ -23,13 +24,12 @@ pub struct Convention {
 
 impl Convention {
     /// Whether it is the project's way: more than four fifths, of enough to speak of one.
-    #[must_use]
-    pub fn holds(&self) -> bool {
+    fn holds(&self) -> bool {
         self.writing >= 8 && self.committing * 5 > self.writing * 4
     }
 }
 
-/// How the functions of one file use sessions that they are handed.
+/// How functions use sessions that they are handed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Habit {
     committing: u32,
@@ -38,31 +38,58 @@ struct Habit {
     last: Option<FunctionRef>,
 }
 
-/// How the project's functions use sessions that they are handed; `None` where none commits one.
+impl Habit {
+    fn add(&mut self, db: &dyn Db, other: Self) {
+        self.committing += other.committing;
+        self.writing += other.writing;
+        // Functions of one file come in their order.
+        let path = |of: &FunctionRef| of.file.path(db).as_str();
+        self.first = [self.first, other.first].into_iter().flatten().min_by_key(path);
+        self.last = [self.last, other.last].into_iter().flatten().max_by_key(path);
+    }
+}
+
+/// What the project's functions do with sessions that they are handed, where it is their convention to commit them.
 #[must_use]
 pub fn convention(db: &dyn Db) -> Option<Convention> {
-    convention_query(db, crate::db::Settings::get(db))
+    convention_query(db, Settings::get(db)).filter(Convention::holds)
+}
+
+/// [`Convention::first`], where there is a [`convention`].
+///
+/// A query of its own: the counts change while somebody types, and are nothing to those who ask whether there is one.
+#[must_use]
+pub fn example_of_convention(db: &dyn Db) -> Option<FunctionRef> {
+    example_query(db, Settings::get(db))
 }
 
 #[salsa::tracked(returns(copy))]
-fn convention_query(db: &dyn Db, _settings: crate::db::Settings) -> Option<Convention> {
-    let mentioning = ["commit", "flush", "add", "delete"].map(|word| files_mentioning(db, word));
+fn example_query(db: &dyn Db, _settings: Settings) -> Option<FunctionRef> {
+    convention(db).map(|convention| convention.first)
+}
+
+#[salsa::tracked(returns(copy))]
+fn convention_query(db: &dyn Db, settings: Settings) -> Option<Convention> {
+    let mut total = Habit::default();
+    for shard in Shard::all() {
+        total.add(db, habit_of_shard(db, shard, settings));
+    }
+    Some(Convention { committing: total.committing, writing: total.writing, first: total.first?, last: total.last? })
+}
+
+#[salsa::tracked(returns(copy))]
+fn habit_of_shard(db: &dyn Db, shard: Shard, _settings: Settings) -> Habit {
+    let mentioning = ["commit", "flush", "add", "delete"].map(|word| files_mentioning_in(db, word, shard));
     let files: FxHashSet<SourceFile> = mentioning.iter().flat_map(|files| files.iter().copied()).collect();
-    let mut files: Vec<SourceFile> = files.into_iter().collect();
-    files.sort_by_key(|file| file.path(db).as_str());
     let mut total = Habit::default();
     for file in files {
         if crate::entry::is_test(db, file) || crate::entry::is_migration(db, file) || crate::entry::is_script(db, file)
         {
             continue;
         }
-        let habit = habit(db, file);
-        total.committing += habit.committing;
-        total.writing += habit.writing;
-        total.first = total.first.or(habit.first);
-        total.last = habit.last.or(total.last);
+        total.add(db, habit(db, file));
     }
-    Some(Convention { committing: total.committing, writing: total.writing, first: total.first?, last: total.last? })
+    total
 }
 
 #[salsa::tracked(returns(copy))]

@@ -23,7 +23,7 @@ use crate::unit::{EventKind, SessionAction, unit_of};
 pub(crate) use call_sites::argument_in;
 pub use call_sites::{CallSite, argument_of, callers, constructions, users_of_dependency};
 pub use commits::is_committed_later;
-pub use convention::{Convention, convention};
+pub use convention::{Convention, convention, example_of_convention};
 pub use ends::{Ender, ender};
 pub(crate) use injected::is_outer_param;
 pub use injected::{Injected, injected};

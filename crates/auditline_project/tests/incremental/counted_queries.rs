@@ -85,6 +85,7 @@ fn a_body_edit_checks_one_file() {
     assert_eq!(check(&edited), before);
     let again = executed.take();
     assert_eq!(count(&again, "check_file"), 1, "{again:?}");
+    assert_eq!(count(&again, "function_findings"), 1, "{again:?}");
     assert_eq!(count(&again, "parsed"), 1, "{again:?}");
     // The callers of the function stay as they are: what it does to them has not changed.
     assert_eq!(count(&again, "unit"), 1, "{again:?}");
@@ -103,6 +104,7 @@ fn moving_functions_checks_one_file_and_evaluates_nothing() {
     assert_eq!(check(&edited), before);
     let again = executed.take();
     assert_eq!(count(&again, "check_file"), 1, "{again:?}");
+    assert_eq!(count(&again, "function_findings"), 0, "{again:?}");
     assert_eq!(count(&again, "unit"), 0, "{again:?}");
 }
 

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use auditline_model::names::files_mentioning;
+use auditline_model::names::{files_mentioning, files_mentioning_in};
+use auditline_model::shards::Shard;
 use auditline_model::unit::{EventKind, unit_of};
 use auditline_model::uses::functions_assigning;
-use auditline_model::{ClassRef, Db, FunctionRef, Settings, classes, entry};
+use auditline_model::{ClassRef, Db, FunctionRef, Settings, SourceFile, classes, entry};
 use auditline_syntax::Name;
 use rustc_hash::FxHashMap;
 
@@ -73,14 +74,40 @@ struct ColumnWrite {
     constant: Option<Name>,
 }
 
-/// Who writes columns of that name, outside tests and migrations: the writes of each model, as the files and functions
-/// stand.
+/// The writes of each model, as the functions stand in their files.
+type Writes = FxHashMap<ClassRef, Vec<ColumnWrite>>;
+
+/// Who writes columns of that name, outside tests and migrations, as the files and functions stand.
 ///
 /// Asked once for all models: many have a column of the same name, and each would look through the same files.
 #[salsa::tracked(returns(clone))]
-fn writes(db: &dyn Db, _settings: Settings, column: Name) -> Arc<FxHashMap<ClassRef, Vec<ColumnWrite>>> {
-    let mut found: FxHashMap<ClassRef, Vec<ColumnWrite>> = FxHashMap::default();
-    for file in files_mentioning(db, &column).iter() {
+fn writes(db: &dyn Db, settings: Settings, column: Name) -> Arc<Writes> {
+    /// Among fewer files shards cost more than they spare.
+    const FEW: usize = 200;
+    let files = files_mentioning(db, &column);
+    if files.len() <= FEW {
+        return Arc::new(writes_among(db, &files, column));
+    }
+    let mut found = Writes::default();
+    for shard in Shard::all() {
+        for (model, writes) in writes_of_shard(db, shard, settings, column).iter() {
+            found.entry(*model).or_default().extend(writes);
+        }
+    }
+    for writes in found.values_mut() {
+        writes.sort_by_key(|write| write.function.file.path(db));
+    }
+    Arc::new(found)
+}
+
+#[salsa::tracked(returns(clone))]
+fn writes_of_shard(db: &dyn Db, shard: Shard, _settings: Settings, column: Name) -> Arc<Writes> {
+    Arc::new(writes_among(db, &files_mentioning_in(db, &column, shard), column))
+}
+
+fn writes_among(db: &dyn Db, files: &[SourceFile], column: Name) -> Writes {
+    let mut found = Writes::default();
+    for file in files {
         if entry::is_test(db, *file) || entry::is_migration(db, *file) {
             continue;
         }
@@ -96,7 +123,7 @@ fn writes(db: &dyn Db, _settings: Settings, column: Name) -> Arc<FxHashMap<Class
             }
         }
     }
-    Arc::new(found)
+    found
 }
 
 /// The first functions that write the column of the model, with the ordinals of their first writes: one more than are

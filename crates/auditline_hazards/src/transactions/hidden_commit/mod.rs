@@ -1,7 +1,7 @@
 //! AUD103: a function commits what its caller has not finished.
 
 use auditline_model::eval::value::{SessionOrigin, SessionValue, Value};
-use auditline_model::owner::{callers, convention};
+use auditline_model::owner::{callers, convention, example_of_convention};
 use auditline_model::unit::{EventKind, SessionAction, Unit, Use, same_session, unit_of};
 use auditline_model::{Db, FunctionRef, classes, entry};
 
@@ -39,12 +39,13 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         _ => None,
     });
     let Some((commit, session)) = commit else { return };
-    let habit = convention(db).filter(auditline_model::owner::Convention::holds);
     let place = unit.events.get(commit as usize).map_or_else(Default::default, |event| event.range);
     let name = classes::simple(of.path);
-    if let Some(habit) = habit {
+    if let Some(example) = example_of_convention(db) {
         // What all do is said once.
-        if habit.first == of {
+        if example == of
+            && let Some(habit) = convention(db)
+        {
             findings.push(Finding {
                 hazard: &HAZARD,
                 severity: Severity::Information,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auditline_model::eval::value::SessionValue;
-use auditline_model::owner::convention;
+use auditline_model::owner::example_of_convention;
 use auditline_model::unit::{
     Breadth, EventKind, FrameId, FrameKind, SessionAction, Unit, same_session, unit_of, waits_elsewhere,
 };
@@ -59,7 +59,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
     let Some(split) = splits.first() else { return };
     // Where every helper commits, AUD103 says so once for the project.
     let by_helper = split.first.by.is_some() || split.next.by.is_some();
-    if by_helper && convention(db).is_some_and(|habit| habit.holds()) {
+    if by_helper && example_of_convention(db).is_some() {
         return;
     }
     // Who starts a command, or the application, sees what it leaves, and starts it again.

@@ -8,9 +8,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::Link;
 use super::load::{Failure, Outcome, load};
 use super::steps::{Reach, Step, steps};
-use crate::db::{Db, SourceFile};
+use crate::db::{Db, Settings, SourceFile};
 use crate::entry::{is_migration, is_test};
-use crate::imports::index::python_files;
+use crate::shards::{Shard, python_files_of};
 
 /// Modules that import each other while they are loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,20 +45,23 @@ impl Cycle {
 }
 
 /// All circles of the workspace, tests and migrations aside.
-#[salsa::tracked(returns(clone))]
+#[must_use]
 pub fn cycles(db: &dyn Db) -> Arc<[Cycle]> {
-    let files: Vec<SourceFile> = python_files(db)
-        .iter()
-        .copied()
-        .filter(|file| file.kind(db) == FileKind::Python && !is_test(db, *file) && !is_migration(db, *file))
-        .collect();
+    cycles_query(db, Settings::get(db))
+}
+
+#[salsa::tracked(returns(clone))]
+fn cycles_query(db: &dyn Db, settings: Settings) -> Arc<[Cycle]> {
+    let mut leads: Vec<(SourceFile, Leads)> = Vec::new();
+    for shard in Shard::all() {
+        leads.extend(leads_of_shard(db, shard, settings).iter().cloned());
+    }
+    leads.sort_by_key(|(file, _)| file.path(db));
+    let files: Vec<SourceFile> = leads.iter().map(|(file, _)| *file).collect();
     let numbers: FxHashMap<SourceFile, usize> = files.iter().zip(0..).map(|(file, number)| (*file, number)).collect();
-    let edges: Vec<Vec<(usize, Link)>> = files
+    let edges: Vec<Vec<(usize, Link)>> = leads
         .iter()
-        .map(|file| {
-            let to = leads(db, *file).into_iter();
-            to.filter_map(|(to, link)| Some((*numbers.get(&to)?, link))).collect()
-        })
+        .map(|(_, to)| to.iter().filter_map(|(to, link)| Some((*numbers.get(to)?, *link))).collect())
         .collect();
     let mut found: Vec<Cycle> = components(&edges)
         .into_iter()
@@ -69,9 +72,22 @@ pub fn cycles(db: &dyn Db) -> Arc<[Cycle]> {
     found.into()
 }
 
+/// What a module needs while it is loaded, and by which import.
+type Leads = Arc<[(SourceFile, Link)]>;
+
+/// What the modules of a shard need while they are loaded.
+#[salsa::tracked(returns(clone))]
+fn leads_of_shard(db: &dyn Db, shard: Shard, settings: Settings) -> Arc<[(SourceFile, Leads)]> {
+    python_files_of(db, shard, settings)
+        .iter()
+        .filter(|file| file.kind(db) == FileKind::Python && !is_test(db, **file) && !is_migration(db, **file))
+        .map(|file| (*file, leads(db, *file)))
+        .collect()
+}
+
 /// The modules that a module needs while it is loaded, and by which import. The packages in which it stands are loaded
 /// before it in any case.
-fn leads(db: &dyn Db, file: SourceFile) -> Vec<(SourceFile, Link)> {
+fn leads(db: &dyn Db, file: SourceFile) -> Leads {
     let mut found = Vec::new();
     let own = file.path(db);
     let holds = |package: SourceFile| {
@@ -97,7 +113,7 @@ fn leads(db: &dyn Db, file: SourceFile) -> Vec<(SourceFile, Link)> {
         }
     }
     found.retain(|(module, _)| *module != file);
-    found
+    found.into()
 }
 
 /// The strongly connected components, by Tarjan's algorithm without recursion.
