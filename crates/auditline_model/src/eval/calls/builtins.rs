@@ -1,0 +1,135 @@
+//! Calls of Python's own functions.
+
+use std::sync::Arc;
+
+use auditline_syntax::python::ir::{Arg, Code};
+use auditline_syntax::{Name, TextRange};
+
+use crate::eval::value::{ContextValue, CountSource, SessionOrigin, SessionValue, Sources, Value};
+use crate::eval::{Bound, Evaluator};
+use crate::symbols::Symbol;
+use crate::unit::EventKind;
+
+/// Builtins that compute with their arguments.
+const COMPUTING: &[&str] = &[
+    "abs",
+    "all",
+    "any",
+    "dict",
+    "divmod",
+    "enumerate",
+    "filter",
+    "format",
+    "frozenset",
+    "len",
+    "map",
+    "max",
+    "min",
+    "pow",
+    "range",
+    "repr",
+    "round",
+    "sum",
+    "zip",
+];
+
+impl Evaluator<'_> {
+    pub(super) fn builtin(&mut self, code: &Code, name: Name, args: &[Arg], range: TextRange) -> Bound {
+        let arguments = self.arguments(code, args);
+        match (name.as_str(), arguments.position(0).map(|bound| bound.value.clone())) {
+            ("next" | "iter" | "list" | "sorted" | "reversed" | "tuple" | "set" | "frozenset", Some(first)) => {
+                let value = match (name.as_str(), first) {
+                    ("next", Value::Many(inner)) => *inner,
+                    ("next", Value::Context(context)) => self.pulled(&context, range),
+                    (_, value @ (Value::Many(_) | Value::Context(_))) => value,
+                    (_, Value::Executed(query, true)) => Value::Many(Box::new(self.row_from(&query, None, true))),
+                    _ => Value::Unknown,
+                };
+                Bound { value, from: arguments.computed() }
+            }
+            ("anext", Some(Value::Context(context))) => Bound::of(self.pulled(&context, range)),
+            ("setattr", Some(object)) => self.set_by_name(code, &object, args, &arguments),
+            ("dict", Some(entries @ Value::Dict(_))) => Bound { value: entries, from: arguments.computed() },
+            ("str" | "int" | "bool" | "float", _) => {
+                Bound { value: Value::Unknown, from: arguments.position(0).cloned().unwrap_or_default().from }
+            }
+            ("len" | "sum", Some(_)) => {
+                let mut from = Sources { other: true, ..arguments.computed() };
+                if let Some(first) = arguments.position(0) {
+                    from = from.with(&self.counted(first));
+                }
+                Bound { value: Value::Unknown, from }
+            }
+            (name, _) if COMPUTING.contains(&name) => {
+                Bound { value: Value::Unknown, from: Sources { other: true, ..arguments.computed() } }
+            }
+            _ => Bound { value: Value::Unknown, from: Sources { other: true, ..arguments.sources() } },
+        }
+    }
+
+    /// What loads brought the rows whose number or sum is taken: `len(rows)`, `sum(row.size for row in rows)`.
+    fn counted(&self, of: &Bound) -> Sources {
+        let mut from = Sources::default();
+        let listed = match &of.value {
+            Value::Many(inner) => inner.row().map(|row| row.id),
+            _ => None,
+        };
+        for id in listed.into_iter().chain(of.from.fields.iter().map(|field| field.row)) {
+            let many = self.unit.events.get(id as usize).is_some_and(
+                |event| matches!(&event.kind, EventKind::Load { query, many: true, .. } if query.entities),
+            );
+            let count = CountSource { load: id, falls: false };
+            if many && !from.counts.contains(&count) {
+                from.counts.push(count);
+            }
+        }
+        from
+    }
+
+    /// `next(get_db())`: the session is taken out of its generator, and nobody runs what stands behind the `yield`
+    /// before the generator is collected.
+    fn pulled(&mut self, context: &ContextValue, range: TextRange) -> Value {
+        match &context.yields {
+            Value::Session(session) => {
+                let session = Arc::new(SessionValue {
+                    origin: SessionOrigin::Returned(context.function, Box::new(session.origin.clone())),
+                    id: self.next_ordinal(),
+                    ..(**session).clone()
+                });
+                self.event(EventKind::Open(Arc::clone(&session)), range);
+                Value::Session(session)
+            }
+            other => other.clone(),
+        }
+    }
+}
+
+/// Whether a callee is one of Python's own functions that pass on what they are given, or compute from it. What a name
+/// means that does not resolve is taken for the same.
+pub(super) fn is_builtin(callee: &Value, name: Name) -> bool {
+    const PASSING: &[&str] = &[
+        "anext",
+        "bool",
+        "float",
+        "frozenset",
+        "int",
+        "iter",
+        "len",
+        "list",
+        "next",
+        "reversed",
+        "set",
+        "setattr",
+        "sorted",
+        "str",
+        "sum",
+        "tuple",
+    ];
+    match callee {
+        Value::Unknown | Value::Symbol(Symbol::Unknown) => true,
+        Value::Symbol(Symbol::External(path)) => path
+            .strip_prefix("builtins.")
+            .is_some_and(|own| name == own && (PASSING.contains(&own) || COMPUTING.contains(&own))),
+        _ => false,
+    }
+}

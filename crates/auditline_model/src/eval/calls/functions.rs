@@ -1,0 +1,301 @@
+//! Calls of functions of the workspace.
+
+use std::sync::Arc;
+
+use auditline_syntax::python::ir::{Expr, Function};
+use auditline_syntax::{Name, TextRange};
+
+use crate::classes;
+use crate::db::{ClassRef, FunctionRef, head};
+use crate::eval::substitute::by_statement;
+use crate::eval::value::{
+    ContextValue, CountSource, Lock, QueryKind, QueryValue, RowOrigin, RowValue, SessionOrigin, SessionValue, Sought,
+    Value,
+};
+use crate::eval::{Bound, Evaluator, own_class, types};
+use crate::symbols::Symbol;
+use crate::unit::{Counted, EventKind, LoadForm, When, effect};
+
+use super::Arguments;
+
+impl Evaluator<'_> {
+    /// Calls a function of the workspace: records the call and what it does to what it is handed.
+    pub(crate) fn call_function(
+        &mut self,
+        callee: FunctionRef,
+        receiver: Option<ClassRef>,
+        object: &Value,
+        arguments: &Arguments,
+        range: TextRange,
+    ) -> Bound {
+        let Some(body) = head(self.db, callee) else { return Bound::unknown() };
+        let receiver = receiver.or_else(|| own_class(self.db, callee));
+        let filled = self.fill(&body, object, arguments);
+        let call = EventKind::Call {
+            callee,
+            receiver,
+            arguments: arguments.values(),
+            object: object.clone(),
+            keys: arguments.keys.clone(),
+        };
+        self.event(call, range);
+        if classes::is_context_manager(self.db, callee) || (body.is_generator && body.class.is_none()) {
+            let effect = effect(self.db, callee, receiver);
+            let yields = match by_statement(&effect.yields, &filled) {
+                Some(_) => Value::Unknown,
+                None => self.substituted(&effect.yields, callee, object, &filled),
+            };
+            // A helper that hands back the session that it is given, and opens one where it is given none.
+            let (yields, given) = match (&effect.yields, yields) {
+                (Value::Session(own), yields) if matches!(own.origin, SessionOrigin::GivenOrOwn(_)) => match yields {
+                    given @ Value::Session(_) => (given, true),
+                    _ => {
+                        let own = SessionValue { origin: SessionOrigin::Unknown, ..(**own).clone() };
+                        (Value::Session(Arc::new(own)), false)
+                    }
+                },
+                (_, yields) => (yields, false),
+            };
+            return Bound::of(Value::Context(Arc::new(ContextValue { function: callee, yields, given })));
+        }
+        let effect = effect(self.db, callee, receiver);
+        let mut external = None;
+        for operation in &effect.operations {
+            let maybe = match operation.when {
+                When::Always => false,
+                When::Maybe => true,
+                When::IfParam(index, wanted) => match flag_value(&body, &filled, index, arguments.open) {
+                    Some(truth) if truth == wanted => false,
+                    Some(_) => continue,
+                    None => true,
+                },
+            };
+            if let Some(ordinal) = self.apply(&operation.kind, callee, object, &filled, maybe, range) {
+                external = Some(ordinal);
+            }
+        }
+        let returns = self.substituted(&effect.returns, callee, object, &filled);
+        let count = effect.counts.map(|counted| self.counted_elsewhere(counted, callee, range));
+        let mut from = arguments.sources();
+        from.other = true;
+        from.external = from.external.or(external);
+        from.counts.extend(count);
+        let lookup = effect.lookup.as_ref().map(|lookup| self.lookup_of(lookup, callee, object, &filled, arguments));
+        let given = Given { callee, receiver, filled: &filled, open: arguments.open, lookup: lookup.as_ref() };
+        let value = self.returned(returns, &body, &given, range);
+        Bound { value, from }
+    }
+
+    /// Which value fills which parameter.
+    pub(crate) fn fill(&self, body: &Function, object: &Value, arguments: &Arguments) -> Vec<Option<Bound>> {
+        let is_static = classes::is_static(body);
+        let bound_first = body.class.is_some() && !is_static && !matches!(object, Value::Unknown);
+        let unbound = matches!(object, Value::Symbol(Symbol::Class(_))) && !classes::is_class_method(body);
+        let shift = u32::from(bound_first && !unbound);
+        body.params
+            .iter()
+            .zip(0u32..)
+            .map(|(param, index)| {
+                if index == 0 && shift == 1 {
+                    return Some(Bound::of(object.clone()));
+                }
+                arguments
+                    .keyword(&param.name)
+                    .or_else(|| index.checked_sub(shift).and_then(|index| arguments.position(index)))
+                    .cloned()
+            })
+            .collect()
+    }
+
+    /// What a callee's return value is in this function: rows get an event of their own, sessions an origin.
+    fn returned(&mut self, value: Value, body: &Function, given: &Given<'_>, range: TextRange) -> Value {
+        let Given { callee, receiver, .. } = *given;
+        // A statement that was handed in is this function's own: what it looks for, and whether it locks.
+        let (value, statement) = by_statement(&value, given.filled).unwrap_or((value, None));
+        let by_callee = *given;
+        let given = &Given { lookup: statement.as_deref().or(by_callee.lookup), ..by_callee };
+        match value {
+            Value::Row(row) => match &row.origin {
+                RowOrigin::Loaded { lock, single, .. } => {
+                    let flag = match lock {
+                        Lock::IfParam(index) if statement.is_none() => {
+                            body.params.get(*index as usize).map(|param| param.name)
+                        }
+                        _ => None,
+                    };
+                    let lock = if statement.is_some() { *lock } else { flagged(*lock, body, given.filled, given.open) };
+                    Value::Row(self.loaded_elsewhere(&row, given, lock, flag, *single, false, range))
+                }
+                RowOrigin::Created => {
+                    let created = Arc::new(RowValue { id: self.next_ordinal(), ..(*row).clone() });
+                    self.event(EventKind::Create(Arc::clone(&created)), range);
+                    Value::Row(created)
+                }
+                _ => Value::Row(row),
+            },
+            Value::Many(inner) => match *inner {
+                Value::Row(row) => match &row.origin {
+                    RowOrigin::Loaded { lock, .. } => {
+                        let lock =
+                            if statement.is_some() { *lock } else { flagged(*lock, body, given.filled, given.open) };
+                        let row = self.loaded_elsewhere(&row, given, lock, None, false, true, range);
+                        Value::Many(Box::new(Value::Row(row)))
+                    }
+                    _ => Value::Many(Box::new(Value::Row(row))),
+                },
+                other => Value::Many(Box::new(other)),
+            },
+            Value::Session(session) => {
+                let visible = crate::unit::session_target(&session.origin) == crate::unit::Target::Visible;
+                if visible && !matches!(session.origin, SessionOrigin::Global(_) | SessionOrigin::ClassAttribute(..)) {
+                    return Value::Session(session);
+                }
+                let session = Arc::new(SessionValue {
+                    origin: match &session.origin {
+                        nested @ SessionOrigin::Returned(..) => nested.clone(),
+                        origin => SessionOrigin::Returned(callee, Box::new(origin.clone())),
+                    },
+                    id: self.next_ordinal(),
+                    ..(*session).clone()
+                });
+                self.event(EventKind::Open(Arc::clone(&session)), range);
+                Value::Session(session)
+            }
+            Value::Unknown => match &body.returns {
+                Some(annotation) => {
+                    let ty = classes::type_expr(self.db, callee.file, Some(callee), &body.code, *annotation);
+                    let ty = match (receiver, own_class(self.db, callee)) {
+                        (Some(class), Some(own)) => classes::resolve_type_params(self.db, class, own, &ty),
+                        _ => ty,
+                    };
+                    types::value_of_type(self.db, &ty, types::Holder::Returned)
+                }
+                None => Value::Unknown,
+            },
+            Value::Tuple(values) => {
+                Value::Tuple(values.into_iter().map(|value| self.returned(value, body, given, range)).collect())
+            }
+            other => other,
+        }
+    }
+
+    /// Records that a callee counted rows, and gives their number.
+    fn counted_elsewhere(&mut self, counted: Counted, callee: FunctionRef, range: TextRange) -> CountSource {
+        let select = QueryValue::select(Some(counted.model));
+        let query = QueryValue { entities: false, aggregates: true, ..select };
+        let event = EventKind::Load {
+            query: Arc::new(query),
+            row: None,
+            many: false,
+            by: Some(callee),
+            form: LoadForm::Elsewhere,
+            flag: None,
+        };
+        CountSource { load: self.event(event, range), falls: counted.falls }
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn loaded_elsewhere(
+        &mut self,
+        row: &RowValue,
+        given: &Given<'_>,
+        lock: Lock,
+        flag: Option<Name>,
+        single: bool,
+        many: bool,
+        range: TextRange,
+    ) -> Arc<RowValue> {
+        let id = self.next_ordinal();
+        let query = QueryValue {
+            kind: QueryKind::Select,
+            model: row.model,
+            entities: true,
+            width: 1,
+            aggregates: false,
+            lock,
+            waits: given.lookup.is_none_or(|lookup| lookup.waits),
+            locks_own_only: given.lookup.is_some_and(|lookup| lookup.locks_own_only),
+            joins: given.lookup.is_some_and(|lookup| lookup.joins),
+            ordered: given.lookup.is_some_and(|lookup| lookup.ordered),
+            among: given.lookup.is_some_and(|lookup| lookup.among),
+            populates: given.lookup.is_some_and(|lookup| lookup.populates),
+            filters: given.lookup.map(|lookup| lookup.filters.clone()).unwrap_or_default(),
+            keys: given.lookup.map(|lookup| lookup.keys.clone()).unwrap_or_default(),
+            sought: Sought::default(),
+            sets: smallvec::SmallVec::new(),
+            session: row.session.clone(),
+            execution: Some(id),
+            insertion: None,
+        };
+        self.event(
+            EventKind::Load {
+                query: Arc::new(query),
+                row: (!many).then_some(id),
+                many,
+                by: Some(given.callee),
+                form: LoadForm::Elsewhere,
+                flag,
+            },
+            range,
+        );
+        Arc::new(RowValue {
+            id,
+            model: row.model,
+            origin: RowOrigin::Loaded { lock, single, by: Some(given.callee) },
+            session: row.session.clone(),
+        })
+    }
+}
+
+/// What a call hands to a function.
+#[derive(Clone, Copy)]
+struct Given<'a> {
+    callee: FunctionRef,
+    /// The class of the object, for a method.
+    receiver: Option<ClassRef>,
+    /// The values of its parameters.
+    filled: &'a [Option<Bound>],
+    /// Whether `*args` or `**kwargs` may fill any.
+    open: bool,
+    /// How it looks for the row that it returns, in terms of the caller.
+    lookup: Option<&'a QueryValue>,
+}
+
+/// Whether a callee that locks if it is told to does so in a call.
+pub(in crate::eval) fn flagged(lock: Lock, body: &Function, filled: &[Option<Bound>], open: bool) -> Lock {
+    let Lock::IfParam(index) = lock else { return lock };
+    match flag_value(body, filled, index, open) {
+        Some(true) => Lock::Yes,
+        Some(false) => Lock::No,
+        // Its own caller decides.
+        None => match filled.get(index as usize).and_then(Option::as_ref).map(|bound| &bound.value) {
+            Some(Value::Param(outer)) => Lock::IfParam(*outer),
+            _ => Lock::Unknown,
+        },
+    }
+}
+
+/// The truth of a flag parameter in a call; `None` where it cannot be told.
+fn flag_value(body: &Function, filled: &[Option<Bound>], index: u32, open: bool) -> Option<bool> {
+    match filled.get(index as usize)? {
+        Some(bound) => truth(&bound.value),
+        None if open => None,
+        None => {
+            let default = body.params.get(index as usize)?.default?;
+            match &body.code[default] {
+                Expr::Bool(value) => Some(*value),
+                Expr::None => Some(false),
+                _ => None,
+            }
+        }
+    }
+}
+
+fn truth(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(value) => Some(*value),
+        Value::None => Some(false),
+        Value::Session(_) | Value::Instance(_) | Value::Factory(_) | Value::Dict(_) => Some(true),
+        _ => None,
+    }
+}

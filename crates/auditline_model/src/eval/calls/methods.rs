@@ -1,0 +1,183 @@
+//! Calls of methods.
+
+use std::sync::Arc;
+
+use auditline_syntax::python::ir::{Arg, Code, ExprId};
+use auditline_syntax::{Name, TextRange};
+
+use crate::classes;
+use crate::eval::value::{Derivation, Sources, Value, listed_row};
+use crate::eval::{Bound, Evaluator, libraries};
+use crate::symbols::Symbol;
+use crate::tables::{ModelKind, orm_model};
+use crate::unit::EventKind;
+
+use super::Arguments;
+
+/// Methods that change a container in place.
+pub(in crate::eval) const MUTATORS: &[&str] =
+    &["add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "setdefault", "update"];
+
+/// Methods of Pydantic's classes that make an object from data: <https://docs.pydantic.dev/latest/concepts/models/>.
+const MAKERS: &[&str] = &["construct", "from_orm", "model_construct", "model_validate", "parse_obj", "validate"];
+
+/// Methods of text that give the same content in another form: doing it twice changes nothing.
+pub(super) const NORMALISERS: &[&str] =
+    &["casefold", "lower", "lstrip", "rstrip", "strip", "title", "upper", "copy", "astimezone"];
+
+impl Evaluator<'_> {
+    pub(super) fn mutates(&self, object: &Bound, attr: Name) -> bool {
+        matches!(object.value, Value::Unknown)
+            && MUTATORS.contains(&attr.as_str())
+            && object.from.fields.iter().any(|field| field.how == Derivation::Same)
+    }
+
+    pub(super) fn method_call(
+        &mut self,
+        code: &Code,
+        (id, func, receiver_id): (ExprId, ExprId, ExprId),
+        object: &Bound,
+        attr: Name,
+        args: &[Arg],
+    ) -> Bound {
+        let range = code.range(id);
+        match &object.value {
+            Value::Session(_) | Value::Query(_) | Value::Executed(..) | Value::BegunSession(_) | Value::Factory(_) => {
+                let columns = std::mem::take(&mut self.columns);
+                let arguments = self.arguments(code, args);
+                let result = self.database_method(code, object, (receiver_id, attr), &arguments, args, (id, range));
+                self.columns = columns;
+                result
+            }
+            Value::Param(_) | Value::Attribute(..) | Value::Unknown => {
+                let columns = std::mem::take(&mut self.columns);
+                let arguments = self.arguments(code, args);
+                let result = match self.session_by_use(&object.value, attr, &arguments) {
+                    Some(session) => {
+                        let object = Bound { value: Value::Session(session), from: object.from.clone() };
+                        self.database_method(code, &object, (receiver_id, attr), &arguments, args, (id, range))
+                    }
+                    None => {
+                        self.given(attr, &arguments, range);
+                        if libraries::names_lock(&attr) || (attr == "acquire" && names_lock_value(&object.value)) {
+                            self.event(EventKind::ExternalLock, range);
+                        }
+                        Bound {
+                            value: match &object.value {
+                                Value::Unknown => Value::Unknown,
+                                known => Value::Attribute(Box::new(known.clone()), attr),
+                            },
+                            from: Sources { other: true, ..object.from.clone().computed().with(&arguments.sources()) },
+                        }
+                    }
+                };
+                self.columns = columns;
+                result
+            }
+            Value::Dict(_) => {
+                let arguments = self.arguments(code, args);
+                self.given(attr, &arguments, range);
+                self.dict_method(code, (object, receiver_id), attr, &arguments)
+            }
+            // A plain function has no `delay`: what decorates it has made a task of it.
+            Value::Symbol(Symbol::Function(task)) if libraries::hands_on(&attr) => {
+                let path = Name::new(&format!("{}.{attr}", task.path));
+                let arguments = self.arguments(code, args);
+                let external = Some(self.enqueue(path, &arguments, range));
+                Bound { value: Value::Made(path), from: Sources { other: true, external, ..arguments.sources() } }
+            }
+            // A table of SQLModel makes its rows from checked data as well.
+            Value::Symbol(Symbol::Class(class))
+                if MAKERS.contains(&attr.as_str())
+                    && orm_model(self.db, *class).is_some_and(|model| model.kind == ModelKind::SqlModelTable)
+                    && classes::method(self.db, *class, attr).is_none() =>
+            {
+                let class = *class;
+                self.arguments(code, args);
+                self.construct(code, class, &Arguments { list: Vec::new(), keys: Vec::new(), open: true }, args, range)
+            }
+            _ => {
+                let callee = self.attribute_of(code, object, attr, func);
+                let arguments = self.arguments(code, args);
+                let reads = libraries::reads_attributes(&attr)
+                    && matches!(&object.value, Value::Symbol(Symbol::Class(class))
+                        if classes::method(self.db, *class, attr).is_none());
+                if reads && listed_row(&arguments.first()).is_some() {
+                    self.event(EventKind::Given { to: attr, values: arguments.values() }, range);
+                }
+                match callee.value {
+                    Value::Method(receiver, name) => {
+                        let receiver = Bound { value: *receiver, from: object.from.clone() };
+                        self.method(code, &receiver, name, &arguments, args, (id, range))
+                    }
+                    Value::Attribute(..) if matches!(object.value, Value::Made(_)) => {
+                        let Value::Made(path) = &object.value else { return Bound::unknown() };
+                        if libraries::reads_answer(path, &attr) {
+                            return Bound {
+                                value: Value::Made(Name::new(&format!("{path}.{attr}"))),
+                                from: object.from.clone().computed().with(&arguments.sources()),
+                            };
+                        }
+                        self.external_result(Name::new(&format!("{path}.{attr}")), &arguments, range)
+                    }
+                    value => self.call_value(code, &value, &arguments, args, (id, range)),
+                }
+            }
+        }
+    }
+
+    pub(super) fn method(
+        &mut self,
+        code: &Code,
+        receiver: &Bound,
+        name: Name,
+        arguments: &Arguments,
+        args: &[Arg],
+        (id, range): (ExprId, TextRange),
+    ) -> Bound {
+        let class = match &receiver.value {
+            Value::SelfObject => self.receiver,
+            Value::Instance(instance) => Some(instance.class),
+            Value::Row(row) => row.model,
+            Value::Symbol(Symbol::Class(class)) => Some(*class),
+            _ => None,
+        };
+        if let Some(class) = class
+            && let Some(method) = classes::method(self.db, class, name)
+        {
+            return self.call_function(method, Some(class), &receiver.value, arguments, range);
+        }
+        match &receiver.value {
+            Value::Many(inner) => {
+                self.given(name, arguments, range);
+                let value = match name.as_str() {
+                    "append" | "extend" => Value::None,
+                    "pop" => (**inner).clone(),
+                    _ => Value::Unknown,
+                };
+                Bound::of(value)
+            }
+            Value::Session(_) | Value::Query(_) | Value::Executed(..) | Value::BegunSession(_) | Value::Factory(_) => {
+                self.database_method(code, receiver, (id, name), arguments, args, (id, range))
+            }
+            // `.label(…)`, `.filter(…)`: the number under a name, or of fewer rows.
+            Value::Aggregate(_) if name != "over" => receiver.clone(),
+            Value::Transaction(session, kind) => {
+                let session = Arc::clone(session);
+                self.transaction_method(&session, *kind, name, range)
+            }
+            _ => {
+                self.given(name, arguments, range);
+                Bound { value: Value::Unknown, from: Sources { other: true, ..arguments.sources() } }
+            }
+        }
+    }
+}
+
+/// Whether a call's name or object says lock.
+fn names_lock_value(value: &Value) -> bool {
+    match value {
+        Value::Attribute(_, name) | Value::Made(name) => libraries::names_lock(name),
+        _ => false,
+    }
+}

@@ -1,0 +1,151 @@
+//! Calls: of functions, methods, classes and things outside the workspace.
+
+mod arguments;
+mod builtins;
+mod functions;
+mod methods;
+mod outside;
+
+use auditline_syntax::python::ir::{Arg, Code, Expr, ExprId};
+use auditline_syntax::{Name, TextRange};
+
+use crate::classes;
+use crate::eval::value::{FactoryValue, SessionOrigin, Sources, Value};
+use crate::eval::{Bound, Evaluator, libraries};
+use crate::symbols::Symbol;
+use crate::unit::EventKind;
+
+pub(crate) use arguments::Arguments;
+use builtins::is_builtin;
+pub(super) use functions::flagged;
+pub(super) use methods::MUTATORS;
+use methods::NORMALISERS;
+pub(crate) use outside::on_commit;
+
+impl Evaluator<'_> {
+    pub(crate) fn call(&mut self, code: &Code, id: ExprId, func: ExprId, args: &[Arg]) -> Bound {
+        let range = code.range(id);
+        // The object of a method call is evaluated before the arguments, as Python does.
+        if let Expr::Attribute { value, attr } = &code[func] {
+            if let Some(inherited) = self.super_call(code, (*value, *attr), args, range) {
+                return inherited;
+            }
+            let object = self.expr(code, *value);
+            if self.mutates(&object, *attr) {
+                self.arguments(code, args);
+                self.in_place_write(&object, range);
+                return Bound::unknown();
+            }
+            if matches!(object.value, Value::Unknown | Value::Constant) && !object.from.fields.is_empty() {
+                let arguments = self.arguments(code, args);
+                let from = if NORMALISERS.contains(&attr.as_str()) {
+                    object.from.normalised()
+                } else {
+                    object.from.computed()
+                };
+                return Bound { value: Value::Unknown, from: from.with(&arguments.computed()) };
+            }
+            return self.method_call(code, (id, func, *value), &object, *attr, args);
+        }
+        let callee = self.expr(code, func);
+        // What a decorator was handed is called inside of it: with a session, perhaps.
+        if let Expr::Name(name) = &code[func]
+            && matches!(callee.value, Value::Unknown | Value::Symbol(Symbol::Unknown))
+            && crate::owner::is_outer_param(self.db, self.of, *name)
+        {
+            let arguments = self.arguments(code, args);
+            self.given(*name, &arguments, range);
+            return Bound { value: Value::Unknown, from: Sources { other: true, ..arguments.sources() } };
+        }
+        if let Expr::Name(name) = &code[func]
+            && is_builtin(&callee.value, *name)
+        {
+            return self.builtin(code, *name, args, range);
+        }
+        let arguments = self.arguments(code, args);
+        self.call_value(code, &callee.value, &arguments, args, (id, range))
+    }
+
+    fn call_value(
+        &mut self,
+        code: &Code,
+        callee: &Value,
+        arguments: &Arguments,
+        args: &[Arg],
+        (id, range): (ExprId, TextRange),
+    ) -> Bound {
+        match callee {
+            Value::Symbol(Symbol::Function(function)) => {
+                self.call_function(*function, None, &Value::Unknown, arguments, range)
+            }
+            Value::Symbol(Symbol::Class(class)) => self.construct(code, *class, arguments, args, range),
+            Value::Symbol(Symbol::External(path)) => self.call_external(code, *path, arguments, args, (id, range)),
+            Value::Factory(factory) => {
+                // `SessionLocal(expire_on_commit=False)` has the last word.
+                let said = arguments.open || arguments.keyword("expire_on_commit").is_some();
+                let on_commit = if said { on_commit(arguments) } else { factory.on_commit };
+                Bound::of(self.open_session(FactoryValue { on_commit, ..*factory }, range))
+            }
+            Value::Method(receiver, name) => {
+                let receiver = Bound::of((**receiver).clone());
+                self.method(code, &receiver, *name, arguments, args, (id, range))
+            }
+            Value::Made(path) => self.external_result(*path, arguments, range),
+            Value::Session(session) if matches!(session.origin, SessionOrigin::Registry(_)) => {
+                Bound::of(callee.clone())
+            }
+            Value::Instance(instance) => {
+                let class = instance.class;
+                match classes::method(self.db, class, Name::new("__call__")) {
+                    Some(method) => self.call_function(method, Some(class), callee, arguments, range),
+                    None => Bound::unknown(),
+                }
+            }
+            Value::SelfObject
+            | Value::Unknown
+            | Value::None
+            | Value::Bool(_)
+            | Value::Constant
+            | Value::Symbol(_)
+            | Value::Param(_)
+            | Value::Attribute(..)
+            | Value::Session(_)
+            | Value::Engine
+            | Value::Transaction(..)
+            | Value::BegunSession(_)
+            | Value::Context(_)
+            | Value::Query(_)
+            | Value::Executed(..)
+            | Value::Row(_)
+            | Value::Many(_)
+            | Value::Tuple(_)
+            | Value::Dict(_)
+            | Value::KeyOf(_)
+            | Value::Column(..)
+            | Value::Aggregate(_) => {
+                self.given(Name::new("call"), arguments, range);
+                Bound { value: Value::Unknown, from: Sources { other: true, ..arguments.sources() } }
+            }
+        }
+    }
+
+    /// Records that something that is not understood gets hold of a session, or of what uses one.
+    pub(crate) fn given(&mut self, to: Name, arguments: &Arguments, range: TextRange) {
+        let holds = arguments.list.iter().any(|(_, bound)| holds_session(&bound.value));
+        if holds || libraries::runs_later(&to) {
+            self.event(EventKind::Given { to, values: arguments.values() }, range);
+        }
+    }
+}
+
+/// Whether a value is a session or holds one.
+fn holds_session(value: &Value) -> bool {
+    match value {
+        Value::Session(_) | Value::BegunSession(_) | Value::Transaction(..) | Value::Context(_) => true,
+        Value::Instance(instance) => instance.arguments.iter().any(|(_, value)| holds_session(value)),
+        Value::Method(object, _) => holds_session(object),
+        Value::Tuple(values) => values.iter().any(holds_session),
+        Value::Many(inner) => holds_session(inner),
+        _ => false,
+    }
+}
