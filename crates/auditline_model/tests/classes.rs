@@ -121,6 +121,20 @@ fn bases_in_order_and_methods_through_them() {
 }
 
 #[test]
+fn a_base_may_be_named_by_a_member_of_its_heir() {
+    let files =
+        [("main.py", "Alias = Part.inner\nclass Part(Alias):\n    def inner(self): ...\n    def other(self): ...\n")];
+    // Whichever question comes first, it runs in a circle.
+    for name in ["inner", "other", "absent"] {
+        let db = fixture(&files);
+        let found = method(&db, class(&db, "main.py", "Part"), Name::new(name)).map(|found| found.path.to_string());
+        assert_eq!(found, (name != "absent").then(|| format!("Part.{name}")));
+    }
+    let db = fixture(&files);
+    assert_eq!(mro(&db, class(&db, "main.py", "Part")).len(), 1);
+}
+
+#[test]
 fn unknown_and_outside_bases() {
     let db = fixture(&[(
         "main.py",

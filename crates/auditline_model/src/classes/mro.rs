@@ -143,7 +143,8 @@ pub fn method(db: &dyn Db, class: ClassRef, name: Name) -> Option<FunctionRef> {
     method_at(db, class.file, class.path, name)
 }
 
-#[salsa::tracked(returns(copy))]
+/// What a class inherits from may be named by what it inherits: `class Part(Alias)` with `Alias = Part.Inner`.
+#[salsa::tracked(returns(copy), cycle_initial = no_method, cycle_fn = settle_method)]
 fn method_at(db: &dyn Db, file: SourceFile, path: Name, name: Name) -> Option<FunctionRef> {
     for class in mro(db, ClassRef { file, path }).iter() {
         let Some(info) = class_info(db, *class) else { continue };
@@ -155,6 +156,22 @@ fn method_at(db: &dyn Db, file: SourceFile, path: Name, name: Name) -> Option<Fu
         }
     }
     None
+}
+
+fn no_method(_: &dyn Db, _: salsa::Id, _: SourceFile, _: Name, _: Name) -> Option<FunctionRef> {
+    None
+}
+
+fn settle_method(
+    _: &dyn Db,
+    cycle: &salsa::Cycle<'_>,
+    last: &Option<FunctionRef>,
+    value: Option<FunctionRef>,
+    _: SourceFile,
+    _: Name,
+    _: Name,
+) -> Option<FunctionRef> {
+    if cycle.iteration() > 8 { *last } else { value }
 }
 
 /// The method of that name that `super()` finds in a method of `own`, for an object of `class`: the next one in the order of
