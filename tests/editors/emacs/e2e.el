@@ -108,7 +108,9 @@
   (let ((indent (if (string-match-p "tabs" file) "\t" "    ")))
     (check (concat file ": the commit is wrapped")
            (string-suffix-p (mapconcat #'identity
-                                       (list "\"\"\"" (concat indent indent "db.add(item)  # new")
+                                       (list "\"\"\"" (concat indent indent "# One row, however many there are.") ""
+                                             (concat indent indent "db.add(")
+                                             (concat indent indent indent "item,  # new") (concat indent indent ")")
                                              (concat indent indent "db.commit()") (concat indent "except Exception:")
                                              (concat indent indent "db.rollback()") (concat indent indent "raise") "")
                                        "\n")

@@ -47,7 +47,7 @@ misses 'and it is silent' 'loaded without a lock'
 keys ':w' Enter
 disk 'the comment is on disk' app/routes.py '    item.stock -= quantity  # auditline: ignore[AUD201]'
 keys ':AuditlineReport' Enter
-sees ':AuditlineReport lists the findings of the project' 'app/jobs.py|12'
+sees ':AuditlineReport lists the findings of the project' 'app/jobs.py|16'
 shot 5-report
 keys ':qa!' Enter
 ended 'Vim ends'
