@@ -34,7 +34,6 @@ fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
         if !uses.iter().any(|one| one.changes) || !uses.iter().any(|one| one.looks) {
             continue;
         }
-        let Some((changer, looker)) = meeting(db, &uses) else { continue };
         let shared = match container.holder {
             Keeper::Global(_) => None,
             Keeper::Attribute(class, ..) => match shared_object(db, class) {
@@ -42,6 +41,8 @@ fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
                 None => continue,
             },
         };
+        // Last, because it looks for the routes of every function that uses the container.
+        let Some((changer, looker)) = meeting(db, &uses) else { continue };
         findings.push(finding(container, changer, looker, shared));
     }
 }
