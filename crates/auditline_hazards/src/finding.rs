@@ -182,6 +182,12 @@ impl Finding {
     }
 }
 
+/// Names in a message: each as code, with commas between them.
+#[must_use]
+pub fn listed(names: impl IntoIterator<Item: fmt::Display>) -> String {
+    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
 /// The symbol path of a function for [`Finding::symbol`].
 #[must_use]
 pub fn symbol(path: Name) -> String {

@@ -8,7 +8,7 @@ use auditline_model::{ClassRef, Db, FunctionRef, classes, entry};
 use auditline_syntax::Name;
 
 use crate::catalogue::{Check, Family, Hazard};
-use crate::finding::{Evidence, Finding, Place, Severity, Story, symbol};
+use crate::finding::{Evidence, Finding, Place, Severity, Story, listed, symbol};
 
 use super::{held, isolation, rows, served};
 
@@ -317,8 +317,4 @@ fn story(model: &str, by: &str, unique: bool) -> Story {
         ],
         outcome,
     }
-}
-
-fn listed(columns: &[Name]) -> String {
-    columns.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>().join(", ")
 }

@@ -3,7 +3,7 @@
 use auditline_model::unit::Unit;
 use auditline_model::{Db, FunctionRef, classes};
 
-use crate::finding::{Evidence, Severity};
+use crate::finding::{Evidence, Severity, listed};
 use crate::races::check_then_create::{LockedCreation, locked_creations};
 use crate::races::served;
 
@@ -27,8 +27,8 @@ pub(super) fn find(db: &dyn Db, of: FunctionRef, unit: &Unit, found: &mut Vec<Fu
         let mut proof = Vec::new();
         proof.extend(evidence(of, unit, create, format!("`{model}` is created here, if there was nothing to lock")));
         if let Some((place, columns)) = unique {
-            let listed = columns.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>().join(", ");
-            proof.push(Evidence { place, message: format!("{listed} is unique: the database refuses a second row") });
+            let message = format!("{} is unique: the database refuses a second row", listed(&columns));
+            proof.push(Evidence { place, message });
         }
         let severity = if served::is_served(db, of) && !unit.in_loop(unit.events[create as usize].frame) {
             Severity::Warning

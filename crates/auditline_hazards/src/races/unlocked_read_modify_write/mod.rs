@@ -8,7 +8,7 @@ use auditline_model::{Db, FunctionRef, classes, entry};
 use auditline_syntax::Name;
 
 use crate::catalogue::{Check, Family, Hazard};
-use crate::finding::{Evidence, Finding, Place, Severity, Story, symbol};
+use crate::finding::{Evidence, Finding, Place, Severity, Story, listed, symbol};
 
 use super::isolation;
 use super::rows::{self, Dependence, Durable};
@@ -109,7 +109,7 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
             columns.push(*column);
         }
     }
-    let listed = columns.iter().map(|column| format!("`{model}.{column}`")).collect::<Vec<_>>().join(", ");
+    let listed = listed(columns.iter().map(|column| format!("{model}.{column}")));
     let message = match dependence {
         Dependence::OwnValue(_) => {
             format!(

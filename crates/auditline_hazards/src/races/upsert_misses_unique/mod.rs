@@ -9,7 +9,7 @@ use auditline_model::{Db, FunctionRef};
 use auditline_syntax::Name;
 
 use crate::catalogue::{Check, Family, Hazard};
-use crate::finding::{Evidence, Finding, Place, Severity, Story, symbol};
+use crate::finding::{Evidence, Finding, Place, Severity, Story, listed, symbol};
 
 use super::check_then_create::is_violation_handled;
 use super::rows;
@@ -107,10 +107,6 @@ fn can_be_violated(table: &KeyedTable, insertion: &Insertion, key: &UniqueKey) -
             }
         }
     })
-}
-
-fn listed(columns: &[Name]) -> String {
-    columns.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>().join(", ")
 }
 
 fn finding(

@@ -8,7 +8,7 @@ use auditline_model::{Db, FunctionRef, classes, entry};
 use auditline_syntax::Name;
 
 use crate::catalogue::{Check, Family, Hazard};
-use crate::finding::{Evidence, Finding, Place, Severity, Story, symbol};
+use crate::finding::{Evidence, Finding, Place, Severity, Story, listed, symbol};
 
 use super::isolation;
 use super::rows::{self, Dependence};
@@ -68,7 +68,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         }
         let Some(event) = unit.events.get(change.write as usize) else { continue };
         let model = rows::row_name(db, &change.row);
-        let listed = change.columns.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>().join(", ");
+        let listed = listed(&change.columns);
         let mut evidence = Vec::new();
         evidence.extend(rows::load_evidence(db, of, &unit, &change.row));
         if handler != of {

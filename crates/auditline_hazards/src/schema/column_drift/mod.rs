@@ -8,7 +8,7 @@ use auditline_model::{Db, SourceFile, classes};
 use auditline_syntax::Name;
 
 use crate::catalogue::{Check, Family, Hazard};
-use crate::finding::{Evidence, Finding, Place, Severity, symbol};
+use crate::finding::{Evidence, Finding, Place, Severity, listed, symbol};
 
 use super::new_revision;
 use super::sides::{last_step, name};
@@ -95,10 +95,10 @@ fn judge(db: &dyn Db, standing: &Standing, findings: &mut Vec<Finding>) {
         if columns.is_empty() {
             continue;
         }
-        let listed: Vec<String> = columns.iter().take(MAX_LISTED).map(|column| format!("`{column}`")).collect();
+        let listed = listed(columns.iter().take(MAX_LISTED));
         let rest = columns.len().saturating_sub(MAX_LISTED);
         let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-        let (class, listed) = (classes::simple(standing.declared.path()), listed.join(", "));
+        let class = classes::simple(standing.declared.path());
         let side = name(db, first);
         let message = match kind {
             Minor::Kept => format!("The table of `{class}` keeps {listed}{rest} in {side}, and the model lacks them"),
