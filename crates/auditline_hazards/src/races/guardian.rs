@@ -4,10 +4,10 @@ use auditline_model::eval::value::{Lock, RowOrigin, RowValue, Value};
 use auditline_model::owner::{argument_of, callers};
 pub(super) use auditline_model::tables::points_at;
 use auditline_model::tables::tied;
-use auditline_model::unit::{EventKind, Unit, unit_of};
+use auditline_model::unit::{EventKind, Unit};
 use auditline_model::{ClassRef, Db, FunctionRef, entry};
 
-use super::held::is_aside;
+use super::held::at_every_call;
 
 /// How many callers up a lock on the owner is looked for.
 const DEPTH: u32 = 3;
@@ -35,14 +35,10 @@ pub(super) fn locks_owner(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32,
     }) || is_entered_locked(db, of, model, DEPTH)
 }
 
-/// Whether all who call a function while requests are served have locked a row that is tied to rows of the class before they
-/// do, and there is one.
+/// Whether all who call a function have locked a row that is tied to rows of the class before they do.
 fn is_entered_locked(db: &dyn Db, of: FunctionRef, model: ClassRef, depth: u32) -> bool {
     let Some(depth) = depth.checked_sub(1) else { return false };
-    let mut any = false;
-    for site in callers(db, of).iter().filter(|site| site.function != of && !is_aside(db, site.function)) {
-        any = true;
-        let unit = unit_of(db, site.function);
+    at_every_call(db, of, |site, unit| {
         let locked = unit.numbered().take(site.ordinal as usize).any(|(at, event)| {
             let locked = match &event.kind {
                 EventKind::Load { query, .. } if query.lock == Lock::Yes => query.model,
@@ -51,11 +47,8 @@ fn is_entered_locked(db: &dyn Db, of: FunctionRef, model: ClassRef, depth: u32) 
             };
             locked.is_some_and(|locked| tied(db, model, locked)) && unit.can_follow(at, site.ordinal)
         });
-        if !locked && !is_entered_locked(db, site.function, model, depth) {
-            return false;
-        }
-    }
-    any
+        locked || is_entered_locked(db, site.function, model, depth)
+    })
 }
 
 /// Whether every caller hands in a row that it has locked, and there is one.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use auditline_model::eval::libraries::names_lock;
 use auditline_model::eval::value::{Key, Lock, RowValue, TransactionKind, Value};
 use auditline_model::eval::{Depended, dependency_of_param};
-use auditline_model::owner::callers;
+use auditline_model::owner::{CallSite, callers};
 use auditline_model::symbols::Symbol;
 use auditline_model::tables::{owners, refers};
 use auditline_model::unit::{Event, EventKind, FrameKind, Subject, Unit, unit_of};
@@ -40,27 +40,28 @@ pub(super) fn is_held_besides(db: &dyn Db, of: FunctionRef, unit: &Unit, made: M
     holds(db, unit, made.at, Some(lookup), Some(made)) || is_entered_locked(db, of, Some(made.model), DEPTH)
 }
 
-/// Whether a lock is held where a function is entered: by a decorator, a dependency, or by all who call it while requests are
-/// served. One that comes without the lock races with all others.
+/// Whether a lock is held where a function is entered: by a decorator, a dependency, or by all who call it.
 fn is_entered_locked(db: &dyn Db, of: FunctionRef, made: Option<ClassRef>, depth: u32) -> bool {
     if is_decorated(db, of) || depends_on_lock(db, of) {
         return true;
     }
     let Some(depth) = depth.checked_sub(1) else { return false };
-    let mut any = false;
-    for site in callers(db, of).iter().filter(|site| site.function != of && !is_aside(db, site.function)) {
-        any = true;
-        let unit = unit_of(db, site.function);
+    at_every_call(db, of, |site, unit| {
         let guarded = made.map(|model| Made { model, at: site.ordinal });
-        if !holds(db, &unit, site.ordinal, None, guarded) && !is_entered_locked(db, site.function, made, depth) {
-            return false;
-        }
-    }
-    any
+        holds(db, unit, site.ordinal, None, guarded) || is_entered_locked(db, site.function, made, depth)
+    })
+}
+
+/// Whether that is so at every call of a function that comes while requests are served, and there is one. The one where it
+/// is not meets all others.
+pub(super) fn at_every_call(db: &dyn Db, of: FunctionRef, is_so: impl Fn(&CallSite, &Unit) -> bool) -> bool {
+    let sites = callers(db, of);
+    let mut served = sites.iter().filter(|site| site.function != of && !is_aside(db, site.function)).peekable();
+    served.peek().is_some() && served.all(|site| is_so(site, &unit_of(db, site.function)))
 }
 
 /// Whether a caller says nothing of what happens while requests are served.
-pub(super) fn is_aside(db: &dyn Db, caller: FunctionRef) -> bool {
+fn is_aside(db: &dyn Db, caller: FunctionRef) -> bool {
     entry::is_test(db, caller.file) || entry::is_startup(db, caller)
 }
 

@@ -1,12 +1,11 @@
 //! Whether somebody handles the error of the second request: a unique violation.
 
-use auditline_model::owner::callers;
 use auditline_model::symbols::Symbol;
 use auditline_model::unit::{Breadth, EventKind, FrameId, FrameKind, HandlerInfo, SessionAction, Unit, unit_of};
 use auditline_model::{Db, FunctionRef, classes, parsed};
 
 use super::Creation;
-use crate::races::held::is_aside;
+use crate::races::held::at_every_call;
 
 /// How many callers up a handler is looked for.
 const DEPTH: u32 = 3;
@@ -60,18 +59,12 @@ fn is_entered_handled(db: &dyn Db, of: FunctionRef, depth: u32, wanted: Wanted) 
         return true;
     }
     let Some(depth) = depth.checked_sub(1) else { return false };
-    let mut any = false;
     // One that comes without a handler fails, whatever the others do.
-    for site in callers(db, of).iter().filter(|site| site.function != of && !is_aside(db, site.function)) {
-        any = true;
-        let caller = unit_of(db, site.function);
-        let around =
-            caller.events.get(site.ordinal as usize).is_some_and(|event| awaits_violation(&caller, event.frame));
-        if !around && !is_entered_handled(db, site.function, depth, wanted) {
-            return false;
-        }
-    }
-    any
+    at_every_call(db, of, |site, caller| {
+        let call = caller.events.get(site.ordinal as usize);
+        call.is_some_and(|event| awaits_violation(caller, event.frame))
+            || is_entered_handled(db, site.function, depth, wanted)
+    })
 }
 
 /// Whether a `try` around the frame handles a unique violation.
