@@ -21,17 +21,11 @@ pub(super) fn locks_owner(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32,
         _ => write,
     };
     unit.events.iter().take(loaded as usize).any(|event| match &event.kind {
-        EventKind::Load { query, .. } => {
-            query.lock == Lock::Yes && query.model.is_some_and(|other| tied(db, model, other))
-        }
-        EventKind::Refresh { row: Some(other), lock: Lock::Yes, .. } => {
-            other.model.is_some_and(|other| tied(db, model, other))
-        }
         EventKind::Read { row: other, .. } => match (&other.origin, other.model) {
             (RowOrigin::Param(index), Some(other)) => tied(db, model, other) && comes_locked(db, of, *index),
             _ => false,
         },
-        _ => false,
+        kind => locks_tied(db, kind, model),
     }) || is_entered_locked(db, of, model, DEPTH)
 }
 
@@ -39,16 +33,16 @@ pub(super) fn locks_owner(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32,
 fn is_entered_locked(db: &dyn Db, of: FunctionRef, model: ClassRef, depth: u32) -> bool {
     let Some(depth) = depth.checked_sub(1) else { return false };
     at_every_call(db, of, |site, unit| {
-        let locked = unit.numbered().take(site.ordinal as usize).any(|(at, event)| {
-            let locked = match &event.kind {
-                EventKind::Load { query, .. } if query.lock == Lock::Yes => query.model,
-                EventKind::Refresh { row: Some(row), lock: Lock::Yes, .. } => row.model,
-                _ => None,
-            };
-            locked.is_some_and(|locked| tied(db, model, locked)) && unit.can_follow(at, site.ordinal)
-        });
-        locked || is_entered_locked(db, site.function, model, depth)
+        let mut earlier = unit.numbered().take(site.ordinal as usize);
+        earlier.any(|(at, event)| locks_tied(db, &event.kind, model) && unit.can_follow(at, site.ordinal))
+            || is_entered_locked(db, site.function, model, depth)
     })
+}
+
+/// Whether an event locks a row that is tied to rows of the class by a foreign key.
+fn locks_tied(db: &dyn Db, event: &EventKind, model: ClassRef) -> bool {
+    let locked = event.row_lock().filter(|lock| lock.is_sure()).and_then(|lock| lock.model);
+    locked.is_some_and(|locked| tied(db, model, locked))
 }
 
 /// Whether every caller hands in a row that it has locked, and there is one.

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use auditline_model::eval::libraries::names_lock;
-use auditline_model::eval::value::{Key, Lock, RowValue, TransactionKind, Value};
+use auditline_model::eval::value::{Key, RowValue, TransactionKind, Value};
 use auditline_model::eval::{Depended, dependency_of_param};
 use auditline_model::owner::{CallSite, callers};
 use auditline_model::symbols::Symbol;
 use auditline_model::tables::{owners, refers};
-use auditline_model::unit::{Event, EventKind, FrameKind, Subject, Unit, unit_of};
+use auditline_model::unit::{Event, EventKind, FrameKind, RowLock, Subject, Unit, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef, classes, entry, head, parsed};
 
 /// How many callers up a lock is looked for.
@@ -28,11 +28,10 @@ pub(super) fn is_held(db: &dyn Db, of: FunctionRef, unit: &Unit, made: Made) -> 
 
 /// Whether a lock is held when that event of a function has run: it may lock what it loads.
 pub(super) fn is_held_until(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32) -> bool {
-    let itself = match unit.events.get(at as usize).map(|event| &event.kind) {
-        Some(EventKind::Load { query, .. }) => query.lock != Lock::No,
-        _ => false,
-    };
-    itself || holds(db, unit, at, None, None) || is_entered_locked(db, of, None, DEPTH)
+    let itself = unit.events.get(at as usize);
+    itself.is_some_and(|event| event.kind.row_lock().is_some())
+        || holds(db, unit, at, None, None)
+        || is_entered_locked(db, of, None, DEPTH)
 }
 
 /// As [`is_held`], by something else than that lookup of what is guarded.
@@ -80,21 +79,10 @@ fn holds(db: &dyn Db, unit: &Unit, at: u32, lookup: Option<u32>, made: Option<Ma
 fn locks(db: &dyn Db, unit: &Unit, event: &Event, made: Option<Made>) -> bool {
     match &event.kind {
         EventKind::ExternalLock => true,
-        EventKind::Load { query, row, .. } => {
-            query.lock != Lock::No
-                && match (made, query.model, row) {
-                    (Some(made), Some(model), Some(row)) => guards(db, unit, made, model, *row),
-                    _ => true,
-                }
-        }
-        EventKind::Refresh { lock, row, .. } => {
-            *lock != Lock::No
-                && match (made, row.as_ref().and_then(|row| row.model.map(|model| (row.id, model)))) {
-                    (Some(made), Some((row, model))) => guards(db, unit, made, model, row),
-                    _ => true,
-                }
-        }
-        _ => false,
+        kind => kind.row_lock().is_some_and(|lock| match (made, lock.model, lock.row) {
+            (Some(made), Some(model), Some(row)) => guards(db, unit, made, model, row),
+            _ => true,
+        }),
     }
 }
 
@@ -174,10 +162,8 @@ fn leaves_locked(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
         |at: u32| unit.frames.iter().any(|frame| matches!(frame.kind, FrameKind::WithLock) && frame.first == at);
     unit.numbered().any(|(at, event)| match &event.kind {
         EventKind::ExternalLock => !is_block(at + 1),
-        EventKind::Load { query, .. } => query.lock == Lock::Yes,
-        EventKind::Refresh { lock, .. } => *lock == Lock::Yes,
         EventKind::Yield(_) => unit.ancestors(event.frame).any(|(_, frame)| matches!(frame.kind, FrameKind::WithLock)),
-        _ => false,
+        kind => kind.row_lock().is_some_and(RowLock::is_sure),
     })
 }
 
@@ -197,9 +183,7 @@ fn takes_lock_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
             unit.frames.iter().any(|frame| matches!(frame.kind, FrameKind::WithLock))
                 || unit.events.iter().any(|event| match &event.kind {
                     EventKind::ExternalLock => true,
-                    EventKind::Load { query, .. } => query.lock == Lock::Yes,
-                    EventKind::Refresh { lock, .. } => *lock == Lock::Yes,
-                    _ => false,
+                    kind => kind.row_lock().is_some_and(RowLock::is_sure),
                 })
         })
 }

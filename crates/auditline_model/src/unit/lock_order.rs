@@ -7,7 +7,6 @@ use rustc_hash::FxHashSet;
 use crate::classes;
 use crate::db::{ClassRef, Db, FunctionRef, Settings, head};
 use crate::eval::own_class;
-use crate::eval::value::Lock;
 use crate::names::files_mentioning;
 use crate::owner::callers;
 
@@ -59,21 +58,15 @@ fn lock_pairs_query(db: &dyn Db, of: FunctionRef, _key: ()) -> Arc<[LockPair]> {
 fn steps(db: &dyn Db, unit: &Unit) -> Vec<Step> {
     let mut steps = Vec::new();
     for (at, event) in unit.numbered() {
-        match &event.kind {
-            EventKind::Load { query, .. } if query.lock == Lock::Yes && query.waits => {
-                steps.extend(query.model.map(|model| Step { model, at }));
+        if let Some(lock) = event.kind.row_lock().filter(|lock| lock.is_sure() && lock.waits) {
+            steps.extend(lock.model.map(|model| Step { model, at }));
+        }
+        if let EventKind::Call { callee, receiver, .. } = &event.kind {
+            let runs_now =
+                head(db, *callee).is_some_and(|body| !body.is_generator && (!body.is_async || is_awaited(unit, at)));
+            if runs_now {
+                steps.extend(held_classes(db, *callee, *receiver).iter().map(|model| Step { model: *model, at }));
             }
-            EventKind::Refresh { row: Some(row), lock: Lock::Yes, .. } => {
-                steps.extend(row.model.map(|model| Step { model, at }));
-            }
-            EventKind::Call { callee, receiver, .. } => {
-                let runs_now = head(db, *callee)
-                    .is_some_and(|body| !body.is_generator && (!body.is_async || is_awaited(unit, at)));
-                if runs_now {
-                    steps.extend(held_classes(db, *callee, *receiver).iter().map(|model| Step { model: *model, at }));
-                }
-            }
-            _ => {}
         }
     }
     steps

@@ -169,14 +169,8 @@ fn is_alone(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32) -> bool {
 
 /// Whether the transaction holds another row lock already, which may let one request at a time come here.
 fn is_second(unit: &Unit, at: u32) -> bool {
-    unit.numbered().take(at as usize).any(|(ordinal, event)| {
-        let locks = match &event.kind {
-            EventKind::Load { query, .. } => query.lock != Lock::No,
-            EventKind::Refresh { lock, .. } => *lock != Lock::No,
-            _ => false,
-        };
-        locks && unit.can_follow(ordinal, at)
-    })
+    let mut earlier = unit.numbered().take(at as usize);
+    earlier.any(|(ordinal, event)| event.kind.row_lock().is_some() && unit.can_follow(ordinal, at))
 }
 
 /// The cure of one statement for many rows: lock them in the order of their key.

@@ -96,11 +96,7 @@ fn decided_before(db: &dyn Db, unit: &Unit, lock: u32, before: u32, behind: u32)
 /// Whether the row had been locked already when the lock was taken.
 fn is_locked_before(unit: &Unit, row: u32, lock: u32) -> bool {
     unit.numbered().take(lock as usize).any(|(ordinal, event)| {
-        let locks = match &event.kind {
-            EventKind::Load { query, row: Some(loaded), .. } => *loaded == row && query.lock != Lock::No,
-            EventKind::Refresh { row: Some(own), lock, .. } => own.id == row && *lock != Lock::No,
-            _ => false,
-        };
-        locks && unit.can_follow(ordinal, lock)
+        let locked = event.kind.row_lock().and_then(|lock| lock.row);
+        locked == Some(row) && unit.can_follow(ordinal, lock)
     })
 }

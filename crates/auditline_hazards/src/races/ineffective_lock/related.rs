@@ -74,8 +74,6 @@ fn is_held(unit: &Unit, write: u32, row: &RowValue) -> bool {
     unit.ancestors(event.frame).any(|(_, frame)| matches!(frame.kind, FrameKind::WithLock))
         || unit.numbered().take(write as usize).any(|(_, event)| match &event.kind {
             EventKind::ExternalLock => true,
-            EventKind::Load { query, .. } => query.lock != Lock::No && query.model == row.model,
-            EventKind::Refresh { row: Some(own), lock, .. } => *lock != Lock::No && own.model == row.model,
-            _ => false,
+            kind => kind.row_lock().is_some_and(|lock| lock.model == row.model),
         })
 }
