@@ -328,8 +328,6 @@ fn remembers_query(db: &dyn Db, class: ClassRef, _key: ()) -> bool {
 
 /// Whether code changes an attribute of that object.
 fn changes(code: &Code, object: Name) -> bool {
-    const MUTATORS: &[&str] =
-        &["add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "setdefault", "update"];
     let attribute = |expr: ExprId| match &code[expr] {
         Expr::Attribute { value, .. } => matches!(&code[*value], Expr::Name(name) if *name == object),
         _ => false,
@@ -352,7 +350,7 @@ fn changes(code: &Code, object: Name) -> bool {
                 if let Expr::Call { func, .. } = &code[expr]
                     && let Expr::Attribute { value, attr } = &code[*func]
                 {
-                    found |= MUTATORS.contains(&attr.as_str()) && attribute(*value);
+                    found |= crate::eval::MUTATORS.contains(&attr.as_str()) && attribute(*value);
                 }
             });
         }

@@ -1,6 +1,7 @@
 //! The incremental model of a Python backend: names, tables, sessions, owners, units of work.
 
 pub mod classes;
+mod cycles;
 pub mod db;
 pub mod entry;
 pub mod eval;

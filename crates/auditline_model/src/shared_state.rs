@@ -112,10 +112,10 @@ fn class_of(keeper: Keeper) -> Option<ClassRef> {
 
 /// The assignments of a body: target, value, range of the statement.
 fn bindings(code: &Code, visit: &mut impl FnMut(ExprId, ExprId, TextRange)) {
-    walk_statements(&code.block, &mut |stmt| match &stmt.kind {
-        StmtKind::Assign { targets, value } => targets.iter().for_each(|target| visit(*target, *value, stmt.range)),
-        StmtKind::AnnAssign { target, value: Some(value), .. } => visit(*target, *value, stmt.range),
-        _ => {}
+    walk_statements(&code.block, &mut |stmt| {
+        if let Some((targets, value)) = stmt.kind.assignment() {
+            targets.iter().for_each(|target| visit(*target, value, stmt.range));
+        }
     });
 }
 

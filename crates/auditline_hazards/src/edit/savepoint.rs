@@ -86,14 +86,7 @@ pub(super) fn moved(statement: &str, eol: &str, from: &str, to: &str) -> String 
 
 /// The one name that a plain assignment binds.
 pub(super) fn assigned(scope: Scope<'_>, stmt: &Stmt) -> Option<auditline_syntax::Name> {
-    let target = match &stmt.kind {
-        StmtKind::Assign { targets, .. } => match targets[..] {
-            [target] => target,
-            _ => return None,
-        },
-        StmtKind::AnnAssign { target, value: Some(_), .. } => *target,
-        _ => return None,
-    };
+    let (&[target], _) = stmt.kind.assignment()? else { return None };
     match scope.code[target] {
         Expr::Name(name) => Some(name),
         _ => None,

@@ -134,7 +134,7 @@ pub fn class_info(db: &dyn Db, class: ClassRef) -> Option<Arc<ClassInfo>> {
     class_info_at(db, class.file, class.path)
 }
 
-#[salsa::tracked(returns(clone), cycle_initial = nothing, cycle_fn = settle)]
+#[salsa::tracked(returns(clone), cycle_initial = crate::cycles::nothing, cycle_fn = crate::cycles::settle)]
 fn class_info_at(db: &dyn Db, file: SourceFile, path: Name) -> Option<Arc<ClassInfo>> {
     let parsed = parsed(db, file);
     let class = &parsed.module.classes[parsed.class_index(path)?];
@@ -358,22 +358,6 @@ fn type_params(class: &Class, bases: &[Base]) -> Vec<Name> {
         None => bases.iter().for_each(|base| collect(&base.args)),
     }
     params
-}
-
-fn nothing(_: &dyn Db, _: salsa::Id, _: SourceFile, _: Name) -> Option<Arc<ClassInfo>> {
-    None
-}
-
-#[allow(clippy::ref_option)] // The engine's signature.
-fn settle(
-    _: &dyn Db,
-    cycle: &salsa::Cycle<'_>,
-    last: &Option<Arc<ClassInfo>>,
-    value: Option<Arc<ClassInfo>>,
-    _: SourceFile,
-    _: Name,
-) -> Option<Arc<ClassInfo>> {
-    if cycle.iteration() > 8 { last.clone() } else { value }
 }
 
 /// The class in whose body a function stands.

@@ -74,16 +74,12 @@ fn dependency_aliases_query(db: &dyn Db, of: FunctionRef, _key: ()) -> Arc<Vec<N
         let parsed = parsed(db, *file);
         let code = &parsed.module.code;
         auditline_syntax::python::walk_statements(&code.block, &mut |stmt| {
-            let (name, value) = match &stmt.kind {
-                StmtKind::Assign { targets, value } => match targets.first().map(|target| &code[*target]) {
-                    Some(Expr::Name(name)) => (*name, *value),
+            let (name, value) = match (&stmt.kind, stmt.kind.assignment()) {
+                (StmtKind::TypeAlias { name, value }, _) => (*name, *value),
+                (_, Some(([target, ..], value))) => match &code[*target] {
+                    Expr::Name(name) => (*name, value),
                     _ => return,
                 },
-                StmtKind::AnnAssign { target, value: Some(value), .. } => match &code[*target] {
-                    Expr::Name(name) => (*name, *value),
-                    _ => return,
-                },
-                StmtKind::TypeAlias { name, value } => (*name, *value),
                 _ => return,
             };
             if let Expr::Subscript { .. } = &code[value]

@@ -15,7 +15,7 @@ pub fn mro(db: &dyn Db, class: ClassRef) -> Arc<Vec<ClassRef>> {
     mro_at(db, class.file, class.path)
 }
 
-#[salsa::tracked(returns(clone), cycle_initial = alone, cycle_fn = settle)]
+#[salsa::tracked(returns(clone), cycle_initial = alone, cycle_fn = crate::cycles::settle)]
 fn mro_at(db: &dyn Db, file: SourceFile, path: Name) -> Arc<Vec<ClassRef>> {
     let class = ClassRef { file, path };
     let bases: Vec<ClassRef> = workspace_bases(db, class);
@@ -43,17 +43,6 @@ fn mro_at(db: &dyn Db, file: SourceFile, path: Name) -> Arc<Vec<ClassRef>> {
 
 fn alone(_: &dyn Db, _: salsa::Id, file: SourceFile, path: Name) -> Arc<Vec<ClassRef>> {
     Arc::new(vec![ClassRef { file, path }])
-}
-
-fn settle(
-    _: &dyn Db,
-    cycle: &salsa::Cycle<'_>,
-    last: &Arc<Vec<ClassRef>>,
-    value: Arc<Vec<ClassRef>>,
-    _: SourceFile,
-    _: Name,
-) -> Arc<Vec<ClassRef>> {
-    if cycle.iteration() > 8 { Arc::clone(last) } else { value }
 }
 
 fn workspace_bases(db: &dyn Db, class: ClassRef) -> Vec<ClassRef> {
@@ -171,7 +160,7 @@ fn settle_method(
     _: Name,
     _: Name,
 ) -> Option<FunctionRef> {
-    if cycle.iteration() > 8 { *last } else { value }
+    crate::cycles::settled(cycle, last, value)
 }
 
 /// The method of that name that `super()` finds in a method of `own`, for an object of `class`: the next one in the order of

@@ -42,7 +42,7 @@ pub fn variable(db: &dyn Db, variable: VariableRef) -> Option<Arc<VariableInfo>>
     variable_at(db, variable.file, variable.name)
 }
 
-#[salsa::tracked(returns(clone), cycle_initial = nothing, cycle_fn = settle)]
+#[salsa::tracked(returns(clone), cycle_initial = crate::cycles::nothing, cycle_fn = crate::cycles::settle)]
 fn variable_at(db: &dyn Db, file: SourceFile, name: Name) -> Option<Arc<VariableInfo>> {
     let parsed = parsed(db, file);
     let code = &parsed.module.code;
@@ -97,22 +97,6 @@ fn variable_at(db: &dyn Db, file: SourceFile, name: Name) -> Option<Arc<Variable
         is_constant: assignments == 1 && !is_global,
         kind,
     }))
-}
-
-fn nothing(_: &dyn Db, _: salsa::Id, _: SourceFile, _: Name) -> Option<Arc<VariableInfo>> {
-    None
-}
-
-#[allow(clippy::ref_option)] // The engine's signature.
-fn settle(
-    _: &dyn Db,
-    cycle: &salsa::Cycle<'_>,
-    last: &Option<Arc<VariableInfo>>,
-    value: Option<Arc<VariableInfo>>,
-    _: SourceFile,
-    _: Name,
-) -> Option<Arc<VariableInfo>> {
-    if cycle.iteration() > 8 { last.clone() } else { value }
 }
 
 fn kind_of(db: &dyn Db, file: SourceFile, code: &Code, value: ExprId, declared: bool) -> VariableKind {

@@ -1,6 +1,6 @@
 //! Deliveries: what tells one from its repetition.
 
-use auditline_syntax::python::ir::{Arg, Code, Expr, ExprId, Function};
+use auditline_syntax::python::ir::{ArgKind, Code, Expr, ExprId, Function};
 
 use crate::db::{Db, FunctionRef, function};
 use crate::names;
@@ -81,20 +81,13 @@ fn mentions(body: &Function) -> bool {
             Expr::Attribute { value, attr } => speaks(attr) || *attr == "id" && is_whole(code, *value),
             Expr::Subscript { value, index } => is_id(code, *index) && is_whole(code, *value),
             Expr::Call { func, args } => {
-                keywords(args).any(|keyword| speaks(&keyword))
+                args.iter().any(|arg| matches!(arg.kind, ArgKind::Keyword(name) if speaks(&name)))
                     || matches!(&code[*func], Expr::Attribute { value, attr }
                         if *attr == "get" && is_whole(code, *value)
                             && args.first().is_some_and(|arg| is_id(code, arg.value)))
             }
             _ => false,
         })
-}
-
-fn keywords(args: &[Arg]) -> impl Iterator<Item = auditline_syntax::Name> + '_ {
-    args.iter().filter_map(|arg| match arg.kind {
-        auditline_syntax::python::ir::ArgKind::Keyword(name) => Some(name),
-        _ => None,
-    })
 }
 
 fn is_id(code: &Code, expr: ExprId) -> bool {

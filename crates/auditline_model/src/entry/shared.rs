@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auditline_syntax::python::ir::{Arg, ArgKind, Code, Expr, ExprId, StmtKind};
+use auditline_syntax::python::ir::{Arg, ArgKind, Code, Expr, ExprId};
 use auditline_syntax::python::walk_statements;
 use rustc_hash::FxHashSet;
 
@@ -182,13 +182,9 @@ fn attached_by(db: &dyn Db, scope: Scope, code: &Code, into: &mut Vec<(FunctionR
         }
     }
     walk_statements(&code.block, &mut |stmt| {
-        let (target, value) = match &stmt.kind {
-            StmtKind::Assign { targets, value } => (targets.first().copied(), *value),
-            StmtKind::AnnAssign { target, value: Some(value), .. } => (Some(*target), *value),
-            _ => return,
-        };
-        if let (Some(target), Expr::Call { args, .. }) = (target, &code[value])
-            && let Some(router) = variable(db, scope, code, target)
+        if let Some(([target, ..], value)) = stmt.kind.assignment()
+            && let Expr::Call { args, .. } = &code[value]
+            && let Some(router) = variable(db, scope, code, *target)
         {
             into.extend(dependencies(db, scope, code, args).map(|one| (one, Attached::Router(router))));
         }

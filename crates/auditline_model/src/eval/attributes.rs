@@ -15,7 +15,7 @@ pub fn variable(db: &dyn Db, of: VariableRef) -> Value {
     variable_query(db, of, ())
 }
 
-#[salsa::tracked(returns(clone), cycle_initial = unknown_variable, cycle_fn = settle_variable)]
+#[salsa::tracked(returns(clone), cycle_initial = unknown_variable, cycle_fn = crate::cycles::settle)]
 fn variable_query(db: &dyn Db, of: VariableRef, _key: ()) -> Value {
     match super::evaluate_variable(db, of) {
         Value::Factory(factory) => Value::Factory(FactoryValue { variable: factory.variable.or(Some(of)), ..factory }),
@@ -39,22 +39,11 @@ fn unknown_variable(_db: &dyn Db, _id: salsa::Id, _of: VariableRef, _key: ()) ->
     Value::Unknown
 }
 
-fn settle_variable(
-    _db: &dyn Db,
-    cycle: &salsa::Cycle<'_>,
-    last: &Value,
-    value: Value,
-    _of: VariableRef,
-    _key: (),
-) -> Value {
-    if cycle.iteration() > 8 { last.clone() } else { value }
-}
-
 /// What an attribute of objects of a class holds: as its methods assign it, or as its class body says.
 ///
 /// A session keeps the origin that it has in the method that assigned it (a parameter of `__init__`, a factory), so
 /// that its owner can be found through whoever constructs the object.
-#[salsa::tracked(returns(clone), cycle_initial = unknown_attribute, cycle_fn = settle_attribute)]
+#[salsa::tracked(returns(clone), cycle_initial = unknown_attribute, cycle_fn = crate::cycles::settle)]
 pub fn attribute(db: &dyn Db, class: ClassRef, name: Name) -> Value {
     let mut held: Option<Value> = None;
     for method in assigning_methods(db, class, name).iter() {
@@ -110,17 +99,6 @@ fn unknown_attribute(_db: &dyn Db, _id: salsa::Id, _class: ClassRef, _name: Name
     Value::Unknown
 }
 
-fn settle_attribute(
-    _db: &dyn Db,
-    cycle: &salsa::Cycle<'_>,
-    last: &Value,
-    value: Value,
-    _class: ClassRef,
-    _name: Name,
-) -> Value {
-    if cycle.iteration() > 8 { last.clone() } else { value }
-}
-
 /// The methods of a class and its bases that assign `self.name`.
 #[salsa::tracked(returns(clone))]
 pub fn assigning_methods(db: &dyn Db, class: ClassRef, name: Name) -> Arc<Vec<FunctionRef>> {
@@ -140,7 +118,7 @@ pub fn assigning_methods(db: &dyn Db, class: ClassRef, name: Name) -> Arc<Vec<Fu
 }
 
 fn assigns(body: &auditline_syntax::python::ir::Function, name: Name) -> bool {
-    use auditline_syntax::python::ir::{Expr, StmtKind};
+    use auditline_syntax::python::ir::Expr;
     let mut found = false;
     auditline_syntax::python::walk_statements(&body.code.block, &mut |stmt| {
         let mut check = |target: &auditline_syntax::python::ir::ExprId| {
@@ -152,10 +130,8 @@ fn assigns(body: &auditline_syntax::python::ir::Function, name: Name) -> bool {
                 found = true;
             }
         };
-        match &stmt.kind {
-            StmtKind::Assign { targets, .. } => targets.iter().for_each(&mut check),
-            StmtKind::AnnAssign { target, value: Some(_), .. } => check(target),
-            _ => {}
+        if let Some((targets, _)) = stmt.kind.assignment() {
+            targets.iter().for_each(&mut check);
         }
     });
     found

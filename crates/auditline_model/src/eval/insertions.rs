@@ -1,7 +1,7 @@
 //! What an INSERT supplies, and which conflicts it passes over.
 
 use auditline_syntax::Name;
-use auditline_syntax::python::ir::{Arg, ArgKind, Code, Expr, ExprId, StmtKind};
+use auditline_syntax::python::ir::{Arg, ArgKind, Code, Expr, ExprId};
 use auditline_syntax::python::walk_statements;
 use auditline_syntax::sql::{self, Conflicts, SqlGiven};
 
@@ -166,11 +166,7 @@ fn literal_row(code: &Code, row: ExprId) -> Option<&[(Option<ExprId>, ExprId)]> 
 /// What is assigned to a name.
 fn assigned(code: &Code, name: Name, visit: &mut impl FnMut(ExprId)) {
     walk_statements(&code.block, &mut |stmt| {
-        let (targets, value) = match &stmt.kind {
-            StmtKind::Assign { targets, value } => (targets.as_slice(), *value),
-            StmtKind::AnnAssign { target, value: Some(value), .. } => (std::slice::from_ref(target), *value),
-            _ => return,
-        };
+        let Some((targets, value)) = stmt.kind.assignment() else { return };
         if targets.iter().any(|target| matches!(&code[*target], Expr::Name(own) if *own == name)) {
             visit(value);
         }

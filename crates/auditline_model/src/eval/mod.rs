@@ -36,6 +36,7 @@ use crate::tables::orm_model;
 use crate::unit::{Counted, Event, EventKind, Frame, FrameId, FrameKind, TryInfo, Unit};
 
 pub use attributes::{attribute, attribute_method, variable};
+pub(crate) use calls::MUTATORS;
 pub use properties::OwnTest;
 pub use types::{Depended, dependency_of_param, dependency_value, has_function_scope, param_row};
 

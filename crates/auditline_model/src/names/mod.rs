@@ -148,7 +148,7 @@ pub fn definition_file(symbol: Symbol) -> Option<SourceFile> {
 }
 
 /// What an attribute of a module is: a name that it binds or imports, or a submodule.
-#[salsa::tracked(returns(copy), cycle_initial = unknown, cycle_fn = settle)]
+#[salsa::tracked(returns(copy), cycle_initial = unknown, cycle_fn = crate::cycles::settle)]
 pub fn exported(db: &dyn Db, file: SourceFile, name: Name) -> Symbol {
     match global(db, file, name) {
         Symbol::Unknown => submodule(db, file, name).unwrap_or(Symbol::Unknown),
@@ -158,11 +158,6 @@ pub fn exported(db: &dyn Db, file: SourceFile, name: Name) -> Symbol {
 
 fn unknown(_: &dyn Db, _: salsa::Id, _: SourceFile, _: Name) -> Symbol {
     Symbol::Unknown
-}
-
-/// Modules may import names from one another in a circle. A few rounds settle what can be told.
-fn settle(_: &dyn Db, cycle: &salsa::Cycle<'_>, last: &Symbol, value: Symbol, _: SourceFile, _: Name) -> Symbol {
-    if cycle.iteration() > 8 { *last } else { value }
 }
 
 fn submodule(db: &dyn Db, file: SourceFile, name: Name) -> Option<Symbol> {

@@ -44,7 +44,7 @@ pub fn on_request(db: &dyn Db, attribute: Name) -> Option<OnRequest> {
     on_request_query(db, Settings::get(db), attribute)
 }
 
-#[salsa::tracked(returns(clone), cycle_initial = unknown, cycle_fn = settle)]
+#[salsa::tracked(returns(clone), cycle_initial = crate::cycles::nothing, cycle_fn = crate::cycles::settle)]
 fn on_request_query(db: &dyn Db, _settings: Settings, attribute: Name) -> Option<OnRequest> {
     let mut found = None;
     for file in files_mentioning(db, &attribute).iter() {
@@ -69,21 +69,6 @@ fn on_request_query(db: &dyn Db, _settings: Settings, attribute: Name) -> Option
         }
     }
     found
-}
-
-fn unknown(_db: &dyn Db, _id: salsa::Id, _settings: Settings, _attribute: Name) -> Option<OnRequest> {
-    None
-}
-
-fn settle(
-    _db: &dyn Db,
-    cycle: &salsa::Cycle<'_>,
-    last: &Option<OnRequest>,
-    value: Option<OnRequest>,
-    _settings: Settings,
-    _attribute: Name,
-) -> Option<OnRequest> {
-    if cycle.iteration() > 8 { last.clone() } else { value }
 }
 
 /// The functions of a file that set an attribute of a request's state, with the attribute: a function that is handed the

@@ -45,7 +45,7 @@ pub fn class_named(db: &dyn Db, from: SourceFile, name: Name) -> Vec<ClassRef> {
 }
 
 /// Every mapped class of that simple name, sorted by path.
-#[salsa::tracked(returns(clone), cycle_initial = none, cycle_fn = settle_classes)]
+#[salsa::tracked(returns(clone), cycle_initial = crate::cycles::nothing, cycle_fn = crate::cycles::settle)]
 fn mapped_classes_named(db: &dyn Db, name: Name, _key: ()) -> Arc<Vec<ClassRef>> {
     let found = files_mentioning(db, &name)
         .iter()
@@ -53,21 +53,6 @@ fn mapped_classes_named(db: &dyn Db, name: Name, _key: ()) -> Arc<Vec<ClassRef>>
         .filter(|reference| class(db, *reference).is_some() && is_mapped(db, *reference))
         .collect();
     Arc::new(found)
-}
-
-fn none(_: &dyn Db, _: salsa::Id, _: Name, _key: ()) -> Arc<Vec<ClassRef>> {
-    Arc::default()
-}
-
-fn settle_classes(
-    _: &dyn Db,
-    cycle: &salsa::Cycle<'_>,
-    last: &Arc<Vec<ClassRef>>,
-    value: Arc<Vec<ClassRef>>,
-    _: Name,
-    _key: (),
-) -> Arc<Vec<ClassRef>> {
-    if cycle.iteration() > 8 { Arc::clone(last) } else { value }
 }
 
 /// An attribute that a relationship of another class adds.

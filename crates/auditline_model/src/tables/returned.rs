@@ -16,7 +16,7 @@ pub fn returned_expression(db: &dyn Db, of: FunctionRef) -> Option<Detached> {
     returned_at(db, of.file, of.path)
 }
 
-#[salsa::tracked(returns(clone), cycle_initial = nothing, cycle_fn = settle)]
+#[salsa::tracked(returns(clone), cycle_initial = crate::cycles::nothing, cycle_fn = crate::cycles::settle)]
 fn returned_at(db: &dyn Db, file: SourceFile, path: Name) -> Option<Detached> {
     let of = FunctionRef { file, path };
     let body = function(db, of)?;
@@ -31,22 +31,6 @@ fn returned_at(db: &dyn Db, file: SourceFile, path: Name) -> Option<Detached> {
         return None;
     }
     Some(detach(db, Scope::Function(of), &body.code, returned?))
-}
-
-fn nothing(_: &dyn Db, _: salsa::Id, _: SourceFile, _: Name) -> Option<Detached> {
-    None
-}
-
-#[allow(clippy::ref_option)] // The engine's signature.
-fn settle(
-    _: &dyn Db,
-    cycle: &salsa::Cycle<'_>,
-    last: &Option<Detached>,
-    value: Option<Detached>,
-    _: SourceFile,
-    _: Name,
-) -> Option<Detached> {
-    if cycle.iteration() > 8 { last.clone() } else { value }
 }
 
 /// A call as it comes out of the project's own helpers: `id_column()` is what the function returns,

@@ -39,7 +39,7 @@ pub(super) fn root(db: &dyn Db, class: ClassRef) -> Option<Root> {
     root_at(db, class.file, class.path)
 }
 
-#[salsa::tracked(returns(copy), cycle_initial = nothing, cycle_fn = settle)]
+#[salsa::tracked(returns(copy), cycle_initial = crate::cycles::nothing, cycle_fn = crate::cycles::settle)]
 fn root_at(db: &dyn Db, file: SourceFile, path: Name) -> Option<Root> {
     let class = ClassRef { file, path };
     for (at, ancestor) in mro(db, class).iter().enumerate() {
@@ -74,22 +74,6 @@ fn root_at(db: &dyn Db, file: SourceFile, path: Name) -> Option<Root> {
         is_start: false,
         hidden: true,
     })
-}
-
-fn nothing(_: &dyn Db, _: salsa::Id, _: SourceFile, _: Name) -> Option<Root> {
-    None
-}
-
-#[allow(clippy::ref_option)] // The engine's signature.
-fn settle(
-    _: &dyn Db,
-    cycle: &salsa::Cycle<'_>,
-    last: &Option<Root>,
-    value: Option<Root>,
-    _: SourceFile,
-    _: Name,
-) -> Option<Root> {
-    if cycle.iteration() > 8 { *last } else { value }
 }
 
 fn declarative(kind: RootKind) -> Root {

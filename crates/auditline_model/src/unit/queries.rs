@@ -9,15 +9,11 @@ use crate::eval;
 
 use super::{Effect, Unit, effects::effect_of};
 
-/// How often a recursive group of functions is evaluated before its effects are taken as they are. Effects only grow,
-/// so that real code settles after two or three rounds.
-const ROUNDS: u32 = 12;
-
 /// The unit of work of a function, as seen in objects of `receiver` where it is a method.
 ///
 /// No limit (`lru`) on how many are remembered: the engine takes a value of a fixed-point query that was let go, and then
 /// verified without it, for one whose computation panicked, and gives up (salsa 0.28.5, `MemoHeader::previous_iteration`).
-#[salsa::tracked(returns(clone), cycle_initial = initial_unit, cycle_fn = settle_unit)]
+#[salsa::tracked(returns(clone), cycle_initial = crate::cycles::nothing, cycle_fn = crate::cycles::settle)]
 pub fn unit(db: &dyn Db, function: FunctionRef, receiver: Option<ClassRef>) -> Arc<Unit> {
     Arc::new(eval::evaluate(db, function, receiver))
 }
@@ -27,40 +23,10 @@ pub fn unit_of(db: &dyn Db, function: FunctionRef) -> Arc<Unit> {
     unit(db, function, eval::own_class(db, function))
 }
 
-fn initial_unit(_db: &dyn Db, _id: salsa::Id, _function: FunctionRef, _receiver: Option<ClassRef>) -> Arc<Unit> {
-    Arc::default()
-}
-
-fn settle_unit(
-    _db: &dyn Db,
-    cycle: &salsa::Cycle<'_>,
-    last: &Arc<Unit>,
-    value: Arc<Unit>,
-    _function: FunctionRef,
-    _receiver: Option<ClassRef>,
-) -> Arc<Unit> {
-    if cycle.iteration() > ROUNDS { Arc::clone(last) } else { value }
-}
-
 /// What a call of the function means to its caller.
-#[salsa::tracked(returns(clone), cycle_initial = initial_effect, cycle_fn = settle_effect)]
+#[salsa::tracked(returns(clone), cycle_initial = crate::cycles::nothing, cycle_fn = crate::cycles::settle)]
 pub fn effect(db: &dyn Db, function: FunctionRef, receiver: Option<ClassRef>) -> Arc<Effect> {
     Arc::new(effect_of(&unit(db, function, receiver)))
-}
-
-fn initial_effect(_db: &dyn Db, _id: salsa::Id, _function: FunctionRef, _receiver: Option<ClassRef>) -> Arc<Effect> {
-    Arc::default()
-}
-
-fn settle_effect(
-    _db: &dyn Db,
-    cycle: &salsa::Cycle<'_>,
-    last: &Arc<Effect>,
-    value: Arc<Effect>,
-    _function: FunctionRef,
-    _receiver: Option<ClassRef>,
-) -> Arc<Effect> {
-    if cycle.iteration() > ROUNDS { Arc::clone(last) } else { value }
 }
 
 /// The range of the n-th event of a function's unit of work, relative to the function.

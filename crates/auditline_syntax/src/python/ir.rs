@@ -352,6 +352,18 @@ pub enum StmtKind {
     Broken,
 }
 
+impl StmtKind {
+    /// The targets and the value of an assignment, with an annotation or without.
+    #[must_use]
+    pub fn assignment(&self) -> Option<(&[ExprId], ExprId)> {
+        match self {
+            Self::Assign { targets, value } => Some((targets, *value)),
+            Self::AnnAssign { target, value: Some(value), .. } => Some((std::slice::from_ref(target), *value)),
+            _ => None,
+        }
+    }
+}
+
 /// An `if` statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct If {

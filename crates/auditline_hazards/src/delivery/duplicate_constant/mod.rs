@@ -54,14 +54,7 @@ struct Constant {
 }
 
 fn constant(module: &Module, stmt: &Stmt, at: usize) -> Option<Constant> {
-    let (target, value) = match &stmt.kind {
-        StmtKind::Assign { targets, value } => match targets.as_slice() {
-            [target] => (*target, *value),
-            _ => return None,
-        },
-        StmtKind::AnnAssign { target, value: Some(value), .. } => (*target, *value),
-        _ => return None,
-    };
+    let (&[target], value) = stmt.kind.assignment()? else { return None };
     match &module.code[target] {
         Expr::Name(name) if is_constant(name) => Some(Constant { name: *name, value, statement: stmt.range, at }),
         _ => None,

@@ -9,8 +9,7 @@ use crate::classes;
 use crate::db::{ClassRef, FunctionRef, head};
 use crate::eval::substitute::by_statement;
 use crate::eval::value::{
-    ContextValue, CountSource, Lock, QueryKind, QueryValue, RowOrigin, RowValue, SessionOrigin, SessionValue, Sought,
-    Value,
+    ContextValue, CountSource, Lock, QueryValue, RowOrigin, RowValue, SessionOrigin, SessionValue, Value,
 };
 use crate::eval::{Bound, Evaluator, own_class, types};
 use crate::symbols::Symbol;
@@ -206,27 +205,18 @@ impl Evaluator<'_> {
         range: TextRange,
     ) -> Arc<RowValue> {
         let id = self.next_ordinal();
-        let query = QueryValue {
-            kind: QueryKind::Select,
-            model: row.model,
-            entities: true,
-            width: 1,
-            aggregates: false,
-            lock,
-            waits: given.lookup.is_none_or(|lookup| lookup.waits),
-            locks_own_only: given.lookup.is_some_and(|lookup| lookup.locks_own_only),
-            joins: given.lookup.is_some_and(|lookup| lookup.joins),
-            ordered: given.lookup.is_some_and(|lookup| lookup.ordered),
-            among: given.lookup.is_some_and(|lookup| lookup.among),
-            populates: given.lookup.is_some_and(|lookup| lookup.populates),
-            filters: given.lookup.map(|lookup| lookup.filters.clone()).unwrap_or_default(),
-            keys: given.lookup.map(|lookup| lookup.keys.clone()).unwrap_or_default(),
-            sought: Sought::default(),
-            sets: smallvec::SmallVec::new(),
-            session: row.session.clone(),
-            execution: Some(id),
-            insertion: None,
-        };
+        let mut query =
+            QueryValue { lock, session: row.session.clone(), execution: Some(id), ..QueryValue::select(row.model) };
+        if let Some(lookup) = given.lookup {
+            query.waits = lookup.waits;
+            query.locks_own_only = lookup.locks_own_only;
+            query.joins = lookup.joins;
+            query.ordered = lookup.ordered;
+            query.among = lookup.among;
+            query.populates = lookup.populates;
+            query.filters = lookup.filters.clone();
+            query.keys = lookup.keys.clone();
+        }
         self.event(
             EventKind::Load {
                 query: Arc::new(query),

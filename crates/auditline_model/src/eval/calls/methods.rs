@@ -15,7 +15,7 @@ use crate::unit::EventKind;
 use super::Arguments;
 
 /// Methods that change a container in place.
-pub(in crate::eval) const MUTATORS: &[&str] =
+pub(crate) const MUTATORS: &[&str] =
     &["add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "setdefault", "update"];
 
 /// Methods of Pydantic's classes that make an object from data: <https://docs.pydantic.dev/latest/concepts/models/>.

@@ -18,7 +18,7 @@ use crate::unit::EventKind;
 pub(crate) use arguments::Arguments;
 use builtins::is_builtin;
 pub(super) use functions::flagged;
-pub(super) use methods::MUTATORS;
+pub(crate) use methods::MUTATORS;
 use methods::NORMALISERS;
 pub(crate) use outside::on_commit;
 
