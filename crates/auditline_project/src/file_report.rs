@@ -2,6 +2,7 @@
 
 use auditline_hazards::{Finding, Hazard, check_file};
 use auditline_model::entry::is_test;
+use auditline_model::names::imported_modules;
 use auditline_model::{Db, SourceFile, parsed};
 use auditline_source::FilePath;
 
@@ -23,6 +24,13 @@ pub struct FileReport {
     pub unused: Vec<UnusedSuppression>,
     /// Hazards whose check failed on this file: an internal error.
     pub failed: Vec<&'static Hazard>,
+}
+
+/// Reads a module and its imports, which are a part of every check.
+pub(crate) fn prepare(db: &dyn Db, file: SourceFile) {
+    if file.kind(db).is_python() && !is_test(db, file) {
+        imported_modules(db, file);
+    }
 }
 
 /// Checks one file: what the command line and the server report of it.

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use thiserror::Error;
 
 use crate::discovery::{Discovered, discover};
-use crate::file_report::{FileReport, file_report};
+use crate::file_report::{FileReport, file_report, prepare};
 use crate::read::{MAX_FILE_SIZE, read_text};
 use crate::report::{Failure, Report, Stats};
 use crate::resolved::FixDetail;
@@ -174,6 +174,12 @@ impl Project {
         let total = files.len();
         let (snapshot, workspace, done) = (self.db.clone(), &self.workspace, &done);
         let outcomes: Vec<(FilePath, Option<FileReport>)> = self.pool.install(move || {
+            // The first check asks how all modules import one another, and the other threads wait for that answer: what it
+            // needs of each file is made by all of them before.
+            files.par_iter().for_each_with(snapshot.clone(), |db, (_, file)| {
+                // What fails here fails again where it is checked, and is reported there.
+                let _ = catch_unwind(AssertUnwindSafe(|| prepare(db, *file)));
+            });
             files
                 .par_iter()
                 .map_with(snapshot, |db, (path, file)| {

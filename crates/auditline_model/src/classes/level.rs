@@ -6,10 +6,10 @@ use auditline_syntax::Name;
 use auditline_syntax::python::ir::{Class, Expr, ExprId, StmtKind};
 use auditline_syntax::python::walk_statements;
 
-use super::{TypeExpr, mro, resolve_type_params, simple, type_expr, type_in};
-use crate::db::{ClassRef, Db, FunctionRef, class, parsed};
+use super::{TypeExpr, mro, resolve_type_params, type_expr, type_in};
+use crate::db::{ClassRef, Db, FunctionRef, SourceFile, class, parsed};
 use crate::eval::value::Value;
-use crate::names::{self, Scope};
+use crate::names::Scope;
 use crate::symbols::Symbol;
 
 /// What the class body says that an attribute holds: its value, or its annotation, or, for a type parameter's model,
@@ -62,35 +62,28 @@ fn declaration(body: &Class, name: Name) -> Option<(Option<ExprId>, Option<ExprI
     found
 }
 
-/// The module-level names that stand for `Annotated[…, Depends(of)]`, in any file that mentions the function.
-pub fn dependency_aliases(db: &dyn Db, of: FunctionRef) -> Arc<Vec<Name>> {
-    dependency_aliases_query(db, of, ())
-}
-
+/// The module-level names of a file that stand for `Annotated[…, Depends(function)]`, with those functions.
 #[salsa::tracked(returns(clone))]
-fn dependency_aliases_query(db: &dyn Db, of: FunctionRef, _key: ()) -> Arc<Vec<Name>> {
+pub fn dependency_aliases(db: &dyn Db, file: SourceFile) -> Arc<[(FunctionRef, Name)]> {
+    let parsed = parsed(db, file);
+    let code = &parsed.module.code;
     let mut aliases = Vec::new();
-    for file in names::files_mentioning(db, simple(of.path)).iter() {
-        let parsed = parsed(db, *file);
-        let code = &parsed.module.code;
-        auditline_syntax::python::walk_statements(&code.block, &mut |stmt| {
-            let (name, value) = match (&stmt.kind, stmt.kind.assignment()) {
-                (StmtKind::TypeAlias { name, value }, _) => (*name, *value),
-                (_, Some(([target, ..], value))) => match &code[*target] {
-                    Expr::Name(name) => (*name, value),
-                    _ => return,
-                },
+    auditline_syntax::python::walk_statements(&code.block, &mut |stmt| {
+        let (name, value) = match (&stmt.kind, stmt.kind.assignment()) {
+            (StmtKind::TypeAlias { name, value }, _) => (*name, *value),
+            (_, Some(([target, ..], value))) => match &code[*target] {
+                Expr::Name(name) => (*name, value),
                 _ => return,
-            };
-            if let Expr::Subscript { .. } = &code[value]
-                && let TypeExpr::Annotated { depends: Some(Symbol::Function(callee)), .. } =
-                    type_expr(db, *file, None, code, value)
-                && callee == of
-                && !aliases.contains(&name)
-            {
-                aliases.push(name);
-            }
-        });
-    }
-    Arc::new(aliases)
+            },
+            _ => return,
+        };
+        if let Expr::Subscript { .. } = &code[value]
+            && let TypeExpr::Annotated { depends: Some(Symbol::Function(callee)), .. } =
+                type_expr(db, file, None, code, value)
+            && !aliases.contains(&(callee, name))
+        {
+            aliases.push((callee, name));
+        }
+    });
+    aliases.into()
 }

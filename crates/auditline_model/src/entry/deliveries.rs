@@ -1,6 +1,7 @@
 //! Deliveries: what tells one from its repetition.
 
-use auditline_syntax::python::ir::{ArgKind, Code, Expr, ExprId, Function};
+use auditline_syntax::python::ir::{ArgKind, Code, Expr, ExprId};
+use smallvec::SmallVec;
 
 use crate::db::{Db, FunctionRef, function};
 use crate::names;
@@ -54,7 +55,7 @@ pub fn knows_delivery(db: &dyn Db, of: FunctionRef) -> bool {
 
 #[salsa::tracked(returns(copy), cycle_result = does_not_know)]
 fn knows(db: &dyn Db, of: FunctionRef, depth: u32) -> bool {
-    if function(db, of).is_some_and(|body| mentions(&body)) {
+    if mentions(db, of) {
         return true;
     }
     let Some(depth) = depth.checked_sub(1) else { return false };
@@ -68,11 +69,10 @@ fn does_not_know(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _depth: u32) ->
     false
 }
 
-fn mentions(body: &Function) -> bool {
-    let speaks = |text: &str| {
-        let text: String = text.chars().filter(|char| !matches!(char, '_' | '-')).collect::<String>().to_lowercase();
-        KNOWN_BY.iter().any(|word| text.contains(word))
-    };
+/// A query of its own: a function that many handlers reach is asked at several depths.
+#[salsa::tracked(returns(copy))]
+fn mentions_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
+    let Some(body) = function(db, of) else { return false };
     let code = &body.code;
     body.params.iter().any(|param| speaks(&param.name))
         || code.exprs.iter().any(|expr| match expr {
@@ -88,6 +88,17 @@ fn mentions(body: &Function) -> bool {
             }
             _ => false,
         })
+}
+
+fn mentions(db: &dyn Db, of: FunctionRef) -> bool {
+    mentions_query(db, of, ())
+}
+
+/// Whether a name or text speaks of what a delivery is known by.
+fn speaks(text: &str) -> bool {
+    let letters: SmallVec<[u8; 64]> =
+        text.bytes().filter(|byte| !matches!(byte, b'_' | b'-')).map(|byte| byte.to_ascii_lowercase()).collect();
+    KNOWN_BY.iter().any(|word| letters.windows(word.len()).any(|window| window == word.as_bytes()))
 }
 
 fn is_id(code: &Code, expr: ExprId) -> bool {

@@ -14,7 +14,7 @@ use crate::symbols::Symbol;
 /// hand, is none: its handlers are called by requests.
 #[salsa::tracked(returns(copy))]
 pub fn is_script(db: &dyn Db, file: SourceFile) -> bool {
-    is_started_by_name(db, file) && !serves(db, file) && !is_imported(db, file, |other| !super::is_test(db, other))
+    is_started_by_name(db, file) && !serves(db, file) && !is_imported(db, file, |_| true)
 }
 
 fn is_started_by_name(db: &dyn Db, file: SourceFile) -> bool {

@@ -9,9 +9,12 @@ use rustc_hash::FxHashSet;
 use crate::classes::{class_of_method, is_subclass_of_external, simple};
 use crate::db::{Db, FunctionRef, Settings, SourceFile, VariableRef, head, parsed};
 use crate::eval::libraries::{Known, is_application, known};
-use crate::names::{Scope, canonical, files_mentioning, resolve};
+use crate::names::{Scope, canonical, files_mentioning, files_mentioning_both, resolve};
 use crate::owner::users_of_dependency;
 use crate::symbols::Symbol;
+
+/// The keyword by which dependencies are attached to what is no function.
+const DEPENDENCIES: &str = "dependencies";
 
 /// The routes for which a function runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,7 +135,7 @@ fn variable(db: &dyn Db, scope: Scope, code: &Code, expr: ExprId) -> Option<Vari
 
 /// To what a function is attached by name.
 fn attachments(db: &dyn Db, of: FunctionRef) -> Vec<Attached> {
-    files_mentioning(db, simple(of.path))
+    files_mentioning_both(db, DEPENDENCIES, simple(of.path))
         .iter()
         .filter(|file| !super::is_test(db, **file))
         .flat_map(|file| attachments_in(db, *file).to_vec())
@@ -198,7 +201,7 @@ fn dependencies<'a>(
     code: &'a Code,
     args: &'a [Arg],
 ) -> impl Iterator<Item = FunctionRef> + 'a {
-    let listed = args.iter().find(|arg| matches!(arg.kind, ArgKind::Keyword(name) if name == "dependencies"));
+    let listed = args.iter().find(|arg| matches!(arg.kind, ArgKind::Keyword(name) if name == DEPENDENCIES));
     let items: &[ExprId] = match listed.map(|arg| &code[arg.value]) {
         Some(Expr::List(items) | Expr::Tuple(items)) => items,
         _ => &[],

@@ -5,8 +5,12 @@ use std::sync::Arc;
 use auditline_syntax::python::ir::{Block, StmtKind};
 use auditline_syntax::python::walk_statements;
 
-use super::{definition_file, files_mentioning, member, resolve_module};
-use crate::db::{Db, SourceFile, parsed};
+use rustc_hash::FxHashMap;
+
+use super::{definition_file, member, resolve_module};
+use crate::db::{Db, Settings, SourceFile, parsed};
+use crate::entry::is_test;
+use crate::shards::{Shard, python_files_of};
 use crate::symbols::Symbol;
 
 /// The modules of the workspace that a file imports anywhere, also inside functions, sorted by path.
@@ -44,15 +48,42 @@ fn module_file(symbol: Symbol) -> Option<SourceFile> {
     matches!(symbol, Symbol::Module(_)).then(|| definition_file(symbol))?
 }
 
-/// Whether another file, for which `counts` holds, imports this one.
+/// Whether another file that is no test, and for which `counts` holds, imports this one.
 #[must_use]
 pub fn is_imported(db: &dyn Db, file: SourceFile, counts: impl Fn(SourceFile) -> bool) -> bool {
-    let path = file.path(db);
-    let name = match path.stem() {
-        "__init__" => path.parent().map_or("", |parent| parent.file_name()),
-        stem => stem,
-    };
-    files_mentioning(db, name)
+    importers(db, file).iter().any(|other| counts(*other))
+}
+
+/// The files that import this one, tests left out.
+#[salsa::tracked(returns(clone))]
+fn importers(db: &dyn Db, file: SourceFile) -> Arc<[SourceFile]> {
+    all_importers(db, Settings::get(db)).get(&file).map(Arc::clone).unwrap_or_default()
+}
+
+/// Files with those that import them.
+type Importers = FxHashMap<SourceFile, Arc<[SourceFile]>>;
+
+/// All files that are imported. Asked for each file among those that mention its name, the same would take the square of
+/// their number where many are called `service.py`.
+#[salsa::tracked(returns(clone))]
+fn all_importers(db: &dyn Db, settings: Settings) -> Arc<Importers> {
+    let mut found: FxHashMap<SourceFile, Vec<SourceFile>> = FxHashMap::default();
+    for shard in Shard::all() {
+        for (file, imported) in imports_of_shard(db, shard, settings).iter() {
+            for module in imported.iter() {
+                found.entry(*module).or_default().push(*file);
+            }
+        }
+    }
+    Arc::new(found.into_iter().map(|(file, importers)| (file, importers.into())).collect())
+}
+
+/// What the files of a shard import, tests left out.
+#[salsa::tracked(returns(clone))]
+fn imports_of_shard(db: &dyn Db, shard: Shard, settings: Settings) -> Arc<[(SourceFile, Arc<[SourceFile]>)]> {
+    python_files_of(db, shard, settings)
         .iter()
-        .any(|other| *other != file && counts(*other) && imported_modules(db, *other).contains(&file))
+        .filter(|file| !is_test(db, **file))
+        .map(|file| (*file, imported_modules(db, *file)))
+        .collect()
 }

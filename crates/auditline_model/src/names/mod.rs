@@ -6,38 +6,25 @@
 mod imports;
 mod known;
 mod local;
+mod mentions;
 mod modules;
 mod scope;
-
-use std::sync::Arc;
 
 use auditline_syntax::Name;
 use auditline_syntax::python::chain;
 use auditline_syntax::python::ir::{Code, Expr, ExprId};
 
 use crate::db::{ClassRef, Db, FunctionRef, SourceFile, VariableRef};
-use crate::shards::Shard;
 use crate::symbols::Symbol;
 
 pub use imports::{imported_modules, is_imported};
 pub use known::canonical;
 pub use local::{ClassScope, FunctionScope, class_scope, function_scope};
+pub use mentions::{files_mentioning, files_mentioning_both, files_mentioning_in, mentions};
 pub use modules::resolve_module;
 pub(crate) use modules::{init_of, module_below, search_path};
 pub(crate) use scope::bound_by;
 pub use scope::{Binding, Bindings, Exports, ModuleScope, StarImport, module_scope};
-
-/// The files in which a word occurs as an identifier, also in strings and comments.
-#[must_use]
-pub fn files_mentioning(db: &dyn Db, word: &str) -> Arc<[SourceFile]> {
-    Arc::clone(db.files().mentions(db, word, None).files(db))
-}
-
-/// Those of them that are in a shard: an edit that writes the word into a file changes the answer for its shard alone.
-#[must_use]
-pub fn files_mentioning_in(db: &dyn Db, word: &str, shard: Shard) -> Arc<[SourceFile]> {
-    Arc::clone(db.files().mentions(db, word, Some(shard)).files(db))
-}
 
 /// From where a name is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
-
 use crate::classes;
-use crate::db::{ClassRef, Db, FunctionRef, SourceFile, head, parsed};
+use crate::db::{ClassRef, Db, FunctionRef, head};
 use crate::eval::value::{ArgName, Value};
 use crate::names::files_mentioning;
 use crate::unit::{EventKind, unit_of};
@@ -109,47 +107,4 @@ pub(crate) fn argument_in(
         let position = index.checked_sub(u32::from(bound))?;
         arguments.iter().find(|(name, _)| *name == ArgName::Position(position)).map(|(_, value)| value.clone())
     })
-}
-
-/// The functions that a dependency serves, through their parameters.
-pub fn users_of_dependency(db: &dyn Db, of: FunctionRef) -> Arc<Vec<FunctionRef>> {
-    users_of_dependency_query(db, of, ())
-}
-
-#[salsa::tracked(returns(clone))]
-fn users_of_dependency_query(db: &dyn Db, of: FunctionRef, _key: ()) -> Arc<Vec<FunctionRef>> {
-    let mut users = Vec::new();
-    let mut files: Vec<SourceFile> = files_mentioning(db, classes::simple(of.path)).to_vec();
-    for alias in classes::dependency_aliases(db, of).iter() {
-        for file in files_mentioning(db, alias).iter() {
-            if !files.contains(file) {
-                files.push(*file);
-            }
-        }
-    }
-    for file in files {
-        users.extend(dependencies_in(db, file).get(&of).into_iter().flatten());
-    }
-    Arc::new(users)
-}
-
-/// The dependencies of a file's functions, each with the functions that it serves. A query of its own, because the files that
-/// mention a common name are asked for each function of that name.
-#[salsa::tracked(returns(clone))]
-fn dependencies_in(db: &dyn Db, file: SourceFile) -> Arc<FxHashMap<FunctionRef, Vec<FunctionRef>>> {
-    let mut dependencies: FxHashMap<FunctionRef, Vec<FunctionRef>> = FxHashMap::default();
-    for function in &parsed(db, file).module.functions {
-        let user = FunctionRef { file, path: function.path };
-        for index in 0..function.params.len() {
-            if let Some(crate::eval::Depended::On(crate::symbols::Symbol::Function(callee))) =
-                crate::eval::dependency_of_param(db, user, index)
-            {
-                let users = dependencies.entry(callee).or_default();
-                if users.last() != Some(&user) {
-                    users.push(user);
-                }
-            }
-        }
-    }
-    Arc::new(dependencies)
 }

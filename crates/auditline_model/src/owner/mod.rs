@@ -3,6 +3,7 @@
 mod call_sites;
 mod commits;
 mod convention;
+mod dependents;
 mod ends;
 mod injected;
 mod on_commit;
@@ -21,9 +22,10 @@ use crate::symbols::Symbol;
 use crate::unit::{EventKind, SessionAction, unit_of};
 
 pub(crate) use call_sites::argument_in;
-pub use call_sites::{CallSite, argument_of, callers, constructions, users_of_dependency};
+pub use call_sites::{CallSite, argument_of, callers, constructions};
 pub use commits::is_committed_later;
 pub use convention::{Convention, convention, example_of_convention};
+pub use dependents::users_of_dependency;
 pub use ends::{Ender, ender};
 pub(crate) use injected::is_outer_param;
 pub use injected::{Injected, injected};

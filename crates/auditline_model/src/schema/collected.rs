@@ -63,8 +63,8 @@ impl Collector {
         self.reached.contains(&file)
             || self.missed.contains(&Name::new(file.path(db).stem()))
             || !self.is_migrations
-                && is_imported(db, self.file, |other| !is_test(db, other))
-                && is_imported(db, file, |other| !is_test(db, other) && !is_migration(db, other))
+                && is_imported(db, self.file, |_| true)
+                && is_imported(db, file, |other| !is_migration(db, other))
     }
 
     /// Whether a file stands among those that are imported: in their directories, or in one beside or below.

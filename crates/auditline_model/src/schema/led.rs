@@ -12,7 +12,7 @@ use rustc_hash::FxHashSet;
 use crate::classes::{last, mro};
 use crate::db::{ClassRef, Db, SourceFile, parsed};
 use crate::entry::{is_migration, is_test};
-use crate::names::files_mentioning;
+use crate::names::files_mentioning_both;
 use crate::tables::{OrmModel, orm_model};
 
 use super::sides::{descriptions, table_in};
@@ -74,8 +74,7 @@ fn said_by(model: &OrmModel, led: &mut Led) {
 /// Indexes that stand beside the class: `Index("…", Item.name)`.
 fn made_beside(db: &dyn Db, class: ClassRef, led: &mut Led) {
     let name = last(class.path);
-    let naming = files_mentioning(db, &name);
-    for file in files_mentioning(db, "Index").iter().filter(|file| file.kind(db).is_python() && naming.contains(file)) {
+    for file in files_mentioning_both(db, "Index", &name).iter().filter(|file| file.kind(db).is_python()) {
         led.names.extend(indexes_of_module(db, *file).iter().filter(|(owner, _)| *owner == name).map(|(_, own)| *own));
     }
 }
@@ -121,9 +120,6 @@ fn made_elsewhere(db: &dyn Db, table: TableName, led: &mut Led) {
             }
         }
     }
-    let naming = files_mentioning(db, &table.name);
-    let makes = |file: &SourceFile| {
-        file.kind(db).is_python() && !is_test(db, *file) && !is_migration(db, *file) && naming.contains(file)
-    };
-    led.is_open |= files_mentioning(db, "INDEX").iter().any(makes);
+    let makes = |file: &SourceFile| file.kind(db).is_python() && !is_test(db, *file) && !is_migration(db, *file);
+    led.is_open |= files_mentioning_both(db, "INDEX", &table.name).iter().any(makes);
 }

@@ -12,7 +12,7 @@ use rustc_hash::FxHashSet;
 use crate::classes::{mro, simple};
 use crate::db::{ClassRef, Db, SourceFile, parsed};
 use crate::entry::{is_migration, is_test};
-use crate::names::files_mentioning;
+use crate::names::{files_mentioning, mentions};
 
 use super::attributes::AttributeKind;
 use super::model::{ModelKind, OrmModel, orm_model};
@@ -45,10 +45,7 @@ const WRITES: &[&str] = &["INTO", "into", "UPDATE", "COPY", "bulk_insert", "VIEW
 /// Whether a table is written in SQL, or by its name.
 fn is_written_by_name(db: &dyn Db, table: Name) -> bool {
     let naming = files_mentioning(db, &table);
-    naming
-        .iter()
-        .filter(|file| !is_test(db, **file))
-        .any(|file| WRITES.iter().any(|word| files_mentioning(db, word).contains(file)))
+    naming.iter().filter(|file| !is_test(db, **file)).any(|file| WRITES.iter().any(|word| mentions(db, *file, word)))
 }
 
 /// Whether the table stands between two classes of a relationship: the session writes it.

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use auditline_syntax::Name;
 use auditline_syntax::python::ir::ArgKind;
-use rustc_hash::FxHashSet;
 
 use crate::classes::{Detached, MethodInfo, class_info, last, mro};
 use crate::db::{ClassRef, Db, FunctionRef, SourceFile, class, parsed};
-use crate::names::{files_mentioning, resolve_dotted};
+use crate::names::{files_mentioning, files_mentioning_both, resolve_dotted};
 use crate::symbols::Symbol;
 
 use super::relationships::{Options, Relationship, keys_of, only};
@@ -95,12 +94,8 @@ pub fn backrefs_onto(db: &dyn Db, class: ClassRef) -> Arc<Vec<Backref>> {
 #[salsa::tracked(returns(clone))]
 fn backrefs_at(db: &dyn Db, file: SourceFile, path: Name) -> Arc<Vec<Backref>> {
     let mut found = Vec::new();
-    let with_word: FxHashSet<SourceFile> = files_mentioning(db, "backref").iter().copied().collect();
-    if with_word.is_empty() {
-        return Arc::default();
-    }
     for target in mro(db, ClassRef { file, path }).iter() {
-        for other in files_mentioning(db, &last(target.path)).iter().filter(|file| with_word.contains(file)) {
+        for other in &files_mentioning_both(db, "backref", &last(target.path)) {
             for (named, symbol, backref) in backrefs_in(db, *other).iter() {
                 let is_target = match symbol {
                     Symbol::Class(class) => class == target,

@@ -7,7 +7,7 @@ use rustc_hash::FxHashSet;
 use crate::classes;
 use crate::db::{ClassRef, Db, FunctionRef, Settings, head};
 use crate::eval::own_class;
-use crate::names::files_mentioning;
+use crate::names::files_mentioning_both;
 use crate::owner::callers;
 
 use super::waiting::is_awaited;
@@ -125,8 +125,7 @@ pub fn pairs_from(db: &dyn Db, first: ClassRef) -> Arc<[(FunctionRef, LockPair)]
 fn pairs_from_query(db: &dyn Db, _settings: Settings, first: ClassRef) -> Arc<[(FunctionRef, LockPair)]> {
     let mut functions: Vec<FunctionRef> = Vec::new();
     let mut seen: FxHashSet<FunctionRef> = FxHashSet::default();
-    let locking = files_mentioning(db, "with_for_update");
-    for file in files_mentioning(db, classes::simple(first.path)).iter().filter(|file| locking.contains(file)) {
+    for file in &files_mentioning_both(db, "with_for_update", classes::simple(first.path)) {
         if crate::entry::is_test(db, *file) || crate::entry::is_migration(db, *file) {
             continue;
         }

@@ -48,7 +48,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             continue;
         }
         // What a runner loads by itself knows which rows it has made, and which children they have.
-        let is_part = |file: SourceFile| names::is_imported(db, file, |other| !entry::is_test(db, other));
+        let is_part = |file: SourceFile| names::is_imported(db, file, |_| true);
         if is_part(of.file) || lost.iter().any(|one| is_named_in(db, of.file, one)) || is_started(db, of) {
             findings.push(finding(of, parent, event.range, lost));
         }
@@ -218,17 +218,15 @@ fn catches_above(db: &dyn Db, of: FunctionRef, depth: u32) -> bool {
 
 /// Whether the application answers requests that end in an `IntegrityError` in a way of its own.
 fn is_answered(db: &dyn Db) -> bool {
-    let with_error = names::files_mentioning(db, "IntegrityError");
     ["exception_handler", "add_exception_handler", "errorhandler"]
         .iter()
-        .any(|word| names::files_mentioning(db, word).iter().any(|file| with_error.contains(file)))
+        .any(|word| !names::files_mentioning_both(db, word, "IntegrityError").is_empty())
 }
 
 /// Whether something runs when a session is about to delete, which may take the children away.
 fn is_listened_to(db: &dyn Db, parent: ClassRef) -> bool {
-    let named = names::files_mentioning(db, classes::simple(parent.path));
     !names::files_mentioning(db, "before_flush").is_empty()
-        || names::files_mentioning(db, "before_delete").iter().any(|file| named.contains(file))
+        || !names::files_mentioning_both(db, "before_delete", classes::simple(parent.path)).is_empty()
 }
 
 fn finding(of: FunctionRef, parent: ClassRef, range: auditline_syntax::TextRange, lost: Vec<Bereaved>) -> Finding {

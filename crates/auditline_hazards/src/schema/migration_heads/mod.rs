@@ -100,7 +100,7 @@ fn upgrades_all_heads(db: &dyn Db) -> bool {
             let module = &module.module;
             let bodies = module.functions.iter().map(|function| &function.code).chain([&module.code]);
             bodies.flat_map(|code| &code.exprs).any(|expr| matches!(expr, Expr::Str(text) if &**text == "heads"))
-                && names::files_mentioning(db, "upgrade").contains(file)
+                && names::mentions(db, *file, "upgrade")
         })
 }
 

@@ -76,8 +76,7 @@ fn is_required(model: &OrmModel, attribute: &Attribute, column: &Column) -> bool
 fn is_set_by_listener(db: &dyn Db, name: Name) -> bool {
     const LISTENERS: &[&str] =
         &["before_insert", "before_flush", "before_attach", "pending_to_persistent", "transient_to_pending"];
-    let mentioning = names::files_mentioning(db, &name);
-    LISTENERS.iter().any(|word| names::files_mentioning(db, word).iter().any(|file| mentioning.contains(file)))
+    LISTENERS.iter().any(|word| !names::files_mentioning_both(db, word, &name).is_empty())
 }
 
 /// A constructor call with nothing but keywords, and what happens to its object.

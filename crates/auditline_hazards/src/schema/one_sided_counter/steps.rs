@@ -1,7 +1,7 @@
 //! Which way a column goes: all that the project writes to it.
 
 use auditline_model::eval::value::{QueryKind, RowOrigin, Step};
-use auditline_model::names::files_mentioning;
+use auditline_model::names::{files_mentioning, mentions};
 use auditline_model::unit::{EventKind, unit_of};
 use auditline_model::uses::functions_assigning;
 use auditline_model::{ClassRef, Db, FunctionRef, SourceFile, entry, parsed};
@@ -52,7 +52,7 @@ pub(super) fn only_rises(db: &dyn Db, class: ClassRef, column: Name) -> bool {
 
 /// Whether a migration or SQL file makes something that may change the column by itself.
 fn speaks_of_triggers(db: &dyn Db, file: SourceFile) -> bool {
-    ["TRIGGER", "trigger", "FUNCTION", "function"].iter().any(|word| files_mentioning(db, word).contains(&file))
+    ["TRIGGER", "trigger", "FUNCTION", "function"].iter().any(|word| mentions(db, file, word))
 }
 
 /// Whether the functions of a file raise the column and do nothing else to it. A query, so that an edit there that

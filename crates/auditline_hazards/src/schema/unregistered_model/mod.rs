@@ -31,7 +31,7 @@ fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
     }
     let collectors = collectors(db);
     // A module that nothing imports is not part of the program.
-    if collectors.is_open || !is_imported(db, file, |other| !is_test(db, other) && !is_migration(db, other)) {
+    if collectors.is_open || !is_imported(db, file, |other| !is_migration(db, other)) {
         return;
     }
     let mut groups: Vec<(Metadata, Vec<ClassRef>)> = Vec::new();
@@ -79,7 +79,7 @@ fn judge(
         let is_there = models
             .iter()
             .any(|class| standings(db).iter().any(|standing| standing.is_of(*class) && !standing.described.is_empty()));
-        let filters = |word: &&str| names::files_mentioning(db, word).contains(&first.file);
+        let filters = |word: &&str| names::mentions(db, first.file, word);
         if is_there && !["include_object", "include_name"].iter().any(filters) {
             format!("`--autogenerate` takes {their} for dropped")
         } else {
