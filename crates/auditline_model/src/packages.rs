@@ -8,6 +8,7 @@ use std::sync::Arc;
 use auditline_source::{FileKind, FilePath};
 use auditline_syntax::packages::{self, GroupKind, Include, PyProject, Requirement, RequirementFile, Versions};
 use auditline_syntax::{Name, TextRange};
+use rustc_hash::FxHashSet;
 
 use crate::db::{Db, SourceFile};
 
@@ -65,6 +66,28 @@ pub fn taken_in(db: &dyn Db, file: SourceFile) -> Arc<[SourceFile]> {
         at += 1;
     }
     found.into()
+}
+
+/// The packages that some requirement of the workspace asks for, in the normal form of names.
+#[salsa::tracked(returns(ref))]
+fn required(db: &dyn Db) -> FxHashSet<Name> {
+    let of_kind = |kind: FileKind| db.files().of_kind(db, kind).files(db).clone();
+    let mut found = FxHashSet::default();
+    for file in of_kind(FileKind::Requirements).iter() {
+        found.extend(requirement_file(db, *file).requirements.iter().map(|requirement| requirement.package));
+    }
+    for file in of_kind(FileKind::PyProject).iter() {
+        let project = project_file(db, *file);
+        found
+            .extend(project.groups.iter().flat_map(|group| &group.requirements).map(|requirement| requirement.package));
+    }
+    found
+}
+
+/// Whether some requirement of the workspace asks for the package that has a module of that name, as most have.
+#[must_use]
+pub fn is_required(db: &dyn Db, module: &str) -> bool {
+    required(db).contains(&Name::new(&module.to_ascii_lowercase().replace('_', "-")))
 }
 
 /// Whether some requirement of the workspace keeps a package out of a range of versions: `>=2.1` where `sqlalchemy<2.1` is

@@ -109,6 +109,22 @@ fn installed_packages_win_over_bare_directories_and_siblings_in_a_package() {
 }
 
 #[test]
+fn a_required_package_is_meant_even_where_a_path_of_the_project_ends_alike() {
+    let files = [
+        ("app/__init__.py", ""),
+        ("app/db/__init__.py", ""),
+        ("app/db/sqlalchemy/__init__.py", ""),
+        ("app/db/sqlalchemy/util.py", "def immutabledict():\n    pass\n"),
+        ("app/db/store.py", "from sqlalchemy.util import immutabledict\n"),
+    ];
+    let inside = "function app/db/sqlalchemy/util.py immutabledict";
+    resolves(&fixture(&files), "app/db/store.py", "immutabledict", inside);
+    let required = [("requirements/base.txt", "SQLAlchemy>=2\n")];
+    let db = fixture(&[&files[..], &required].concat());
+    resolves(&db, "app/db/store.py", "immutabledict", "external sqlalchemy.util.immutabledict");
+}
+
+#[test]
 fn packages_before_modules_before_stubs() {
     let db = fixture(&[
         ("x/__init__.py", "A = 1\n"),

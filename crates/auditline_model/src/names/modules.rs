@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use super::known::is_standard;
 use super::scope::directory_of;
 use crate::db::{Db, Settings, SourceFile};
+use crate::packages::is_required;
 use crate::symbols::Symbol;
 
 /// The module that an import statement in `from` names: `from ..dotted import …` has level 2.
@@ -97,6 +98,9 @@ fn absolute_import(db: &dyn Db, directory: FilePath, dotted: Name) -> Symbol {
     let mut partial = None;
     let mut namespace = None;
     for root in search_path(db, directory) {
+        if is_environment(db, root, top) {
+            continue;
+        }
         match descend(db, root, dotted.as_str()) {
             Some(found @ Symbol::Module(_)) => return found,
             Some(found) => namespace = namespace.or(Some(found)),
@@ -107,7 +111,7 @@ fn absolute_import(db: &dyn Db, directory: FilePath, dotted: Name) -> Symbol {
         }
     }
     // A program may start inside a package: the whole path of several parts exists there.
-    if partial.is_none() && dotted.contains('.') && !is_standard(top) {
+    if partial.is_none() && dotted.contains('.') && !is_standard(top) && !is_required(db, top) {
         let roots = Settings::get(db).roots(db);
         let workspace = workspace_of(roots, directory);
         let inside = directories_above(directory, workspace).filter(|candidate| is_package(db, *candidate));
@@ -129,6 +133,12 @@ fn absolute_import(db: &dyn Db, directory: FilePath, dotted: Name) -> Symbol {
         }
     }
     namespace.filter(|_| !is_standard(top)).or(partial).unwrap_or(Symbol::External(dotted))
+}
+
+/// Whether `alembic` in a directory is the environment of migrations, whatever it has an `__init__.py` for: its own `env.py` and
+/// revisions import the library by that name, so that it is never a package of it.
+fn is_environment(db: &dyn Db, root: FilePath, top: &str) -> bool {
+    top == "alembic" && db.files().directory(db, root.join(top)).contains(db, "env.py")
 }
 
 /// The directories in which an absolute import of a file in `directory` is looked up, the first first.
