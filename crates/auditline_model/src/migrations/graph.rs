@@ -143,11 +143,25 @@ pub fn histories(db: &dyn Db) -> Arc<Vec<Arc<History>>> {
     let mut found: Vec<Arc<History>> = environments
         .into_iter()
         .flat_map(|(environment, revisions)| {
-            parts(db, revisions).into_iter().map(move |part| Arc::new(in_order(environment, part)))
+            let mut parts = parts(db, revisions);
+            // Alembic reads `versions`; what stands apart beside it is put aside: archived, or a draft.
+            if parts.iter().any(|part| is_read(db, environment, part)) {
+                parts.retain(|part| is_read(db, environment, part));
+            }
+            parts.into_iter().map(move |part| Arc::new(in_order(environment, part)))
         })
         .collect();
     found.sort_by_key(|history| (history.environment, history.revisions.first().map(|first| first.file.path(db))));
     Arc::new(found)
+}
+
+/// Whether revisions stand in directories that are named as Alembic's are: `versions`, `versions_sqlite`, `plugin/versions`.
+fn is_read(db: &dyn Db, environment: FilePath, revisions: &[Revision]) -> bool {
+    revisions.iter().any(|revision| {
+        let directory = revision.file.path(db).parent();
+        let below = directory.and_then(|directory| directory.relative_to(environment));
+        below.is_none_or(|below| below.split('/').any(|part| part.contains("version")))
+    })
 }
 
 /// The nearest directory above a revision that has an `env.py`.

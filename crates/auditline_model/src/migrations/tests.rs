@@ -78,3 +78,16 @@ fn a_revision_may_be_named_like_a_test() {
     ]);
     assert_eq!(found, [(vec!["a", "b"], Vec::new())]);
 }
+
+#[test]
+fn a_draft_beside_the_versions_is_no_revision() {
+    let found = read(&[
+        ("db/env.py", String::new()),
+        ("db/versions/1.py", revision("a", "None")),
+        ("db/versions_sqlite/1.py", revision("s", "None")),
+        ("db/temp/2.py", revision("draft", "'...'")),
+    ]);
+    assert_eq!(found, [(vec!["a"], Vec::new()), (vec!["s"], Vec::new())]);
+    let found = read(&[("db/env.py", String::new()), ("db/steps/1.py", revision("a", "None"))]);
+    assert_eq!(found, [(vec!["a"], Vec::new())]);
+}
