@@ -105,7 +105,8 @@ impl Reader<'_> {
             }
             StmtKind::ImportFrom(import) => {
                 let (level, module) = (import.level, import.module);
-                for name in &import.names {
+                // `from . import a.b` is no Python: the file is never loaded, which is another matter.
+                for name in import.names.iter().filter(|name| !name.name.contains('.')) {
                     add(Imported::Name { level, module, name: Some(name.name) }, name.range);
                 }
                 if import.star {

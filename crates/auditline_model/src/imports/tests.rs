@@ -57,3 +57,13 @@ fn a_package_of_two_directories() {
     let db = fixture(&files);
     assert!(!broken(&db, "one/app/main.py").contains(&"module second".to_owned()));
 }
+
+#[test]
+fn what_is_no_python_is_no_import() {
+    let db = fixture(&[
+        ("app/__init__.py", ""),
+        ("app/models/__init__.py", ""),
+        ("app/main.py", "from . import models.patient as patient\nfrom . import gone\n"),
+    ]);
+    assert_eq!(broken(&db, "app/main.py"), ["name gone"]);
+}
