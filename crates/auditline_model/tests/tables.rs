@@ -157,12 +157,14 @@ fn flask_models_name_their_tables() {
         (
             "models.py",
             "from ext import db\nclass HTTPServer(db.Model):\n    id = db.Column(db.Integer, primary_key=True)\n    owner_id = db.Column(db.Integer, db.ForeignKey('users.id'))\n    owner = db.relationship('Users', foreign_keys='HTTPServer.owner_id', lazy='select')\n\
+             class _Secret(db.Model):\n    id = db.Column(db.Integer, primary_key=True)\n\
              class Users(db.Model):\n    __tablename__ = 'users'\n    id = db.Column(db.Integer, primary_key=True)\n    type = db.Column(db.String(80))\n    def __init__(self, **kwargs): ...\n\
              class Admins(Users):\n    __mapper_args__ = {'polymorphic_identity': 'admin'}\n",
         ),
     ]);
     let server = model(&db, "models.py", "HTTPServer");
     assert_eq!(server.table.as_deref(), Some("http_server"));
+    assert_eq!(model(&db, "models.py", "_Secret").table.as_deref(), Some("secret"));
     assert!(server.complete && server.is_table());
     assert_eq!(relationship(&server, "owner").uselist, Some(false));
     let admins = model(&db, "models.py", "Admins");

@@ -373,7 +373,17 @@ pub(super) fn attribute(object: &Value, attr: Name) -> Value {
             "dialect" | "engine" | "bind" | "connection" | "impl" => Value::Bind,
             _ => Value::Unknown,
         },
+        Value::Declared(detached) if attr == "name" && name_of(detached).is_some() => {
+            name_of(detached).map_or(Value::Unknown, |name| Value::Text(name.as_str().to_owned()))
+        }
         Value::Declared(detached) => Value::Declared(Detached::Attribute { value: Box::new(detached.clone()), attr }),
         other => opaque(&[other]),
     }
+}
+
+/// The name that a declaration gives: that of `Column("total", …)`, of `Enum(…, name="state")`.
+fn name_of(declared: &Detached) -> Option<Name> {
+    let (func, _) = declared.call()?;
+    let first = || declared.positional().next().filter(|_| func.last_name().is_some_and(|name| name == "Column"));
+    declared.keyword("name").or_else(first).and_then(Detached::text)
 }

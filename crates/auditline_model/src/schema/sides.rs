@@ -52,6 +52,7 @@ pub fn descriptions(db: &dyn Db) -> Arc<Vec<Description>> {
         .iter()
         .map(|history| Description { source: Source::History(Arc::clone(history)), schema: replayed(db, history) })
         .collect();
+    cloud_shared(&mut found);
     let files = db.files().of_kind(db, FileKind::Sql).files(db).clone();
     let mut numbered: Vec<(FilePath, Vec<SourceFile>)> = Vec::new();
     for file in files.iter().copied() {
@@ -82,6 +83,33 @@ pub fn descriptions(db: &dyn Db) -> Arc<Vec<Description>> {
         }
     }
     Arc::new(found)
+}
+
+/// A history that changes a table which it did not make goes on where another one ended: what the other says of that table
+/// is not all.
+fn cloud_shared(histories: &mut [Description]) {
+    let goes_on = |one: &Description| -> Vec<TableName> {
+        let tables = one.schema.tables.iter().filter(|(_, table)| table.is_found && !one.schema.is_open);
+        tables.map(|(name, _)| *name).collect()
+    };
+    let found: Vec<Vec<TableName>> = histories.iter().map(goes_on).collect();
+    for (at, one) in histories.iter_mut().enumerate() {
+        let others = found.iter().enumerate().filter(|(other, _)| *other != at);
+        let shared: Vec<TableName> = others
+            .flat_map(|(_, tables)| tables)
+            .filter(|name| one.schema.tables.get(name).is_some_and(|own| !own.is_found))
+            .copied()
+            .collect();
+        if shared.is_empty() {
+            continue;
+        }
+        let schema = Arc::make_mut(&mut one.schema);
+        for name in shared {
+            if let Some(table) = schema.tables.get_mut(&name) {
+                table.cloud();
+            }
+        }
+    }
 }
 
 /// The number with which the name of a SQL file begins: `12` of `0012_add_users.sql`, `3` of `V3__init.sql`. A time of day

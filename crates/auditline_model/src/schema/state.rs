@@ -39,6 +39,8 @@ pub struct Table {
     pub columns: Vec<(Name, SchemaColumn)>,
     /// Whether there may be columns that are not listed.
     pub is_open: bool,
+    /// Whether it is changed here and was made elsewhere.
+    pub is_found: bool,
     /// Its indexes, unique constraints and primary key.
     pub indexes: Vec<Index>,
     /// What made it.
@@ -69,7 +71,14 @@ pub struct SchemaColumn {
 
 impl Table {
     pub(super) fn new(origin: Place) -> Self {
-        Self { presence: Presence::Certain, columns: Vec::new(), is_open: false, indexes: Vec::new(), origin }
+        Self {
+            presence: Presence::Certain,
+            columns: Vec::new(),
+            is_open: false,
+            is_found: false,
+            indexes: Vec::new(),
+            origin,
+        }
     }
 
     /// The column of that name.
@@ -150,7 +159,7 @@ impl Schema {
 
     /// The table to change: one that nothing made is there all the same, with columns that are not known.
     pub(super) fn touch(&mut self, name: TableName, origin: Place) -> &mut Table {
-        self.tables.entry(name).or_insert_with(|| Table { is_open: true, ..Table::new(origin) })
+        self.tables.entry(name).or_insert_with(|| Table { is_open: true, is_found: true, ..Table::new(origin) })
     }
 
     pub(super) fn create(&mut self, name: TableName, table: Table) {
@@ -170,7 +179,7 @@ impl Schema {
     pub(super) fn rename(&mut self, from: TableName, to: TableName, origin: Place) {
         let table = match self.tables.remove(&from) {
             Some(table) => Table { origin, ..table },
-            None => Table { is_open: true, ..Table::new(origin) },
+            None => Table { is_open: true, is_found: true, ..Table::new(origin) },
         };
         self.tables.insert(to, table);
     }
@@ -222,6 +231,7 @@ fn merge_table(one: &Table, two: &Table) -> Table {
         presence: both(one.presence, two.presence),
         columns: Vec::new(),
         is_open: one.is_open || two.is_open,
+        is_found: one.is_found && two.is_found,
         // An index that may be there is not missed.
         indexes: one.indexes.clone(),
         origin: one.origin,

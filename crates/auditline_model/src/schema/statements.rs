@@ -261,12 +261,36 @@ pub(super) fn bind(frame: &mut Frame<'_>, target: ExprId, value: &Value) {
                 bind(frame, *part, part_value);
             }
         }
-        // `names["x"] = …`: what is changed in place is not followed.
-        Expr::Subscript { value: holder, .. } => {
+        Expr::Subscript { value: holder, index } => {
             if let Expr::Name(name) = &frame.code[*holder] {
-                frame.vars.insert(*name, Value::Unknown);
+                let held = frame.vars.remove(name).unwrap_or(Value::Unknown);
+                let index = match &frame.code[*index] {
+                    Expr::Int(Some(at)) => Value::Int(*at),
+                    Expr::Str(key) => Value::Text(key.to_string()),
+                    _ => Value::Unknown,
+                };
+                frame.vars.insert(*name, put(held, &index, value));
             }
         }
         _ => {}
+    }
+}
+
+/// A container after `held[index] = value`.
+fn put(held: Value, index: &Value, value: &Value) -> Value {
+    match (held, index) {
+        (Value::List(mut items), Value::Int(at)) => {
+            match usize::try_from(*at).ok().and_then(|at| items.get_mut(at)) {
+                Some(item) => *item = value.clone(),
+                None => return Value::Unknown,
+            }
+            Value::List(items)
+        }
+        (Value::Dict(mut entries), Value::Text(_)) => {
+            entries.retain(|(key, _)| key != index);
+            entries.push((index.clone(), value.clone()));
+            Value::Dict(entries)
+        }
+        _ => Value::Unknown,
     }
 }

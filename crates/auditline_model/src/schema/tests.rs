@@ -121,6 +121,51 @@ fn what_cannot_be_told_is_unknown_and_no_more_than_that() {
 }
 
 #[test]
+fn declarations_in_lists_are_changed_and_asked_for_their_names() {
+    let built = build(&[
+        USERS,
+        "def has(table, column):\n    return column in [c['name'] for c in sa.inspect(op.get_bind()).get_columns(table)]\n---\n\
+         columns = [sa.Column('id', sa.Integer(), primary_key=True), sa.Column('note', sa.Text())]\n\
+         columns[0] = sa.Column('id', sa.Integer(), nullable=False)\nop.create_table('archive', *columns)\n\
+         late = [sa.Column('name', sa.Text()), sa.Column('age', sa.Integer())]\nlate = [one for one in late if not has('users', one.name)]\n\
+         if late:\n    for one in late:\n        op.add_column('users', one)",
+    ]);
+    assert_eq!(built, ["archive: id! note", "users: id! name! age"]);
+}
+
+#[test]
+fn an_environment_that_is_a_package_is_not_the_library() {
+    let revision = |id: &str, down: &str, body: &str| {
+        format!("{HEAD}revision = '{id}'\ndown_revision = {down}\n\ndef upgrade():\n    {body}\n")
+    };
+    let db = fixture(&[
+        ("shop/alembic.ini", "[alembic]\n"),
+        ("shop/__init__.py", ""),
+        ("shop/alembic/__init__.py", ""),
+        ("shop/alembic/env.py", "from alembic import context\n"),
+        ("shop/alembic/versions/r0.py", &revision("r0", "None", USERS)),
+    ]);
+    assert_eq!(described(&replayed(&db, &histories(&db)[0])), ["users: id! name!"]);
+}
+
+#[test]
+fn a_history_that_goes_on_with_the_tables_of_another_makes_them_uncertain() {
+    let revision = |id: &str, body: &str| {
+        format!(
+            "{HEAD}revision = '{id}'\ndown_revision = None\n\ndef upgrade():\n    {body}\n    op.create_table('{id}', sa.Column('id', sa.Integer()))\n"
+        )
+    };
+    let db = fixture(&[
+        ("core/env.py", ""),
+        ("core/versions/a.py", &revision("a", USERS)),
+        ("later/env.py", ""),
+        ("later/versions/b.py", &revision("b", "op.add_column('users', sa.Column('mail', sa.Text()))")),
+    ]);
+    let lines: Vec<Vec<String>> = descriptions(&db).iter().map(|one| described(&one.schema)).collect();
+    assert_eq!(lines[0], ["a: id", "users: id?~ name?~ …"]);
+}
+
+#[test]
 fn sql_files_are_descriptions_and_numbered_ones_follow_one_another() {
     let db = fixture(&[
         ("sql/2_mail.sql", "ALTER TABLE users ADD COLUMN mail text NOT NULL;"),

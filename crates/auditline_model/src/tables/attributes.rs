@@ -4,11 +4,13 @@ use auditline_syntax::Name;
 
 use crate::classes::{AttributeInfo, Detached, MethodInfo, TypeExpr, external_bases, last};
 use crate::db::{ClassRef, Db, FunctionRef};
+use crate::names::canonical;
 use crate::symbols::Symbol;
 
 use super::columns::Column;
 use super::relationships::{Relationship, relationship};
 use super::returned::{expand, returned_expression};
+use super::root::is_mapped;
 
 /// An attribute of a mapped class.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,11 +85,30 @@ pub(super) fn attribute_kind(db: &dyn Db, owner: ClassRef, attribute: &Attribute
         None => (false, None),
     };
     match &attribute.value {
-        None if is_mapped => {
-            inner.map_or(AttributeKind::Plain, |inner| AttributeKind::Column(Column::annotated(db, inner)))
-        }
+        None if is_mapped => match inner {
+            // A base, metaclass or decorator makes a relationship of it: no column holds rows.
+            Some(inner) if holds_rows(db, inner) => AttributeKind::Derived(Derived::Unknown),
+            Some(inner) => AttributeKind::Column(Column::annotated(db, inner)),
+            None => AttributeKind::Plain,
+        },
         None => AttributeKind::Plain,
         Some(value) => value_kind(db, owner, value, inner, is_mapped),
+    }
+}
+
+/// Whether a type is a mapped class, or a collection of some.
+fn holds_rows(db: &dyn Db, ty: &TypeExpr) -> bool {
+    match ty.without_none() {
+        TypeExpr::Symbol { symbol: Symbol::Class(class), .. } => is_mapped(db, *class),
+        TypeExpr::Symbol { symbol: Symbol::External(path), args } => {
+            let collects = matches!(
+                last(canonical(*path)).as_str(),
+                "list" | "List" | "set" | "Set" | "Sequence" | "MutableSequence" | "Collection"
+            );
+            collects
+                && matches!(args.as_slice(), [item] if matches!(item, TypeExpr::Unresolved(_)) || holds_rows(db, item))
+        }
+        _ => false,
     }
 }
 

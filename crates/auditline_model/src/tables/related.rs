@@ -295,7 +295,7 @@ fn mentions_key(value: &Detached, tables: &[Name], class: Name) -> bool {
     })
 }
 
-/// How Flask-SQLAlchemy names the table of a class: `HTTPServer` is `http_server`.
+/// How Flask-SQLAlchemy names the table of a class: `HTTPServer` is `http_server`, `_Secret` is `secret`.
 pub(super) fn snake_case(name: &str) -> Name {
     let chars: Vec<char> = name.chars().collect();
     let mut out = String::new();
@@ -309,5 +309,5 @@ pub(super) fn snake_case(name: &str) -> Name {
         }
         out.extend(char.to_lowercase());
     }
-    Name::new(&out)
+    Name::new(out.trim_start_matches('_'))
 }
