@@ -1,6 +1,8 @@
 //! AUD404: a model whose table nothing creates.
 
-use auditline_model::schema::{makes_tables, standings, stands_in_migrations};
+use auditline_model::entry::{is_migration, is_test};
+use auditline_model::names::{files_mentioning, is_imported};
+use auditline_model::schema::{Standing, makes_tables, standings, stands_in_migrations};
 use auditline_model::{Db, SourceFile, classes};
 
 use crate::catalogue::{Check, Family, Hazard};
@@ -30,9 +32,16 @@ fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
             continue;
         }
         let Some(missing) = standing.missing.first() else { continue };
-        let makes = makes_tables(db);
-        let severity = if makes { Severity::Information } else { Severity::Warning };
-        let elsewhere = if makes { "; only `create_all` would make it" } else { ": the first query fails" };
+        if is_made_as_view(db, standing) {
+            continue;
+        }
+        let is_used = || is_imported(db, file, |other| !is_test(db, other) && !is_migration(db, other));
+        let (severity, elsewhere) = match (makes_tables(db), is_used()) {
+            (true, _) => (Severity::Information, "; only `create_all` would make it"),
+            (_, true) => (Severity::Warning, ": the first query fails"),
+            // A module that nothing imports is not part of the program.
+            (_, false) => (Severity::Information, "; nothing imports the module"),
+        };
         findings.push(Finding {
             hazard: &HAZARD,
             severity,
@@ -54,4 +63,12 @@ fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
                 .collect(),
         });
     }
+}
+
+/// Whether the name of the table stands beside that of a view: the code makes it by statements that it keeps as texts.
+fn is_made_as_view(db: &dyn Db, standing: &Standing) -> bool {
+    let named = files_mentioning(db, &standing.table.name);
+    ["VIEW", "view"].iter().any(|word| {
+        files_mentioning(db, word).iter().any(|file| *file != standing.declared.file() && named.contains(file))
+    })
 }
