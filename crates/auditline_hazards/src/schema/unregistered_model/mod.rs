@@ -22,7 +22,11 @@ pub const HAZARD: Hazard = Hazard {
 };
 
 fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
-    if !file.kind(db).is_python() || super::is_silent(db, file) {
+    if !file.kind(db).is_python() {
+        return;
+    }
+    blind(db, file, findings);
+    if super::is_silent(db, file) {
         return;
     }
     let models = models_in(db, file);
@@ -74,6 +78,10 @@ fn judge(
     if near.iter().any(|one| one.reaches(db, file)) {
         return;
     }
+    // An environment that knows no table at all writes its revisions by hand: that is told once, where it collects.
+    if first.is_migrations && near.iter().all(|one| is_blind(db, one, metadata)) {
+        return;
+    }
     let (listed, their) = list(models);
     let what = if first.is_migrations {
         let is_there = models
@@ -97,6 +105,65 @@ fn judge(
         })
         .collect();
     findings.push(finding(models, message, evidence));
+}
+
+/// How many models a metadata must have, so that an environment is said to know none of them.
+const MIN_UNKNOWN: usize = 3;
+
+/// An environment whose metadata has tables, of which it imports none.
+fn blind(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
+    if file.path(db).file_name() != "env.py" {
+        return;
+    }
+    let collectors = collectors(db);
+    if collectors.is_open {
+        return;
+    }
+    for collector in collectors.list.iter().filter(|one| one.file == file && one.is_migrations) {
+        let Some(metadata) = collector.metadata.iter().find(|metadata| is_blind(db, collector, **metadata)) else {
+            continue;
+        };
+        let models = models_of(db, *metadata);
+        let (listed, _) = list(&models);
+        let mut found = finding(
+            &models,
+            format!(
+                "Nothing that `{}` imports leads to a model, so `target_metadata` has no table: `--autogenerate` takes all of {listed} for dropped",
+                shown(db, file)
+            ),
+            models
+                .iter()
+                .take(MAX_LISTED)
+                .map(|class| Evidence { place: Place::Class(*class), message: "Not imported there".to_owned() })
+                .collect(),
+        );
+        found.place = collector.place;
+        found.symbol = "target_metadata".to_owned();
+        found.severity = Severity::Information;
+        findings.push(found);
+    }
+}
+
+/// Whether an environment imports none of the models of a metadata, which has several.
+fn is_blind(db: &dyn Db, collector: &Collector, metadata: Metadata) -> bool {
+    let models = models_of(db, metadata);
+    models.len() >= MIN_UNKNOWN && !models.iter().any(|class| collector.reaches(db, class.file))
+}
+
+/// The models of a metadata that are part of the program, sorted by path.
+fn models_of(db: &dyn Db, metadata: Metadata) -> Vec<ClassRef> {
+    let mut found: Vec<ClassRef> = mapped_tables(db)
+        .values()
+        .flatten()
+        .copied()
+        .filter(|class| metadata_of_class(db, *class) == Some(metadata))
+        .collect();
+    found.retain(|class| {
+        !is_test(db, class.file) && is_imported(db, class.file, |other| !is_test(db, other) && !is_migration(db, other))
+    });
+    found.sort_by_key(|class| (class.file.path(db), class.path));
+    found.dedup();
+    found
 }
 
 /// A base of its own, which nothing collects, among models that another base collects.
