@@ -41,7 +41,9 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         }
         let lost: Vec<Bereaved> = bereaved(db, parent)
             .iter()
-            .filter(|one| !is_taken_care_of(db, of, &unit, row, one) && !may_be_null_there(db, one))
+            .filter(|one| {
+                !is_restricted(one) && !is_taken_care_of(db, of, &unit, row, one) && !may_be_null_there(db, one)
+            })
             .cloned()
             .collect();
         if lost.is_empty() || is_expected(db, of, &unit, ordinal) || is_listened_to(db, parent) {
@@ -53,6 +55,13 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             findings.push(finding(of, parent, event.range, lost));
         }
     }
+}
+
+/// Whether the key says that a row with children is not to be deleted: that it fails is meant.
+fn is_restricted(lost: &Bereaved) -> bool {
+    lost.column
+        .on_delete
+        .is_some_and(|action| action.eq_ignore_ascii_case("RESTRICT") || action.eq_ignore_ascii_case("NO ACTION"))
 }
 
 /// Whether a method that is called there knows what it deletes, whatever the helper does that it calls itself.
