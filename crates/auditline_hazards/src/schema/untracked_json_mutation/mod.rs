@@ -4,8 +4,8 @@ use auditline_model::eval::value::{Derivation, RowOrigin, RowValue, Sources};
 use auditline_model::tables::{Column, TypeFamily, orm_model};
 use auditline_model::unit::{EventKind, Unit, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef, classes, function, names};
-use auditline_syntax::python::Call;
-use auditline_syntax::python::ir::{Code, Expr};
+use auditline_syntax::python::ir::{Code, Expr, StmtKind};
+use auditline_syntax::python::{Call, walk_statements};
 use auditline_syntax::{Name, TextRange};
 
 use crate::catalogue::{Check, Family, Hazard};
@@ -39,6 +39,9 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         let Some(commit) = unit.flush_behind(ordinal) else { continue };
         let Some(body) = function(db, of) else { continue };
         if is_used_before(&unit, row, *column, ordinal, commit) {
+            continue;
+        }
+        if is_handed_on(&unit, &body.code, row, *column, event.statement, commit) {
             continue;
         }
         if is_replaced(&unit, row, *column) || is_told(&body.code, *column) || escapes(&unit, row) {
@@ -83,6 +86,42 @@ fn is_used_before(unit: &Unit, row: &RowValue, name: Name, write: u32, commit: u
         }
         _ => false,
     })
+}
+
+/// Whether a variable that holds the value is used between the change and the commit for anything but the column: what was
+/// changed is handed on, and need not be saved.
+fn is_handed_on(unit: &Unit, code: &Code, row: &RowValue, name: Name, statement: TextRange, commit: u32) -> bool {
+    let Some(commit) = unit.events.get(commit as usize) else { return false };
+    let is_of_column = |range: TextRange| {
+        unit.events.iter().any(|event| {
+            event.statement.contains_range(range)
+                && matches!(&event.kind, EventKind::Write { row: other, column, .. } if other.id == row.id && *column == name)
+        })
+    };
+    let names = |within: &dyn Fn(TextRange) -> bool| -> Vec<(Name, TextRange)> {
+        let all = code.exprs.iter().zip(&code.ranges);
+        all.filter_map(|(expr, range)| match expr {
+            Expr::Name(name) if within(*range) => Some((*name, *range)),
+            _ => None,
+        })
+        .collect()
+    };
+    let mut holders: Vec<Name> = Vec::new();
+    walk_statements(&code.block, &mut |stmt| {
+        if let StmtKind::Assign { targets, value } = &stmt.kind
+            && matches!(&code[*value], Expr::Attribute { attr, .. } if *attr == name)
+            && let [target] = &targets[..]
+            && let Expr::Name(holder) = &code[*target]
+        {
+            holders.push(*holder);
+        }
+    });
+    let changed = names(&|range| statement.contains_range(range));
+    holders.retain(|holder| changed.iter().any(|(name, _)| name == holder));
+    !holders.is_empty()
+        && names(&|range| range.start() >= statement.end() && range.end() <= commit.range.start())
+            .iter()
+            .any(|(name, range)| holders.contains(name) && !is_of_column(*range))
 }
 
 /// Whether the function also gives the column another object: then the change is seen. Putting the same object back is
