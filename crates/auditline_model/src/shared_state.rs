@@ -19,6 +19,8 @@ pub struct Container {
     pub holder: Keeper,
     /// How it is written where it is used: `_sessions`, `self.active`.
     pub written: Name,
+    /// Whether it forgets by itself what it has held for a time.
+    pub expires: bool,
 }
 
 /// What holds a container.
@@ -37,6 +39,8 @@ pub struct StateUse {
     pub function: FunctionRef,
     /// Whether it changes it.
     pub changes: bool,
+    /// Whether it puts something there, and does not only take away.
+    pub fills: bool,
     /// Whether what it puts there depends on what stood there: a count goes up, a list grows.
     pub accumulates: bool,
     /// Whether it looks into it.
@@ -62,6 +66,9 @@ const CHANGES: &[&str] = &[
 /// Methods that take something out, and give it.
 const TAKES: &[&str] = &["get_nowait", "pop", "popitem", "popleft", "setdefault"];
 
+/// Those of either that put nothing there.
+const REMOVES: &[&str] = &["clear", "discard", "get_nowait", "pop", "popitem", "popleft", "remove"];
+
 /// Methods through which what is in a container is reached.
 const REACHES: &[&str] = &["get", "setdefault"];
 
@@ -74,9 +81,10 @@ pub fn containers(db: &dyn Db, file: SourceFile) -> Arc<Vec<Container>> {
     let scope = Scope::Module(file);
     bindings(&module.code, &mut |target, value, _| {
         if let Expr::Name(name) = &module.code[target]
-            && is_empty_container(db, scope, &module.code, value)
+            && let Some(expires) = empty_container(db, scope, &module.code, value)
         {
-            found.push(Container { holder: Keeper::Global(VariableRef { file, name: *name }), written: *name });
+            let holder = Keeper::Global(VariableRef { file, name: *name });
+            found.push(Container { holder, written: *name, expires });
         }
     });
     for function in module.functions.iter().filter(|function| function.name == "__init__") {
@@ -85,10 +93,10 @@ pub fn containers(db: &dyn Db, file: SourceFile) -> Arc<Vec<Container>> {
         bindings(&function.code, &mut |target, value, range| {
             if let Expr::Attribute { value: object, attr } = &function.code[target]
                 && matches!(&function.code[*object], Expr::Name(name) if *name == own.name)
-                && is_empty_container(db, Scope::Function(of), &function.code, value)
+                && let Some(expires) = empty_container(db, Scope::Function(of), &function.code, value)
             {
                 let written = Name::new(&format!("{}.{attr}", own.name));
-                found.push(Container { holder: Keeper::Attribute(class, *attr, range), written });
+                found.push(Container { holder: Keeper::Attribute(class, *attr, range), written, expires });
             }
         });
     }
@@ -119,26 +127,27 @@ fn bindings(code: &Code, visit: &mut impl FnMut(ExprId, ExprId, TextRange)) {
     });
 }
 
-/// `{}`, `[]`, `dict()`, `defaultdict(list)`, `deque(maxlen=100)`, `asyncio.Queue()`.
-fn is_empty_container(db: &dyn Db, scope: Scope, code: &Code, value: ExprId) -> bool {
+/// `{}`, `[]`, `dict()`, `defaultdict(list)`, `deque(maxlen=100)`, `asyncio.Queue()`; and whether it forgets by itself.
+fn empty_container(db: &dyn Db, scope: Scope, code: &Code, value: ExprId) -> Option<bool> {
     match &code[value] {
-        Expr::Dict(entries) => entries.is_empty(),
-        Expr::List(items) => items.is_empty(),
+        Expr::Dict(entries) => entries.is_empty().then_some(false),
+        Expr::List(items) => items.is_empty().then_some(false),
         Expr::Call { func, args } => {
             let path = match resolve(db, scope, code, *func) {
                 Symbol::External(path) => canonical(path),
-                _ => return false,
+                _ => return None,
             };
             let last = path.rsplit('.').next().unwrap_or_default();
-            match path.split('.').next() {
+            let is_container = match path.split('.').next() {
                 Some("builtins") => args.is_empty() && matches!(last, "dict" | "list" | "set"),
                 Some("collections") => matches!(last, "defaultdict" | "deque" | "OrderedDict" | "Counter"),
                 Some("asyncio" | "queue") => last.ends_with("Queue"),
                 Some("cachetools") => last.ends_with("Cache"),
                 _ => false,
-            }
+            };
+            is_container.then_some(matches!(last, "TTLCache" | "TLRUCache"))
         }
-        _ => false,
+        _ => None,
     }
 }
 
@@ -235,15 +244,16 @@ fn attribute_uses(db: &dyn Db, class: ClassRef, attribute: Name) -> Arc<Vec<Stat
 /// What a function does with the container that those expressions mean.
 fn used(of: FunctionRef, function: &Function, is_it: &mut impl FnMut(ExprId) -> bool) -> Option<StateUse> {
     let code = &function.code;
-    let mut result = StateUse { function: of, changes: false, accumulates: false, looks: false };
+    let mut result = StateUse { function: of, changes: false, fills: false, accumulates: false, looks: false };
     let mut any = false;
     walk_statements(&code.block, &mut |stmt| {
         // The places in the statement where it is changed; each other place looks.
         let mut changed: Vec<ExprId> = Vec::new();
         let mut deep = false;
-        changes(code, stmt, is_it, &mut |at, inside| {
+        changes(code, stmt, is_it, &mut |at, change| {
             changed.push(at);
-            deep |= inside;
+            deep |= change == Change::Grows;
+            result.fills |= change != Change::Removes;
         });
         let mut looks = false;
         statement_expressions(stmt, |root| {
@@ -263,29 +273,40 @@ fn used(of: FunctionRef, function: &Function, is_it: &mut impl FnMut(ExprId) -> 
     any.then_some(result)
 }
 
-/// The places where a statement changes a container, each with whether what stands there decides what will.
-fn changes(code: &Code, stmt: &Stmt, is_it: &mut impl FnMut(ExprId) -> bool, found: &mut impl FnMut(ExprId, bool)) {
-    let target = |target: ExprId, grows: bool, is_it: &mut dyn FnMut(ExprId) -> bool| -> Option<(ExprId, bool)> {
+/// What a change does to a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    /// Something is put there, whatever stood there.
+    Puts,
+    /// What stands there decides what will: a count goes up, a list grows.
+    Grows,
+    /// Something is taken away.
+    Removes,
+}
+
+/// The places where a statement changes a container.
+fn changes(code: &Code, stmt: &Stmt, is_it: &mut impl FnMut(ExprId) -> bool, found: &mut impl FnMut(ExprId, Change)) {
+    let target = |target: ExprId, is_it: &mut dyn FnMut(ExprId) -> bool| -> Option<ExprId> {
         let (root, depth) = root(code, target, is_it)?;
-        (depth > 0).then_some((root, grows || depth > 1))
+        (depth > 0).then_some(root)
     };
     match &stmt.kind {
         StmtKind::Assign { targets, .. } => {
             for one in targets {
-                if let Some((root, _)) = target(*one, false, is_it) {
-                    found(root, false);
+                if let Some(root) = target(*one, is_it) {
+                    found(root, Change::Puts);
                 }
             }
         }
         StmtKind::AugAssign { target: one, .. } => {
-            if let Some((root, _)) = target(*one, true, is_it) {
-                found(root, true);
+            if let Some(root) = target(*one, is_it) {
+                found(root, Change::Grows);
             }
         }
         StmtKind::Delete(targets) => {
             for one in targets {
-                if let Some((root, _)) = target(*one, false, is_it) {
-                    found(root, false);
+                if let Some(root) = target(*one, is_it) {
+                    found(root, Change::Removes);
                 }
             }
         }
@@ -307,7 +328,17 @@ fn changes(code: &Code, stmt: &Stmt, is_it: &mut impl FnMut(ExprId) -> bool, fou
             }
             if let Some((root, depth)) = root(code, *value, is_it) {
                 // `_sessions[key].append(value)` grows what stands there; `_sessions.pop(key)` only removes.
-                found(root, depth > 0);
+                let removes = REMOVES.contains(&attr.as_str());
+                found(
+                    root,
+                    if depth > 0 {
+                        Change::Grows
+                    } else if removes {
+                        Change::Removes
+                    } else {
+                        Change::Puts
+                    },
+                );
             }
         });
     });

@@ -41,14 +41,18 @@ pub fn is_test(db: &dyn Db, file: SourceFile) -> bool {
         || name.starts_with("test_")
         || name.ends_with("_test.py")
         || name == "tests.py"
-        || relative_parts(db, file).iter().any(|part| matches!(*part, "tests" | "test" | "testing" | "fixtures"))
+        || relative_parts(db, file)
+            .iter()
+            .any(|part| matches!(*part, "tests" | "test" | "testing" | "fixtures" | "mocks"))
 }
 
 /// Whether a file stands in a directory for tests, whatever its own name is: a revision may be called `…_test.py`.
 #[must_use]
 pub fn is_below_tests(db: &dyn Db, file: SourceFile) -> bool {
     !crate::db::Settings::get(db).include_tests(db)
-        && relative_parts(db, file).iter().any(|part| matches!(*part, "tests" | "test" | "testing" | "fixtures"))
+        && relative_parts(db, file)
+            .iter()
+            .any(|part| matches!(*part, "tests" | "test" | "testing" | "fixtures" | "mocks"))
 }
 
 /// Whether a file is a migration: it stands in a `migrations` or `alembic` directory, or in a `versions` directory and says

@@ -2,7 +2,7 @@
 
 use auditline_model::owner::shared_object;
 use auditline_model::shared_state::{Container, Keeper, StateUse, containers, uses_of_attribute, uses_of_global};
-use auditline_model::{Db, FunctionRef, SourceFile, classes, entry};
+use auditline_model::{ClassRef, Db, FunctionRef, SourceFile, classes, entry};
 use auditline_syntax::Name;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -26,12 +26,22 @@ fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
     if entry::is_test(db, file) || entry::is_migration(db, file) || entry::is_script(db, file) {
         return;
     }
+    let mut told: Vec<ClassRef> = Vec::new();
     for container in containers(db, file).iter() {
+        // What one object keeps is one state, in however many containers.
+        if matches!(container.holder, Keeper::Attribute(class, ..) if told.contains(&class)) {
+            continue;
+        }
         let uses = match container.holder {
             Keeper::Global(variable) => uses_of_global(db, variable),
             Keeper::Attribute(class, attribute, _) => uses_of_attribute(db, class, attribute),
         };
         if !uses.iter().any(|one| one.changes) || !uses.iter().any(|one| one.looks) {
+            continue;
+        }
+        // What each process finds out for itself, and asks again after a time, however often somebody takes it away.
+        let finds_out = |one: &StateUse| !one.fills || one.looks && !one.accumulates;
+        if container.expires && uses.iter().all(finds_out) {
             continue;
         }
         let shared = match container.holder {
@@ -43,6 +53,9 @@ fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
         };
         // Last, because it looks for the routes of every function that uses the container.
         let Some((changer, looker)) = meeting(db, &uses) else { continue };
+        if let Keeper::Attribute(class, ..) = container.holder {
+            told.push(class);
+        }
         findings.push(finding(container, changer, looker, shared));
     }
 }
