@@ -40,13 +40,31 @@ fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
     if candidates.is_empty() {
         return;
     }
-    for taken in &taken {
-        let presences: Vec<Presence> = candidates.iter().map(|candidate| candidate.presence(db, file, taken)).collect();
+    let found: Vec<(&Taken, Vec<Presence>)> = taken
+        .iter()
+        .map(|taken| (taken, candidates.iter().map(|candidate| candidate.presence(db, file, taken)).collect()))
+        .collect();
+    if is_elsewhere(&found) {
+        return;
+    }
+    for (taken, presences) in &found {
         let fails = |presence: &Presence| matches!(presence, Presence::Missing | Presence::LeftOut(..));
         if presences.iter().all(fails) {
-            findings.push(finding(db, file, taken, &candidates, &presences));
+            findings.push(finding(db, file, taken, &candidates, presences));
         }
     }
+}
+
+/// How many paths must be missing, so that their number says something.
+const MIN_ELSEWHERE: usize = 4;
+
+/// Whether most of what is taken by name is missing: then the context, or what is checked out of it, is another one than this.
+fn is_elsewhere(found: &[(&Taken, Vec<Presence>)]) -> bool {
+    let named: Vec<&[Presence]> =
+        found.iter().filter(|(taken, _)| !taken.path.is_empty()).map(|(_, presences)| presences.as_slice()).collect();
+    let missing = |presences: &&&[Presence]| presences.iter().all(|presence| matches!(presence, Presence::Missing));
+    let missing = named.iter().filter(missing).count();
+    missing >= MIN_ELSEWHERE && missing * 2 > named.len()
 }
 
 /// A file from which a Dockerfile is made.
