@@ -277,7 +277,12 @@ pub fn metadata_of_class(db: &dyn Db, class: ClassRef) -> Option<Metadata> {
     for ancestor in mro(db, class).iter() {
         let info = class_info(db, *ancestor)?;
         let own = |name: &str| info.attribute(Name::new(name)).and_then(|attribute| attribute.value.as_ref());
-        if let Some(value) = own("metadata") {
+        // A column of that name is another fault.
+        let is_column = |value: &Detached| {
+            let called = value.call().and_then(|(func, _)| func.last_name());
+            called.is_some_and(|name| matches!(name.as_str(), "Column" | "mapped_column" | "Field" | "relationship"))
+        };
+        if let Some(value) = own("metadata").filter(|value| !is_column(value)) {
             if value.call().is_some() {
                 return Some(Metadata::Class(*ancestor));
             }
