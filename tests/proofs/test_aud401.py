@@ -1,6 +1,7 @@
 """AUD401: the model has no such name."""
 
 from harness import call, proof
+from harness.alembic import give_environment, upgrade
 from harness.world import World
 
 
@@ -74,27 +75,6 @@ def test_sqlmodel(world: World) -> dict:
     return {"enlisted": world.run(call(with_session, "app.heroes:enlist", "Nadia")).brief, "retired": retired}
 
 
-ENVIRONMENT = '''
-import sqlalchemy
-from alembic import context
-
-with sqlalchemy.create_engine("postgresql+psycopg://shop@db/shop").connect() as connection:
-    context.configure(connection=connection)
-    with context.begin_transaction():
-        context.run_migrations()
-'''
-
-
-def migrate() -> None:
-    """Runs the revisions of the example, in a worker."""
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", "alembic")
-    command.upgrade(config, "head")
-
-
 @proof(
     "AUD401",
     "A column that the model and the migrations lack",
@@ -103,8 +83,8 @@ def migrate() -> None:
     fix="Add `weight`",
 )
 def test_new_column(world: World) -> list:
-    world.write("alembic/env.py", ENVIRONMENT)
-    migrated = world.run(call(migrate)).brief
+    give_environment(world)
+    migrated = world.run(call(upgrade)).brief
     stored = world.run(call(with_session, "app.services:create", "lamp", 7)).brief
     return [migrated, stored, world.rows("SELECT weight FROM products") if stored == "returned" else []]
 
@@ -117,8 +97,8 @@ def test_new_column(world: World) -> list:
     fix="Add `colour`",
 )
 def test_column_of_the_migrations(world: World) -> list:
-    world.write("alembic/env.py", ENVIRONMENT)
-    migrated = world.run(call(migrate)).brief
+    give_environment(world)
+    migrated = world.run(call(upgrade)).brief
     stored = world.run(call(with_session, "app.services:paint", "lamp", {"colour": "red"})).brief
     return [migrated, stored, world.rows("SELECT colour FROM products")]
 

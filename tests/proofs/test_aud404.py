@@ -1,31 +1,8 @@
 """AUD404: a model whose table no revision makes, and the revision that makes it."""
 
 from harness import call, proof
+from harness.alembic import give_environment, upgrade_twice
 from harness.world import World
-
-ENVIRONMENT = '''
-import sqlalchemy
-from alembic import context
-
-with sqlalchemy.create_engine("postgresql+psycopg://shop@db/shop").connect() as connection:
-    context.configure(connection=connection)
-    with context.begin_transaction():
-        context.run_migrations()
-'''
-
-
-def migrate(folder: str) -> None:
-    """Runs the revisions of the example, in a worker; and the last one a second time."""
-    from alembic import command
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
-
-    config = Config()
-    config.set_main_option("script_location", folder)
-    command.upgrade(config, "head")
-    if len(list(ScriptDirectory.from_config(config).walk_revisions())) > 1:
-        command.downgrade(config, "-1")
-        command.upgrade(config, "head")
 
 
 def read() -> int:
@@ -47,8 +24,8 @@ def read() -> int:
     fix="--unsafe-fixes",
 )
 def test_migrations(world: World) -> list:
-    world.write("alembic/env.py", ENVIRONMENT)
-    return [world.run(call(migrate, "alembic")).brief, world.run(call(read)).brief]
+    give_environment(world)
+    return [world.run(call(upgrade_twice)).brief, world.run(call(read)).brief]
 
 
 @proof("AUD404", "A schema file has the other models", faulty="ProgrammingError", fix=None)
@@ -59,5 +36,5 @@ def test_schema_file(world: World) -> str:
 
 @proof("AUD404", "The table was dropped, and the model is still there", faulty=["returned", "ProgrammingError"], fix=None)
 def test_dropped(world: World) -> list:
-    world.write("alembic/env.py", ENVIRONMENT)
-    return [world.run(call(migrate, "alembic")).brief, world.run(call(read)).brief]
+    give_environment(world)
+    return [world.run(call(upgrade_twice)).brief, world.run(call(read)).brief]

@@ -36,15 +36,20 @@ async def with_async_session(function: str, *arguments: object) -> None:
         await named(function)(session, *arguments)
 
 
+def deleted(world: World, parent: str, child: str, key: str, function: str) -> list:
+    """How the deletion of a parent with one child ends, and how many children are left."""
+    world.tables("app.models")
+    world.sql(f"INSERT INTO {parent} DEFAULT VALUES")
+    world.sql(f"INSERT INTO {child} ({key}) VALUES (1)")
+    outcome = world.run(call(with_session, function, 1))
+    return [outcome.brief, world.value(f"SELECT count(*) FROM {child}")]
+
+
 @proof(
     "AUD412", "A plain relationship", faulty=["IntegrityError", 1], cured=["returned", 0], fix="--unsafe-fixes"
 )
 def test_plain(world: World) -> list:
-    world.tables("app.models")
-    world.sql("INSERT INTO orders DEFAULT VALUES")
-    world.sql("INSERT INTO order_items (order_id) VALUES (1)")
-    outcome = world.run(call(with_session, "app.orders:cancel", 1))
-    return [outcome.brief, world.value("SELECT count(*) FROM order_items")]
+    return deleted(world, "orders", "order_items", "order_id", "app.orders:cancel")
 
 
 # Both cures, and a parent without children, whose deletion goes well as it is.
@@ -92,8 +97,4 @@ def test_backref(world: World) -> list:
     "AUD412", "SQLModel, through a repository", faulty=["IntegrityError", 1], cured=["returned", 0], fix="--unsafe-fixes"
 )
 def test_sqlmodel(world: World) -> list:
-    world.tables("app.models")
-    world.sql("INSERT INTO team DEFAULT VALUES")
-    world.sql("INSERT INTO hero (team_id) VALUES (1)")
-    outcome = world.run(call(with_session, "app.service:disband", 1))
-    return [outcome.brief, world.value("SELECT count(*) FROM hero")]
+    return deleted(world, "team", "hero", "team_id", "app.service:disband")
