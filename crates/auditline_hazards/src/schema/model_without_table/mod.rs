@@ -1,7 +1,7 @@
 //! AUD404: a model whose table nothing creates.
 
 use auditline_model::entry::{is_migration, is_test};
-use auditline_model::names::{files_mentioning, is_imported};
+use auditline_model::names::{files_mentioning_both, is_imported};
 use auditline_model::schema::{Standing, makes_tables, standings, stands_in_migrations};
 use auditline_model::{Db, SourceFile, classes};
 
@@ -67,8 +67,8 @@ fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
 
 /// Whether the name of the table stands beside that of a view: the code makes it by statements that it keeps as texts.
 fn is_made_as_view(db: &dyn Db, standing: &Standing) -> bool {
-    let named = files_mentioning(db, &standing.table.name);
     ["VIEW", "view"].iter().any(|word| {
-        files_mentioning(db, word).iter().any(|file| *file != standing.declared.file() && named.contains(file))
+        let files = files_mentioning_both(db, &standing.table.name, word);
+        files.iter().any(|file| *file != standing.declared.file())
     })
 }
