@@ -9,6 +9,8 @@ mod routes;
 mod script;
 mod shared;
 mod startup;
+#[cfg(test)]
+mod tests;
 mod webhooks;
 
 use auditline_syntax::Name;
@@ -38,12 +40,17 @@ pub fn is_test(db: &dyn Db, file: SourceFile) -> bool {
     let path = file.path(db);
     let name = path.file_name();
     name == "conftest.py"
-        || name.starts_with("test_")
-        || name.ends_with("_test.py")
         || name == "tests.py"
+        || (name.starts_with("test_") || name.ends_with("_test.py")) && tests_something(db, file)
         || relative_parts(db, file)
             .iter()
             .any(|part| matches!(*part, "tests" | "test" | "testing" | "fixtures" | "mocks"))
+}
+
+/// Whether a file has tests, or what tests are written with. `test_repository.py` may as well speak of repositories for tests.
+fn tests_something(db: &dyn Db, file: SourceFile) -> bool {
+    const SIGNS: &[&str] = &["def test", "class Test", "unittest", "pytest", "doctest", "mock"];
+    file.content(db).text().is_none_or(|text| SIGNS.iter().any(|sign| text.text().contains(sign)))
 }
 
 /// Whether a file stands in a directory for tests, whatever its own name is: a revision may be called `…_test.py`.
