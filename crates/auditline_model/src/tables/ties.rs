@@ -31,7 +31,7 @@ pub fn owners(db: &dyn Db, of: ClassRef) -> Vec<ClassRef> {
         .filter(|target| {
             *target != of
                 && model.columns().any(|(_, column)| {
-                    column.foreign_key.zip(table_name(db, *target)).is_some_and(|(key, table)| leads_to(key, table))
+                    column.foreign_key.zip(table_of(db, *target)).is_some_and(|(key, table)| leads_to(key, table))
                 })
         })
         .collect()

@@ -85,9 +85,7 @@ fn judge(db: &dyn Db, standing: &Standing, findings: &mut Vec<Finding>) {
     }
     // One revision for all of them: two revisions behind one are two heads.
     for mut found in lacks {
-        let class = standing.declared.class();
-        found.fixes =
-            class.map(|class| new_revision::add_columns(standing.table, class, lacking.clone())).into_iter().collect();
+        found.fixes = vec![new_revision::add_columns(standing.table, standing.declared, lacking.clone())];
         findings.push(found);
     }
     for kind in [Minor::Kept, Minor::MayBeNull, Minor::NeverNull] {

@@ -55,12 +55,7 @@ fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
             symbol: symbol(standing.declared.path()),
             evidence: standing.missing.iter().filter_map(|one| last_step(db, one)).collect(),
             story: None,
-            fixes: standing
-                .declared
-                .class()
-                .map(|class| new_revision::create_table(standing.table, class))
-                .into_iter()
-                .collect(),
+            fixes: vec![new_revision::create_table(standing.table, standing.declared)],
         });
     }
 }

@@ -1,12 +1,13 @@
 //! Columns as a revision writes them.
 
-use auditline_model::classes::{AttributeInfo, Detached, TypeExpr, class_info};
-use auditline_model::schema::SchemaColumn;
+use auditline_model::classes::{Detached, TypeExpr, class_info, variable};
+use auditline_model::schema::{SchemaColumn, schema_of_models, table_in};
 use auditline_model::symbols::Symbol;
 use auditline_model::tables::{Column, TypeFamily};
 use auditline_model::{Db, names};
 use auditline_syntax::Name;
 use auditline_syntax::python::ir::ArgKind;
+use auditline_syntax::sql::TableName;
 
 use super::quoted;
 use crate::finding::Place;
@@ -47,14 +48,12 @@ impl Written {
 /// enumeration (which is a type of the database, with a life of its own), a value that is computed.
 pub(super) fn written(db: &dyn Db, name: Name, own: &SchemaColumn) -> Option<Written> {
     let column = &own.column;
-    let Place::Attribute(class, attribute) = own.origin else { return None };
-    let info = class_info(db, class)?;
-    let info = info.attribute(attribute)?;
+    let declared = declaration(db, name, own)?;
     if column.is_computed || column.own_type || column.nullable.is_none() {
         return None;
     }
     let mut writer = Writer::default();
-    let ty = type_of(db, &mut writer, info, column)?;
+    let ty = type_of(db, &mut writer, &declared, column)?;
     let mut parts = vec![quoted(&name), ty];
     if let Some(reference) = column.foreign_key {
         // The name of a class stands for a table that is not told here.
@@ -64,7 +63,7 @@ pub(super) fn written(db: &dyn Db, name: Name, own: &SchemaColumn) -> Option<Wri
         let on_delete = column.on_delete.map(|action| format!(", ondelete={}", quoted(&action))).unwrap_or_default();
         parts.push(format!("sa.ForeignKey({}{on_delete})", quoted(&reference)));
     }
-    let call = info.value.as_ref().filter(|value| value.call().is_some());
+    let call = declared.value.as_ref().filter(|value| value.call().is_some());
     let keyword = |key: &str| {
         let column = call.and_then(|call| call.keyword("sa_column")).or(call);
         column.and_then(|call| call.keyword(key)).or_else(|| call.and_then(|call| call.keyword(key)))
@@ -84,7 +83,7 @@ pub(super) fn written(db: &dyn Db, name: Name, own: &SchemaColumn) -> Option<Wri
         let simple = keyword("default").or_else(|| keyword("insert_default"));
         let first = call.filter(|call| call.last_name().is_some_and(|name| name == "Field"));
         let simple = simple.or_else(|| first.and_then(|call| call.positional().next()));
-        let simple = simple.or(info.value.as_ref().filter(|value| value.call().is_none()));
+        let simple = simple.or(declared.value.as_ref().filter(|value| value.call().is_none()));
         simple.and_then(constant)
     });
     let for_old_rows = for_old_rows.flatten().map(|value| format!("server_default={value}"));
@@ -104,6 +103,33 @@ pub(super) fn written(db: &dyn Db, name: Name, own: &SchemaColumn) -> Option<Wri
     })
 }
 
+/// What the code says of a column.
+struct Declaration {
+    value: Option<Detached>,
+    annotation: Option<TypeExpr>,
+}
+
+fn declaration(db: &dyn Db, name: Name, own: &SchemaColumn) -> Option<Declaration> {
+    match own.origin {
+        Place::Attribute(class, attribute) => {
+            let info = class_info(db, class)?;
+            let info = info.attribute(attribute)?;
+            Some(Declaration { value: info.value.clone(), annotation: info.annotation.clone() })
+        }
+        // `Table("users", metadata, Column("id", Integer))`
+        Place::Variable(table) => {
+            let info = variable(db, table)?;
+            let is_it = |value: &&Detached| {
+                value.last_name().is_some_and(|name| name == "Column")
+                    && value.positional().next().and_then(Detached::text) == Some(name)
+            };
+            let column = info.value.as_ref()?.positional().find(is_it)?.clone();
+            Some(Declaration { value: Some(column), annotation: None })
+        }
+        _ => None,
+    }
+}
+
 /// A constant as a default of the database.
 fn constant(value: &Detached) -> Option<String> {
     match value {
@@ -116,11 +142,16 @@ fn constant(value: &Detached) -> Option<String> {
 }
 
 /// The type of a column: as it is written in the model, or as SQLAlchemy and SQLModel take it from the annotation.
-fn type_of(db: &dyn Db, writer: &mut Writer, info: &AttributeInfo, column: &Column) -> Option<String> {
-    if let Some(written) = info.value.as_ref().and_then(written_type) {
+fn type_of(db: &dyn Db, writer: &mut Writer, declared: &Declaration, column: &Column) -> Option<String> {
+    if let Some(written) = declared.value.as_ref().and_then(written_type) {
         return writer.value(written);
     }
-    if has_metadata(info.annotation.as_ref()) || !names::files_mentioning(db, "type_annotation_map").is_empty() {
+    // SQLAlchemy gives a key the type of the column to which it refers, whatever the annotation says.
+    let is_field = declared.value.as_ref().is_some_and(|value| value.last_name().is_some_and(|name| name == "Field"));
+    if let Some(ty) = column.foreign_key.filter(|_| !is_field).and_then(|key| type_of_key(db, writer, key)) {
+        return Some(ty);
+    }
+    if has_metadata(declared.annotation.as_ref()) || !names::files_mentioning(db, "type_annotation_map").is_empty() {
         return None;
     }
     Some(match column.family {
@@ -144,6 +175,17 @@ fn type_of(db: &dyn Db, writer: &mut Writer, info: &AttributeInfo, column: &Colu
             return None;
         }
     })
+}
+
+/// The type of the column to which a key refers; `None` where that is a key itself.
+fn type_of_key(db: &dyn Db, writer: &mut Writer, reference: Name) -> Option<String> {
+    let (path, column) = reference.rsplit_once('.')?;
+    let (schema, table) = path.rsplit_once('.').map_or((None, path), |(schema, table)| (Some(schema), table));
+    let models = schema_of_models(db);
+    let (_, table) = table_in(&models, TableName { schema: schema.map(Name::new), name: Name::new(table) })?;
+    let column = Name::new(column);
+    let own = table.column(column).filter(|own| own.column.foreign_key.is_none() && !own.column.own_type)?;
+    type_of(db, writer, &declaration(db, column, own)?, &own.column)
 }
 
 /// Whether an annotation brings more than a type.

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use auditline_model::classes::{Detached, class_info, mro, variable};
 use auditline_model::db::Moment;
 use auditline_model::migrations::{History, Revision};
-use auditline_model::schema::{Description, SchemaColumn, Source, Table, schema_of_models, standings};
+use auditline_model::schema::{Declared, Description, SchemaColumn, Source, Table, schema_of_models, standings};
 use auditline_model::{ClassRef, Db, Settings};
 use auditline_source::SourceText;
 use auditline_syntax::Name;
@@ -18,13 +19,13 @@ mod columns;
 mod name;
 
 /// Adds the columns that a table lacks.
-pub(super) fn add_columns(table: TableName, class: ClassRef, columns: Vec<Name>) -> Fix {
+pub(super) fn add_columns(table: TableName, declared: Declared, columns: Vec<Name>) -> Fix {
     let title = match columns.as_slice() {
         [one] => format!("Add `{}.{one}` in a new revision", table.name),
         all => format!("Add the {} columns that `{}` lacks in a new revision", all.len(), table.name),
     };
     Fix::creating(title, Safety::Unsafe, move |db| {
-        let (history, own) = sides(db, table, class, |standing| &standing.0)?;
+        let (history, own) = sides(db, table, declared, |standing| &standing.0)?;
         let found: Option<Vec<(Name, Written)>> = columns
             .iter()
             .map(|column| Some((*column, columns::written(db, *column, own.column(*column)?)?)))
@@ -43,23 +44,18 @@ pub(super) fn add_columns(table: TableName, class: ClassRef, columns: Vec<Name>)
 pub(super) fn add_unknown_column(db: &dyn Db, class: ClassRef, column: Name, ty: &str) -> Option<NewFile> {
     let standings = standings(db);
     let table = standings.iter().find(|standing| standing.is_of(class))?.table;
-    let (history, _) = sides(db, table, class, |standing| &standing.0)?;
+    let (history, _) = sides(db, table, Declared::Class(class), |standing| &standing.0)?;
     let mut steps = Steps::new(table);
     steps.add_column(column, &Written::that_may_be_null(column, ty));
     steps.into_changes(db, &history, &format!("add {column} to {}", table.name))?.created.pop()
 }
 
 /// Creates a table that the database lacks.
-pub(super) fn create_table(table: TableName, class: ClassRef) -> Fix {
+pub(super) fn create_table(table: TableName, declared: Declared) -> Fix {
     let title = format!("Create `{}` in a new revision", table.name);
     Fix::creating(title, Safety::Unsafe, move |db| {
-        let (history, own) = sides(db, table, class, |standing| &standing.1)?;
-        // What is said about several columns is not read well enough to be written again.
-        let has_more = auditline_model::classes::mro(db, class).iter().any(|ancestor| {
-            auditline_model::classes::class_info(db, *ancestor)
-                .is_none_or(|info| info.attribute(Name::new("__table_args__")).is_some())
-        });
-        if has_more || own.is_open || own.columns.is_empty() {
+        let (history, own) = sides(db, table, declared, |standing| &standing.1)?;
+        if says_more(db, declared) || own.is_open || own.columns.is_empty() {
             return None;
         }
         let mut steps = Steps::new(table);
@@ -68,17 +64,31 @@ pub(super) fn create_table(table: TableName, class: ClassRef) -> Fix {
     })
 }
 
+/// Whether something is said about several columns, which is not read well enough to be written again.
+fn says_more(db: &dyn Db, declared: Declared) -> bool {
+    match declared {
+        Declared::Class(class) => mro(db, class).iter().any(|ancestor| {
+            class_info(db, *ancestor).is_none_or(|info| info.attribute(Name::new("__table_args__")).is_some())
+        }),
+        // Behind the name and the metadata.
+        Declared::Table(held) => variable(db, held).is_none_or(|info| {
+            let is_column = |value: &Detached| value.last_name().is_some_and(|name| name == "Column");
+            info.value.as_ref().is_none_or(|value| !value.positional().skip(2).all(is_column))
+        }),
+    }
+}
+
 type Sides = (Vec<Description>, Vec<Description>);
 
 /// The one history of a table's database that can be gone on with, and the table as the models say it.
 fn sides(
     db: &dyn Db,
     table: TableName,
-    class: ClassRef,
+    declared: Declared,
     pick: impl Fn(&Sides) -> &Vec<Description>,
 ) -> Option<(Arc<History>, Table)> {
     let standings = standings(db);
-    let standing = standings.iter().find(|standing| standing.table == table && standing.is_of(class))?;
+    let standing = standings.iter().find(|standing| standing.table == table && standing.declared == declared)?;
     let described = standing.described.iter().map(|(description, _)| description.clone()).collect();
     let both: Sides = (described, standing.missing.clone());
     let mut histories = pick(&both).iter().filter_map(|description| match &description.source {
