@@ -16,10 +16,9 @@ pub struct FileFindings {
     pub failed: Vec<&'static Hazard>,
 }
 
-/// Whether what a function does to the database is worth no word: in tests, in migrations, and in scripts, whose process ends
-/// with a failure.
+/// Whether what a function does to the database is worth no word.
 pub(crate) fn is_silent(db: &dyn Db, of: FunctionRef) -> bool {
-    entry::is_test(db, of.file) || entry::is_migration(db, of.file) || entry::is_script(db, of.file)
+    entry::is_aside(db, of.file)
 }
 
 /// Checks one file for every hazard.

@@ -136,7 +136,7 @@ fn held_by_caller(
         return None;
     }
     callers(db, of).iter().find_map(|site| {
-        if site.function == of || entry::is_test(db, site.function.file) || entry::is_script(db, site.function.file) {
+        if site.function == of || entry::is_by_hand(db, site.function.file) {
             return None;
         }
         let session = session_in(db, of, site, wanted.session)?;

@@ -141,7 +141,7 @@ pub(super) fn durable(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32, row
         return Some(Durable::Scope);
     }
     for site in callers(db, of).iter() {
-        if entry::is_test(db, site.function.file) || entry::is_script(db, site.function.file) {
+        if entry::is_by_hand(db, site.function.file) {
             continue;
         }
         let caller = unit_of(db, site.function);

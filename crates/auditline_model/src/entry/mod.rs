@@ -1,5 +1,6 @@
 //! Entry points: from where code is reached.
 
+mod aside;
 mod commands;
 mod deliveries;
 mod framework;
@@ -17,6 +18,7 @@ use auditline_syntax::Name;
 
 use crate::db::{Db, SourceFile};
 
+pub use aside::{is_aside, is_by_hand};
 pub use commands::is_command;
 pub use deliveries::{knows_delivery, takes_delivery};
 pub use framework::{DependencyEnd, dependency_end};

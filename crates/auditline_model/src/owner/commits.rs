@@ -46,7 +46,8 @@ fn committed_attribute(db: &dyn Db, of: FunctionRef, class: ClassRef, name: Name
             let EventKind::Call { object, .. } = &site.event else { return false };
             match object {
                 Value::SelfObject if site.function != of => {
-                    !is_aside(db, site) && committed_attribute(db, site.function, class, name)
+                    !crate::entry::is_by_hand(db, site.function.file)
+                        && committed_attribute(db, site.function, class, name)
                 }
                 Value::Instance(instance) => match argument_in(db, init, &instance.arguments, true, index) {
                     Some(Value::Session(session)) => commits_behind_with(db, site, &session),
@@ -70,14 +71,9 @@ fn commits_behind(db: &dyn Db, callee: FunctionRef, site: &CallSite, index: u32)
 }
 
 fn commits_behind_with(db: &dyn Db, site: &CallSite, session: &SessionValue) -> bool {
-    !is_aside(db, site)
+    !crate::entry::is_by_hand(db, site.function.file)
         && (commits_after(&unit_of(db, site.function), site.ordinal, session)
             || is_committed_later(db, site.function, session))
-}
-
-/// What tests and scripts do says nothing of what requests do.
-fn is_aside(db: &dyn Db, site: &CallSite) -> bool {
-    crate::entry::is_test(db, site.function.file) || crate::entry::is_script(db, site.function.file)
 }
 
 /// Whether a unit commits a session behind an event, itself or by leaving a transaction.

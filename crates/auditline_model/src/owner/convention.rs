@@ -83,8 +83,7 @@ fn habit_of_shard(db: &dyn Db, shard: Shard, _settings: Settings) -> Habit {
     let files: FxHashSet<SourceFile> = mentioning.iter().flat_map(|files| files.iter().copied()).collect();
     let mut total = Habit::default();
     for file in files {
-        if crate::entry::is_test(db, file) || crate::entry::is_migration(db, file) || crate::entry::is_script(db, file)
-        {
+        if crate::entry::is_aside(db, file) {
             continue;
         }
         total.add(db, habit(db, file));

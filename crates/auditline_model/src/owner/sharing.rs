@@ -28,7 +28,7 @@ pub fn shared_object(db: &dyn Db, class: ClassRef) -> Option<SharedObject> {
 fn shared_object_query(db: &dyn Db, class: ClassRef, _key: ()) -> Option<SharedObject> {
     let name = classes::simple(class.path);
     for file in files_mentioning(db, name).iter() {
-        if crate::entry::is_test(db, *file) || crate::entry::is_script(db, *file) {
+        if crate::entry::is_by_hand(db, *file) {
             continue;
         }
         let parsed = parsed(db, *file);

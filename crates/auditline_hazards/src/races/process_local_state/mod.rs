@@ -23,7 +23,7 @@ pub const HAZARD: Hazard = Hazard {
 };
 
 fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
-    if entry::is_test(db, file) || entry::is_migration(db, file) || entry::is_script(db, file) {
+    if entry::is_aside(db, file) {
         return;
     }
     let mut told: Vec<ClassRef> = Vec::new();

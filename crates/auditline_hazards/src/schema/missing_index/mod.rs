@@ -29,7 +29,7 @@ pub const HAZARD: Hazard = Hazard {
 const SHOWN: usize = 3;
 
 fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
-    if !file.kind(db).is_python() || super::is_silent(db, file) || entry::is_script(db, file) {
+    if !file.kind(db).is_python() || entry::is_aside(db, file) {
         return;
     }
     for class in models_in(db, file).iter() {
@@ -78,12 +78,7 @@ struct Missing {
 
 fn searches_of(db: &dyn Db, class: ClassRef) -> Vec<Search> {
     let mut files: Vec<SourceFile> = files_mentioning(db, classes::simple(class.path)).to_vec();
-    files.retain(|file| {
-        file.kind(db).is_python()
-            && !entry::is_test(db, *file)
-            && !entry::is_migration(db, *file)
-            && !entry::is_script(db, *file)
-    });
+    files.retain(|file| file.kind(db).is_python() && !entry::is_aside(db, *file));
     files.sort_by_key(|file| file.path(db));
     files
         .into_iter()

@@ -22,7 +22,7 @@ pub const HAZARD: Hazard = Hazard {
 };
 
 fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
-    if !file.kind(db).is_python() || super::is_silent(db, file) || entry::is_script(db, file) {
+    if !file.kind(db).is_python() || entry::is_aside(db, file) {
         return;
     }
     let models = models_in(db, file);

@@ -20,7 +20,7 @@ pub const HAZARD: Hazard = Hazard {
 };
 
 fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
-    if entry::is_test(db, of.file) || entry::is_script(db, of.file) {
+    if entry::is_by_hand(db, of.file) {
         return;
     }
     let unit = unit_of(db, of);

@@ -29,11 +29,7 @@ pub const HAZARD: Hazard = Hazard {
 };
 
 fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
-    if !file.kind(db).is_python()
-        || entry::is_test(db, file)
-        || entry::is_migration(db, file)
-        || entry::is_script(db, file)
-    {
+    if !file.kind(db).is_python() || entry::is_aside(db, file) {
         return;
     }
     let parsed = parsed(db, file);

@@ -358,7 +358,7 @@ fn by_caller(db: &dyn Db, of: FunctionRef, unit: &Unit, session: &SessionValue) 
         return None;
     }
     for site in callers(db, of).iter() {
-        if entry::is_test(db, site.function.file) || entry::is_script(db, site.function.file) {
+        if entry::is_by_hand(db, site.function.file) {
             continue;
         }
         let Some(Value::Session(handed)) = argument_of(db, of, &site.event, index) else { continue };
