@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::eval::value::{QueryValue, RowOrigin, SessionOrigin, Value};
 
-use super::{Counted, EventKind, FrameKind, Subject, Test, Unit};
+use super::{Counted, EventKind, FrameKind, SessionAction, Subject, Test, Unit, same_session};
 
 /// What a call of a function means to its caller.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -92,7 +92,7 @@ pub(super) fn effect_of(unit: &Unit) -> Effect {
             EventKind::External { .. } | EventKind::ExternalLock => true,
             _ => false,
         };
-        if !visible {
+        if !visible || is_undone(unit, event) {
             continue;
         }
         let mut kind = event.kind.clone();
@@ -114,6 +114,14 @@ pub(super) fn effect_of(unit: &Unit) -> Effect {
     }
 }
 
+/// Whether a flush stands in a `with` on its session's transaction: when it fails, that is looked after before the caller
+/// hears of it.
+fn is_undone(unit: &Unit, event: &super::Event) -> bool {
+    let EventKind::Session { session, action: SessionAction::Flush, .. } = &event.kind else { return false };
+    unit.ancestors(event.frame)
+        .any(|(_, frame)| matches!(&frame.kind, FrameKind::WithTransaction(own, _) if same_session(own, session)))
+}
+
 /// The statement that loads the row that is returned.
 fn lookup(unit: &Unit) -> Option<Arc<QueryValue>> {
     let row = unit.returns.row()?;
@@ -132,15 +140,8 @@ fn when(unit: &Unit, event: &super::Event) -> When {
     };
     for (_, frame) in unit.ancestors(event.frame) {
         match &frame.kind {
-            FrameKind::Branch { conditions, rest, .. } => {
-                let flag = match conditions.as_slice() {
-                    [condition] => match (&condition.subject, &condition.test) {
-                        (Subject::Param(index), Test::Present) => Some((*index, condition.holds)),
-                        _ => None,
-                    },
-                    _ => None,
-                };
-                result = match (result, flag) {
+            FrameKind::Branch { rest, .. } => {
+                result = match (result, flag_of(&frame.kind)) {
                     (When::Always, Some((index, holds))) => When::IfParam(index, holds),
                     // The rest of a block behind a guard that left is the normal path.
                     (known, None) if *rest => known,
@@ -152,4 +153,16 @@ fn when(unit: &Unit, event: &super::Event) -> When {
         }
     }
     result
+}
+
+/// The flag that alone decides whether a branch runs: a parameter, and the truth it must have.
+pub(super) fn flag_of(frame: &FrameKind) -> Option<(u32, bool)> {
+    let FrameKind::Branch { conditions, .. } = frame else { return None };
+    match conditions.as_slice() {
+        [condition] => match (&condition.subject, &condition.test) {
+            (Subject::Param(index), Test::Present) => Some((*index, condition.holds)),
+            _ => None,
+        },
+        _ => None,
+    }
 }

@@ -1,10 +1,14 @@
 //! Waiting for the database: what keeps the thread, and with it an event loop, until a statement is answered.
 
+use auditline_syntax::python::ir::Expr;
+
 use crate::classes;
 use crate::db::{ClassRef, Db, FunctionRef, head};
 use crate::eval::value::{SessionValue, Value};
+use crate::owner::argument_of;
 
-use super::{EventKind, FrameKind, SessionAction, Unit, unit};
+use super::effects::flag_of;
+use super::{EventKind, FrameKind, SessionAction, Unit, When, unit};
 
 /// The first place where a function waits for the database with a synchronous session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,35 +17,98 @@ pub struct Blocking {
     pub ordinal: u32,
     /// The synchronous function that is called there and waits; `None` where the function waits itself.
     pub through: Option<(FunctionRef, Option<ClassRef>)>,
+    /// Under which flag of the function; [`When::Maybe`] where more than one decides.
+    pub when: When,
 }
 
 /// Where a function waits for the database with a synchronous session, itself or in synchronous functions that it calls,
 /// and not in a thread of its own; `None` where it does not, or where that cannot be told.
+///
+/// In a synchronous function a place that every call comes to goes before one that a flag decides on: its callers say which
+/// flags they hand in.
 #[salsa::tracked(returns(copy), cycle_result = not_blocking)]
 pub fn blocking(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> Option<Blocking> {
     let unit = unit(db, of, receiver);
-    unit.numbered().find_map(|(ordinal, event)| {
-        let handed = unit.ancestors(event.frame).any(|(_, frame)| frame.kind == FrameKind::Handed);
-        if handed {
+    let is_async = head(db, of)?.is_async;
+    let mut places = unit.numbered().filter_map(|(ordinal, _)| blocking_at(db, &unit, ordinal, is_async));
+    let first = places.next()?;
+    if first.when == When::Always || is_async {
+        return Some(first);
+    }
+    Some(places.find(|place| place.when == When::Always).unwrap_or(first))
+}
+
+/// The same for one event; a coroutine, which nobody calls with flags that are looked at, has to say itself what it hands on.
+fn blocking_at(db: &dyn Db, unit: &Unit, ordinal: u32, in_coroutine: bool) -> Option<Blocking> {
+    let event = unit.events.get(ordinal as usize)?;
+    if unit.ancestors(event.frame).any(|(_, frame)| frame.kind == FrameKind::Handed) {
+        return None;
+    }
+    let when = when(unit, ordinal);
+    if let EventKind::Call { callee, receiver, arguments, .. } = &event.kind {
+        let body = head(db, *callee)?;
+        // A coroutine is judged by itself; a generator runs where it is iterated.
+        if body.is_async || (body.is_generator && !classes::is_context_manager(db, *callee)) {
             return None;
         }
-        if let EventKind::Call { callee, receiver, arguments, .. } = &event.kind {
-            let body = head(db, *callee)?;
-            // A coroutine is judged by itself; a generator runs where it is iterated.
-            if body.is_async || (body.is_generator && !classes::is_context_manager(db, *callee)) {
-                return None;
-            }
-            // A function that is handed an asynchronous session sends nothing by it, whatever its annotation says.
-            let is_async = |value: &Value| value.session().is_some_and(|session| session.is_async == Some(true));
-            if arguments.iter().any(|(_, value)| is_async(value)) {
-                return None;
-            }
-            blocking(db, *callee, *receiver)?;
-            return Some(Blocking { ordinal, through: Some((*callee, *receiver)) });
+        // A function that is handed an asynchronous session sends nothing by it, whatever its annotation says.
+        let is_async = |value: &Value| value.session().is_some_and(|session| session.is_async == Some(true));
+        if arguments.iter().any(|(_, value)| is_async(value)) {
+            return None;
         }
-        let session = statement_session(&unit, ordinal)?;
-        (session.is_async == Some(false) && !is_awaited(&unit, ordinal)).then_some(Blocking { ordinal, through: None })
-    })
+        let inside = blocking(db, *callee, *receiver)?;
+        let handed = handed_on(db, *callee, &event.kind, inside.when)?;
+        if in_coroutine && handed != When::Always {
+            return None;
+        }
+        let when = both(when, handed);
+        return Some(Blocking { ordinal, through: Some((*callee, *receiver)), when });
+    }
+    let session = statement_session(unit, ordinal)?;
+    (session.is_async == Some(false) && !is_awaited(unit, ordinal)).then_some(Blocking { ordinal, through: None, when })
+}
+
+/// Under which flag of the function an event happens. Other conditions are left out: they may hold. So is a guard that leaves
+/// the function: behind it is the normal path.
+fn when(unit: &Unit, ordinal: u32) -> When {
+    let Some(event) = unit.events.get(ordinal as usize) else { return When::Always };
+    unit.ancestors(event.frame)
+        .filter(|(_, frame)| !matches!(frame.kind, FrameKind::Branch { rest: true, .. }))
+        .filter_map(|(_, frame)| flag_of(&frame.kind))
+        .fold(When::Always, |when, (index, holds)| both(when, When::IfParam(index, holds)))
+}
+
+fn both(one: When, two: When) -> When {
+    match (one, two) {
+        (When::Always, other) | (other, When::Always) => other,
+        (one, two) if one == two => one,
+        _ => When::Maybe,
+    }
+}
+
+/// What a callee's flag is in a call: a flag of the caller's own; `None` where the call does not say that it is as wanted.
+fn handed_on(db: &dyn Db, callee: FunctionRef, call: &EventKind, when: When) -> Option<When> {
+    let (index, wanted) = match when {
+        When::Always => return Some(When::Always),
+        When::IfParam(index, wanted) => (index, wanted),
+        When::Maybe => return None,
+    };
+    let truth = match argument_of(db, callee, call, index) {
+        Some(Value::Bool(value)) => value,
+        Some(Value::None) => false,
+        Some(Value::Session(_) | Value::Instance(_) | Value::Factory(_) | Value::Dict(_)) => true,
+        Some(Value::Param(own)) => return Some(When::IfParam(own, wanted)),
+        Some(_) => return None,
+        None => {
+            let body = head(db, callee)?;
+            match &body.code[body.params.get(index as usize)?.default?] {
+                Expr::Bool(value) => *value,
+                Expr::None => false,
+                _ => return None,
+            }
+        }
+    };
+    (truth == wanted).then_some(When::Always)
 }
 
 fn not_blocking(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _receiver: Option<ClassRef>) -> Option<Blocking> {
