@@ -126,6 +126,54 @@ impl Evaluator<'_> {
     }
 }
 
+impl Evaluator<'_> {
+    /// Whether a `with` on an object has nothing to do with sessions: neither it nor what it gives holds one, and its class
+    /// does nothing with one when it is left, and lets what fails in the block out.
+    pub(crate) fn is_apart(&self, instance: &InstanceValue, entered: &Value) -> bool {
+        if matches!(entered, Value::Session(_)) || instance.arguments.iter().any(|(_, value)| may_hold_session(value)) {
+            return false;
+        }
+        let method = |name: &str| classes::method(self.db, instance.class, auditline_syntax::Name::new(name));
+        let Some(exit) = method("__exit__").or_else(|| method("__aexit__")) else { return false };
+        let effect = crate::unit::effect(self.db, exit, Some(instance.class));
+        let touches = |kind: &EventKind| {
+            matches!(
+                kind,
+                EventKind::Session { .. }
+                    | EventKind::Open(_)
+                    | EventKind::Given { .. }
+                    | EventKind::Load { .. }
+                    | EventKind::Execute(_)
+            )
+        };
+        // What it returns may tell the `with` to swallow the exception.
+        let swallows = |kind: &EventKind| matches!(kind, EventKind::Return(value) if !matches!(value, Value::None | Value::Bool(false)));
+        let unit = crate::unit::unit(self.db, exit, Some(instance.class));
+        !effect.operations.iter().any(|operation| touches(&operation.kind))
+            && !unit.events.iter().any(|event| touches(&event.kind) || swallows(&event.kind))
+    }
+}
+
+/// Whether a value may be a session, or something that has one.
+fn may_hold_session(value: &Value) -> bool {
+    match value {
+        Value::Unknown
+        | Value::Param(_)
+        | Value::SelfObject
+        | Value::Session(_)
+        | Value::BegunSession(_)
+        | Value::Transaction(..)
+        | Value::Context(_)
+        | Value::Lent(_)
+        | Value::Factory(_)
+        | Value::Engine => true,
+        Value::Attribute(inner, _) | Value::Method(inner, _) | Value::Many(inner) => may_hold_session(inner),
+        Value::Instance(instance) => instance.arguments.iter().any(|(_, value)| may_hold_session(value)),
+        Value::Tuple(values) => values.iter().any(may_hold_session),
+        _ => false,
+    }
+}
+
 /// What a class of the workspace is, by its bases outside: a session class, a factory class.
 pub(crate) fn session_class(db: &dyn crate::db::Db, class: ClassRef) -> Option<Known> {
     classes::external_bases(db, class).iter().find_map(|base| match known(&names::canonical(*base)) {

@@ -236,6 +236,7 @@ impl Evaluator<'_> {
             | Value::Engine
             | Value::BegunSession(_)
             | Value::Transaction(..)
+            | Value::Lent(_)
             | Value::Column(..)
             | Value::Aggregate(_) => Value::Method(Box::new(object.value.clone()), attr),
             Value::Param(_) | Value::Attribute(..) => {

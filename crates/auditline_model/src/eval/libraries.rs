@@ -33,6 +33,8 @@ pub enum Known {
     Suppress,
     /// `contextlib.closing`, `contextlib.aclosing`.
     Closing,
+    /// `contextlib.nullcontext`.
+    NullContext,
     /// `contextlib.contextmanager`, `contextlib.asynccontextmanager`.
     ContextManager,
     /// `functools.lru_cache`, `functools.cache`, `functools.cached_property`.
@@ -70,6 +72,7 @@ pub fn known(name: &str) -> Option<Known> {
         ("fastapi", "Depends" | "Security") => Known::Depends,
         ("contextlib", "suppress") => Known::Suppress,
         ("contextlib", "closing" | "aclosing") => Known::Closing,
+        ("contextlib", "nullcontext") => Known::NullContext,
         ("contextlib", "contextmanager" | "asynccontextmanager") => Known::ContextManager,
         ("functools", "lru_cache" | "cache" | "cached_property") | ("async_lru", "alru_cache") => Known::Cache,
         ("threading" | "asyncio" | "multiprocessing" | "anyio" | "trio", "Lock" | "RLock" | "Semaphore") => {
@@ -312,6 +315,25 @@ pub fn creates(name: &str) -> bool {
             | "invite"
             | "buy"
     )
+}
+
+/// Whether a context manager of another library has nothing to do with sessions, and lets out what fails in its block: a client
+/// of another system, a file, a span of a trace, a time limit.
+#[must_use]
+pub fn is_apart(path: &str) -> bool {
+    let last = path.rsplit('.').next().unwrap_or(path);
+    match path.split('.').next() {
+        Some(
+            "httpx" | "aiohttp" | "requests" | "httpcore" | "opentelemetry" | "logfire" | "ddtrace" | "tempfile"
+            | "zipfile" | "tarfile" | "io" | "pathlib" | "aiofiles" | "gzip" | "smtplib" | "ftplib" | "socket"
+            | "boto3" | "botocore" | "aioboto3" | "aiobotocore" | "async_timeout" | "warnings" | "decimal" | "tqdm"
+            | "PIL" | "paramiko" | "asyncssh",
+        ) => true,
+        Some("builtins") => last == "open",
+        Some("asyncio") => matches!(last, "timeout" | "timeout_at"),
+        Some("concurrent") => last.ends_with("PoolExecutor"),
+        _ => false,
+    }
 }
 
 /// Whether a lock by the words of its name: `redis.lock`, `cache.lock`, `AdvisoryLock`, `acquire_lock`.

@@ -362,6 +362,7 @@ impl Evaluator<'_> {
                 self.session_event(session, action, range);
                 (Value::Unknown, FrameKind::WithTransaction(Arc::clone(session), *kind))
             }
+            Value::Lent(session) => (Value::Session(Arc::clone(session)), FrameKind::With),
             Value::Context(context) if context.given => (context.yields.clone(), FrameKind::With),
             Value::Context(context) => {
                 let value = match &context.yields {
@@ -387,7 +388,8 @@ impl Evaluator<'_> {
                     return (context.value.clone(), FrameKind::WithLock);
                 }
                 let value = self.entered_instance(instance, range);
-                (value, FrameKind::With)
+                let kind = if self.is_apart(instance, &value) { FrameKind::WithApart } else { FrameKind::With };
+                (value, kind)
             }
             Value::Made(name) => match super::libraries::known(name) {
                 Some(super::libraries::Known::Suppress) => (Value::Unknown, FrameKind::WithSuppress),
@@ -395,6 +397,7 @@ impl Evaluator<'_> {
                     self.event(EventKind::ExternalLock, range);
                     (Value::Unknown, FrameKind::WithLock)
                 }
+                _ if super::libraries::is_apart(name) => (context.value.clone(), FrameKind::WithApart),
                 _ => (context.value.clone(), FrameKind::With),
             },
             Value::Attribute(_, name) | Value::Method(_, name) if super::libraries::names_lock(name) => {

@@ -11,7 +11,8 @@ use crate::unit::SessionAction;
 
 use super::calls::Arguments;
 use super::value::{
-    ArgName, InstanceOrigin, InstanceValue, Key, QueryValue, RowOrigin, RowValue, SessionOrigin, SessionValue, Value,
+    ArgName, ContextValue, InstanceOrigin, InstanceValue, Key, QueryValue, RowOrigin, RowValue, SessionOrigin,
+    SessionValue, Value,
 };
 use super::{Bound, Evaluator};
 
@@ -96,9 +97,15 @@ impl Evaluator<'_> {
                 }
                 Value::Query(Arc::new(query))
             }
+            // `return self.database.session()`: the caller enters it.
+            Value::Context(context) => Value::Context(Arc::new(ContextValue {
+                function: context.function,
+                yields: self.substituted(&context.yields, callee, object, filled),
+                given: context.given,
+            })),
             Value::Dict(_)
             | Value::KeyOf(_)
-            | Value::Context(_)
+            | Value::Lent(_)
             | Value::Executed(..)
             | Value::Transaction(..)
             | Value::BegunSession(_)

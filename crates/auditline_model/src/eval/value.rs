@@ -53,6 +53,8 @@ pub enum Value {
     BegunSession(Arc<SessionValue>),
     /// The generator context manager or dependency made by calling that function.
     Context(Arc<ContextValue>),
+    /// `nullcontext(session)`: a `with` on it gives the session, and leaving it does nothing.
+    Lent(Arc<SessionValue>),
     /// A statement: `select(...)`, `session.query(...)`, `update(...)`.
     Query(Arc<QueryValue>),
     /// What executing a statement gave.
@@ -671,17 +673,41 @@ impl Value {
                 entries.extend(b.iter().filter(|entry| !a.contains(entry)).cloned());
                 Self::Dict(entries.into())
             }
-            (Self::Session(a), Self::Session(b)) => {
-                let origin = a.origin.join(&b.origin);
-                let given = matches!(b.origin, SessionOrigin::Param(_) | SessionOrigin::GivenOrOwn(_));
-                Self::Session(Arc::new(SessionValue {
-                    is_async: if a.is_async == b.is_async { a.is_async } else { None },
-                    id: if origin != SessionOrigin::Unknown && given { b.id } else { a.id },
-                    on_commit: a.on_commit.join(b.on_commit),
-                    origin,
-                }))
-            }
+            (Self::Session(a), Self::Session(b)) => Self::Session(Arc::new(a.join(b))),
+            // `nullcontext(session) if session else SessionLocal()`
+            (Self::Lent(lent), other) | (other, Self::Lent(lent)) => match other.entered_session() {
+                Some(own) => Self::Lent(Arc::new(lent.join(&own))),
+                None => Self::Unknown,
+            },
             _ => Self::Unknown,
+        }
+    }
+
+    /// The session that a `with` on the value gives.
+    fn entered_session(&self) -> Option<Arc<SessionValue>> {
+        match self {
+            Self::Session(session) | Self::BegunSession(session) | Self::Lent(session) => Some(Arc::clone(session)),
+            Self::Context(context) => {
+                let session = context.yields.session()?;
+                let origin =
+                    if context.given { session.origin.clone() } else { SessionOrigin::Context(context.function) };
+                Some(Arc::new(SessionValue { origin, ..(**session).clone() }))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl SessionValue {
+    /// What is known of a session that is this one or that one.
+    fn join(&self, other: &Self) -> Self {
+        let origin = self.origin.join(&other.origin);
+        let given = matches!(other.origin, SessionOrigin::Param(_) | SessionOrigin::GivenOrOwn(_));
+        Self {
+            is_async: if self.is_async == other.is_async { self.is_async } else { None },
+            id: if origin != SessionOrigin::Unknown && given { other.id } else { self.id },
+            on_commit: self.on_commit.join(other.on_commit),
+            origin,
         }
     }
 }

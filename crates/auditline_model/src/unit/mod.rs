@@ -178,6 +178,8 @@ pub enum FrameKind {
     WithLock,
     /// A `with` that swallows exceptions (`contextlib.suppress`).
     WithSuppress,
+    /// A `with` on something that has nothing to do with sessions: a client of another system, a file, a span.
+    WithApart,
     /// Another `with`.
     With,
     /// Work that is handed to a thread (`to_thread`, `run_in_threadpool`) or run beside the event loop (`run_sync`): it

@@ -1,8 +1,8 @@
 //! AUD302: a session that a function opens and does not close on every path.
 
 use auditline_model::eval::value::{SessionOrigin, SessionValue, Value};
-use auditline_model::unit::{Event, EventKind, FrameKind, SessionAction, Unit, Use, same_session, unit_of};
-use auditline_model::{Db, FunctionRef, classes, entry, function};
+use auditline_model::unit::{Event, EventKind, FrameKind, SessionAction, Unit, Use, effect, same_session, unit_of};
+use auditline_model::{ClassRef, Db, FunctionRef, classes, entry, function};
 use auditline_syntax::python::ir::{Expr, Function, StmtKind};
 use auditline_syntax::python::walk_statements;
 
@@ -32,7 +32,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         if !is_own(db, session) || !unit.globals.is_empty() && has_global(&unit, session) {
             continue;
         }
-        let Some(lack) = lack(&unit, ordinal, session) else { continue };
+        let Some(lack) = lack(db, &unit, ordinal, session) else { continue };
         // What a nested function or `lambda` does with it cannot be told.
         if has_inner_functions(&body) || entry::is_startup(db, of) {
             return;
@@ -79,7 +79,16 @@ enum Lack {
     OnlyAtTheEnd(u32),
 }
 
-fn lack(unit: &Unit, open: u32, session: &SessionValue) -> Option<Lack> {
+/// Whether a function gives back what it is handed: `checked(session)`.
+fn hands_back(db: &dyn Db, callee: FunctionRef, receiver: Option<ClassRef>) -> bool {
+    match &effect(db, callee, receiver).returns {
+        Value::Param(_) => true,
+        Value::Session(session) => matches!(session.origin, SessionOrigin::Param(_)),
+        _ => false,
+    }
+}
+
+fn lack(db: &dyn Db, unit: &Unit, open: u32, session: &SessionValue) -> Option<Lack> {
     let in_with = unit.frames.iter().any(|frame| match &frame.kind {
         FrameKind::WithSession(held) | FrameKind::WithTransaction(held, _) => same_session(held, session),
         _ => false,
@@ -91,7 +100,8 @@ fn lack(unit: &Unit, open: u32, session: &SessionValue) -> Option<Lack> {
     let mut end = None;
     for (ordinal, event) in unit.numbered().filter(|(ordinal, _)| *ordinal > open) {
         let sends = unit.use_of(ordinal, session) == Some(Use::Statement)
-            || matches!(&event.kind, EventKind::Call { arguments, .. } if arguments.iter().any(|(_, value)| holds(value, session)));
+            || matches!(&event.kind, EventKind::Call { callee, receiver, arguments, .. }
+                if arguments.iter().any(|(_, value)| holds(value, session)) && !hands_back(db, *callee, *receiver));
         if sends && used.is_none() {
             // Whoever guards the first statement gives the connection back when it fails.
             if unit.guard(ordinal, session).is_some() {

@@ -90,6 +90,7 @@ fn loop_of(unit: &Unit, frame: FrameId) -> Option<(FrameId, &Frame)> {
             | FrameKind::WithSuppress
             | FrameKind::WithLock
             | FrameKind::Handed
+            | FrameKind::WithApart
             | FrameKind::With => return None,
             FrameKind::Branch { .. } | FrameKind::Function => {}
         }

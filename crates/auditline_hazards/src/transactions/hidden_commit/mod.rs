@@ -1,6 +1,6 @@
 //! AUD103: a function commits what its caller has not finished.
 
-use auditline_model::eval::value::{SessionOrigin, SessionValue, Value};
+use auditline_model::eval::value::{RowValue, SessionOrigin, SessionValue, Value};
 use auditline_model::owner::{callers, convention, example_of_convention};
 use auditline_model::unit::{EventKind, SessionAction, Unit, Use, same_session, unit_of};
 use auditline_model::{Db, FunctionRef, classes, entry};
@@ -188,12 +188,12 @@ fn cut(caller: FunctionRef, unit: &Unit, call: u32, session: &SessionValue) -> O
 /// Whether an event changes something in the session's transaction; the row, where it is one.
 fn written(unit: &Unit, ordinal: u32, session: &SessionValue) -> Option<Option<u32>> {
     match &unit.events.get(ordinal as usize)?.kind {
+        // Adding what the session has loaded changes nothing.
+        EventKind::Add { row: Some(row), .. } if is_of(row, session) => None,
         EventKind::Add { session: own, row, .. } | EventKind::Delete { session: own, row, .. } => {
             same_session(own, session).then(|| row.as_ref().map(|row| row.id))
         }
-        EventKind::Write { row, .. } => {
-            row.session.as_ref().is_some_and(|own| same_session(own, session)).then_some(Some(row.id))
-        }
+        EventKind::Write { row, .. } => is_of(row, session).then_some(Some(row.id)),
         EventKind::Execute(query) => {
             let changes = !matches!(
                 query.kind,
@@ -203,6 +203,11 @@ fn written(unit: &Unit, ordinal: u32, session: &SessionValue) -> Option<Option<u
         }
         _ => None,
     }
+}
+
+/// Whether a session has loaded a row.
+fn is_of(row: &RowValue, session: &SessionValue) -> bool {
+    row.session.as_ref().is_some_and(|own| same_session(own, session))
 }
 
 fn row_id(value: &Value) -> Option<u32> {

@@ -148,10 +148,10 @@ fn always_follows(unit: &Unit, first: &Commit, next: &Commit) -> bool {
     apart(one.frame, two.frame).into_iter().all(|kind| match kind {
         FrameKind::Branch { rest, .. } => *rest,
         FrameKind::Try(id) => leaves(*id, false),
-        FrameKind::With | FrameKind::Else(_) => true,
+        FrameKind::With | FrameKind::WithApart | FrameKind::Else(_) => true,
         _ => false,
     }) && apart(two.frame, one.frame).into_iter().all(|kind| match kind {
-        FrameKind::Branch { .. } | FrameKind::With | FrameKind::Else(_) => true,
+        FrameKind::Branch { .. } | FrameKind::With | FrameKind::WithApart | FrameKind::Else(_) => true,
         FrameKind::Try(id) => leaves(*id, true),
         _ => false,
     }) && !is_undone(unit, two.frame, &first.session)

@@ -149,6 +149,11 @@ impl Evaluator<'_> {
                 if visible && !matches!(session.origin, SessionOrigin::Global(_) | SessionOrigin::ClassAttribute(..)) {
                     return Value::Session(session);
                 }
+                // The callee hands back what it was handed: `session = checked(SessionLocal())`.
+                let handed = |bound: &Bound| matches!(&bound.value, Value::Session(own) if *own == session);
+                if given.filled.iter().flatten().any(handed) {
+                    return Value::Session(session);
+                }
                 let session = Arc::new(SessionValue {
                     origin: match &session.origin {
                         nested @ SessionOrigin::Returned(..) => nested.clone(),

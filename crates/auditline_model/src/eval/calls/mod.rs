@@ -114,6 +114,7 @@ impl Evaluator<'_> {
             | Value::Transaction(..)
             | Value::BegunSession(_)
             | Value::Context(_)
+            | Value::Lent(_)
             | Value::Query(_)
             | Value::Executed(..)
             | Value::Row(_)
@@ -141,7 +142,9 @@ impl Evaluator<'_> {
 /// Whether a value is a session or holds one.
 fn holds_session(value: &Value) -> bool {
     match value {
-        Value::Session(_) | Value::BegunSession(_) | Value::Transaction(..) | Value::Context(_) => true,
+        Value::Session(_) | Value::BegunSession(_) | Value::Transaction(..) | Value::Context(_) | Value::Lent(_) => {
+            true
+        }
         Value::Instance(instance) => instance.arguments.iter().any(|(_, value)| holds_session(value)),
         Value::Method(object, _) => holds_session(object),
         Value::Tuple(values) => values.iter().any(holds_session),

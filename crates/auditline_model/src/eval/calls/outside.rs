@@ -198,6 +198,10 @@ impl Evaluator<'_> {
             }
             Known::Suppress => Bound::of(Value::Made(path)),
             Known::Closing => Bound::of(arguments.first()),
+            Known::NullContext => match self.as_session(&arguments.first()) {
+                Some(session) => Bound::of(Value::Lent(session)),
+                None => Bound::of(Value::Made(path)),
+            },
             // The session that loaded the row, where it is seen.
             Known::ObjectSession => {
                 let loaded = arguments.first().row().and_then(|row| row.session.clone());
