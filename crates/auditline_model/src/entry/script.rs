@@ -9,8 +9,8 @@ use crate::eval::variable;
 use crate::names::{is_imported, resolve_in};
 use crate::symbols::Symbol;
 
-/// Whether a file is only a script: it does its work when it is started by name (`if __name__ == "__main__":`), nothing
-/// imports it, and it serves nobody. A `main.py` that makes the application, and starts a server where it is run by
+/// Whether a file is only a script: it does its work when it is started by name (`if __name__ == "__main__":`, or a name that
+/// no `import` can write), nothing imports it, and it serves nobody. A `main.py` that makes the application, and starts a server where it is run by
 /// hand, is none: its handlers are called by requests.
 #[salsa::tracked(returns(copy))]
 pub fn is_script(db: &dyn Db, file: SourceFile) -> bool {
@@ -20,18 +20,21 @@ pub fn is_script(db: &dyn Db, file: SourceFile) -> bool {
 fn is_started_by_name(db: &dyn Db, file: SourceFile) -> bool {
     let parsed = parsed(db, file);
     let code = &parsed.module.code;
-    code.block.iter().any(|stmt| match &stmt.kind {
-        StmtKind::If(statement) => match &code[statement.test] {
-            Expr::Compare { left, rest } => {
-                matches!(&code[*left], Expr::Name(name) if *name == "__name__")
-                    && rest.iter().any(|(op, right)| {
-                        *op == CompareOp::Eq && matches!(&code[*right], Expr::Str(text) if &**text == "__main__")
-                    })
-            }
+    // `backfill-orders.py`: no `import` can name it.
+    let unnamed = !file.path(db).stem().chars().all(|c| c == '_' || c.is_alphanumeric());
+    unnamed
+        || code.block.iter().any(|stmt| match &stmt.kind {
+            StmtKind::If(statement) => match &code[statement.test] {
+                Expr::Compare { left, rest } => {
+                    matches!(&code[*left], Expr::Name(name) if *name == "__name__")
+                        && rest.iter().any(|(op, right)| {
+                            *op == CompareOp::Eq && matches!(&code[*right], Expr::Str(text) if &**text == "__main__")
+                        })
+                }
+                _ => false,
+            },
             _ => false,
-        },
-        _ => false,
-    })
+        })
 }
 
 /// Whether the file makes an application, router or task queue, or registers functions with one.

@@ -1,7 +1,7 @@
 //! AUD101: a commit on a session that nobody rolls back.
 
 use auditline_model::eval::value::{SessionOrigin, SessionValue};
-use auditline_model::owner::{Lack, Ownership, Source, owner};
+use auditline_model::owner::{Lack, Ownership, Source, is_made_aside, owner};
 use auditline_model::unit::{EventKind, SessionAction, Unit, same_session, unit_of};
 use auditline_model::{Db, FunctionRef, classes, entry, function};
 
@@ -38,11 +38,16 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         }
         seen.push(std::sync::Arc::clone(session));
         let Ownership::Unmanaged(lack) = owner(db, of, session) else { continue };
-        if injected_by_decorator(db, of, session) || entry::is_command(db, of) {
+        if injected_by_decorator(db, of, session) || entry::is_command(db, of) || ends_with_process(db, &lack) {
             continue;
         }
         findings.push(finding(db, of, &unit, ordinal, session, lack));
     }
+}
+
+/// Whether only tests and commands make the objects that hold the session.
+fn ends_with_process(db: &dyn Db, lack: &Lack) -> bool {
+    matches!(lack.source, Source::Attribute(class, _) if !lack.shared && is_made_aside(db, class))
 }
 
 /// Whether a project's own decorator stands around the function: it may roll back.

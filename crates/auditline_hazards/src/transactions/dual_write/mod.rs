@@ -125,10 +125,17 @@ fn finding(
     Finding {
         hazard: &HAZARD,
         severity: Severity::Warning,
-        message: format!(
-            "`{name}` hands `{path}` a `{model}` that is not committed yet: the worker may start before the row is there, and \
-             starts even if the commit fails"
-        ),
+        message: if matches!(row.origin, RowOrigin::Created) {
+            format!(
+                "`{name}` hands `{path}` a `{model}` that is not committed yet: the worker may start before the row is there, \
+                 and starts even if the commit fails"
+            )
+        } else {
+            format!(
+                "`{name}` hands `{path}` a `{model}` whose change is not committed yet: the worker may find it as it was \
+                 before, and starts even if the commit fails"
+            )
+        },
         place: Place::InFunction(of, place),
         symbol: symbol(of.path),
         evidence: evidence.into_iter().flatten().collect(),
