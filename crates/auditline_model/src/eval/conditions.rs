@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use crate::unit::{Condition, Subject, Test};
 
-use super::value::{CountSource, Derivation, Sources, Value};
+use super::value::{Derivation, Sources, Value};
 use super::{Bound, Evaluator};
 
 impl Evaluator<'_> {
@@ -88,6 +88,12 @@ impl Evaluator<'_> {
                     against: SmallVec::new(),
                 }];
             }
+            // `if not rows:`
+            Value::Many(rows) => {
+                if let Some(row) = rows.row() {
+                    return vec![count_condition(row.id, Test::Present, true)];
+                }
+            }
             Value::Param(index) => {
                 return vec![Condition {
                     subject: Subject::Param(*index),
@@ -101,7 +107,7 @@ impl Evaluator<'_> {
             _ => {}
         }
         let mut conditions: Vec<Condition> =
-            bound.from.counts.iter().map(|count| count_condition(*count, Test::Present, true)).collect();
+            bound.from.counts.iter().map(|count| count_condition(count.load, Test::Present, true)).collect();
         for field in bound.from.fields.iter().filter(|field| field.how != Derivation::Called) {
             let test = if field.how == Derivation::Computed { Test::EqualsConstant } else { Test::Present };
             conditions.push(Condition {
@@ -223,9 +229,8 @@ impl Evaluator<'_> {
     }
 }
 
-fn count_condition(count: CountSource, test: Test, holds: bool) -> Condition {
-    let (at, against) = (count.load, SmallVec::new());
-    Condition { subject: Subject::Count { load: count.load }, test, holds, at, constant: None, against }
+fn count_condition(load: u32, test: Test, holds: bool) -> Condition {
+    Condition { subject: Subject::Count { load }, test, holds, at: load, constant: None, against: SmallVec::new() }
 }
 
 /// What a comparison says about numbers of rows: whether they are below a limit, or whether there are any.
@@ -256,9 +261,10 @@ fn limits(
     };
     counts
         .iter()
+        .filter(|count| !count.any)
         .map(|count| match any {
-            Some(any) if !count.falls => count_condition(*count, Test::Present, any),
-            _ => count_condition(*count, Test::Order, below != count.falls),
+            Some(any) if !count.falls => count_condition(count.load, Test::Present, any),
+            _ => count_condition(count.load, Test::Order, below != count.falls),
         })
         .collect()
 }

@@ -64,7 +64,11 @@ impl Evaluator<'_> {
                     // `a and b` gives `b` where it matters.
                     bounds.fold(first, |before, next| Bound { value: next.value, from: before.from.with(&next.from) })
                 } else {
-                    bounds.fold(first, |before, next| before.join(&next))
+                    bounds.fold(first, |before, next| match next.value {
+                        // `lock or False`: behind it, it is what it was, or nothing.
+                        Value::Bool(false) => Bound { value: before.value, from: before.from.with(&next.from) },
+                        _ => before.join(&next),
+                    })
                 }
             }
             Expr::Compare { .. } => {
@@ -250,6 +254,7 @@ impl Evaluator<'_> {
                 }
             }
             Value::Unknown
+            | Value::Never
             | Value::None
             | Value::Bool(_)
             | Value::Constant

@@ -85,6 +85,21 @@ pub fn known(name: &str) -> Option<Known> {
     })
 }
 
+/// Whether a call never comes back: it raises what ends the request, or ends the process.
+#[must_use]
+pub fn never_returns(path: &str) -> bool {
+    matches!(
+        path,
+        "flask.abort"
+            | "flask.helpers.abort"
+            | "os._exit"
+            | "os.abort"
+            | "quart.abort"
+            | "sys.exit"
+            | "werkzeug.exceptions.abort"
+    )
+}
+
 /// Whether a call gives something else each time: the clock, a random number. `sqlalchemy.func.now` is the clock of the
 /// database.
 #[must_use]

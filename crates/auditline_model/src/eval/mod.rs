@@ -239,7 +239,7 @@ impl<'a> Evaluator<'a> {
         let value = &bound.value.held();
         self.unit.returns = if self.returned { self.unit.returns.join(value) } else { value.clone() };
         self.returned = true;
-        if let [CountSource { load, falls }] = bound.from.counts[..]
+        if let [CountSource { load, falls, any: false }] = bound.from.counts[..]
             && let Some(EventKind::Load { query, .. }) = self.unit.events.get(load as usize).map(|event| &event.kind)
         {
             self.unit.counts = query.model.map(|model| Counted { model, falls });

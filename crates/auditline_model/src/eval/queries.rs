@@ -292,9 +292,7 @@ impl Evaluator<'_> {
         let load =
             self.event(EventKind::Load { query: Arc::new(query), row: None, many, by: None, form, flag: None }, range);
         let mut result = Bound::unknown();
-        if aggregates {
-            result.from.counts.push(CountSource { load, falls: false });
-        }
+        result.from.counts.push(CountSource { load, falls: false, any: !aggregates });
         result
     }
 

@@ -50,6 +50,10 @@ impl Evaluator<'_> {
         match &stmt.kind {
             StmtKind::Expr(expr) => {
                 let bound = self.expr(code, *expr);
+                if bound.value == Value::Never {
+                    self.event(EventKind::Raise, stmt.range);
+                    return (Flow::Raises, None);
+                }
                 self.unused(code, &bound.value, *expr, None);
             }
             StmtKind::Assign { targets, value } => {

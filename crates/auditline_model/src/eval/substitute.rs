@@ -111,6 +111,7 @@ impl Evaluator<'_> {
             | Value::BegunSession(_)
             | Value::Method(..) => Value::Unknown,
             Value::Unknown
+            | Value::Never
             | Value::None
             | Value::Bool(_)
             | Value::Constant

@@ -59,6 +59,8 @@ pub enum Value {
     Query(Arc<QueryValue>),
     /// What executing a statement gave.
     Executed(Arc<QueryValue>, bool),
+    /// What a call gives that never comes back: `abort(404)`.
+    Never,
     /// A loaded or created object.
     Row(Arc<RowValue>),
     /// A list or iterable of such values.
@@ -517,6 +519,8 @@ pub struct CountSource {
     pub load: u32,
     /// Whether the value falls when the number rises: `limit - count`.
     pub falls: bool,
+    /// Whether it tells only if there are any, not how many: a column of the first of them.
+    pub any: bool,
 }
 
 /// How a column went into a value.
@@ -634,7 +638,7 @@ impl Value {
     pub fn join(&self, other: &Self) -> Self {
         match (self, other) {
             (a, b) if a == b => a.clone(),
-            (Self::None, known) | (known, Self::None) => known.clone(),
+            (Self::None | Self::Never, known) | (known, Self::None | Self::Never) => known.clone(),
             (Self::Query(a), Self::Query(b)) if a.kind == b.kind && a.model == b.model => {
                 let mut joined = (**a).clone();
                 joined.lock = a.lock.join(b.lock);

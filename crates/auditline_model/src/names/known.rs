@@ -19,6 +19,10 @@ pub fn canonical(name: Name) -> Name {
     let root = module.split('.').next().unwrap_or(module);
     let known = match root {
         "sqlalchemy" if module.split('.').any(|part| matches!(part, "func" | "event")) => return name,
+        // What `func` names is a function of the database, whoever passes `func` on.
+        "sqlmodel" if module.split('.').any(|part| part == "func") => {
+            return Name::new(&path.replacen("sqlmodel", "sqlalchemy", 1));
+        }
         "sqlalchemy" => "sqlalchemy",
         "sqlmodel" => match last {
             "Session" | "AsyncSession" | "SQLModel" | "Field" | "Relationship" | "select" => "sqlmodel",

@@ -31,7 +31,8 @@ pub(super) fn fixes(db: &dyn Db, of: FunctionRef, unit: &Unit, creation: &Creati
         _ => false,
     });
     let Some(is_async) = creation.session.is_async else { return Vec::new() };
-    if creation.refuses || !here || set_later {
+    let is_row = matches!(&lookup.kind, EventKind::Load { query, row: Some(_), many: false, .. } if query.entities);
+    if creation.refuses || !here || set_later || !is_row {
         return Vec::new();
     }
     let reload =

@@ -142,12 +142,20 @@ fn creation(db: &dyn Db, unit: &Unit, create: u32, row: &Arc<RowValue>, lock: Lo
         }
         _ => false,
     };
+    // `if count == 0`, `if not rows`, `if session.scalar(select(Item.id)…) is None`
+    let is_count = |ordinal: u32| match unit.events.get(ordinal as usize).map(|event| &event.kind) {
+        Some(EventKind::Load { query, .. }) => query.model == Some(model) && query.lock == lock,
+        _ => false,
+    };
     let (lookup, split) = unit.ancestors(event.frame).find_map(|(_, frame)| match &frame.kind {
         FrameKind::Branch { conditions, split, rest, .. } => {
             // Another condition beside it decides too: `if tag is None and make_missing`.
             let found = conditions.iter().find_map(|condition| match condition.subject {
                 Subject::Row { row } if condition.test == Test::Present && !condition.holds && is_lookup(row) => {
                     Some(row)
+                }
+                Subject::Count { load } if condition.test == Test::Present && !condition.holds && is_count(load) => {
+                    Some(load)
                 }
                 _ => None,
             })?;

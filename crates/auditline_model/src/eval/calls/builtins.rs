@@ -78,7 +78,7 @@ impl Evaluator<'_> {
             let many = self.unit.events.get(id as usize).is_some_and(
                 |event| matches!(&event.kind, EventKind::Load { query, many: true, .. } if query.entities),
             );
-            let count = CountSource { load: id, falls: false };
+            let count = CountSource { load: id, falls: false, any: false };
             if many && !from.counts.contains(&count) {
                 from.counts.push(count);
             }

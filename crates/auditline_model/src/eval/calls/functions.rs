@@ -195,7 +195,7 @@ impl Evaluator<'_> {
             form: LoadForm::Elsewhere,
             flag: None,
         };
-        CountSource { load: self.event(event, range), falls: counted.falls }
+        CountSource { load: self.event(event, range), falls: counted.falls, any: false }
     }
 
     #[allow(clippy::too_many_arguments)]

@@ -103,6 +103,7 @@ impl Evaluator<'_> {
             }
             Value::SelfObject
             | Value::Unknown
+            | Value::Never
             | Value::None
             | Value::Bool(_)
             | Value::Constant

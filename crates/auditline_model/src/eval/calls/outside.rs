@@ -38,6 +38,9 @@ impl Evaluator<'_> {
         if let Some(computed) = sql_function(&canonical, arguments) {
             return Bound::of(computed);
         }
+        if libraries::never_returns(&canonical) {
+            return Bound::of(Value::Never);
+        }
         // What the standard library makes of a value is computed from it.
         if matches!(canonical.split('.').next(), Some("json" | "copy" | "math" | "decimal" | "datetime" | "operator")) {
             return Bound { value: Value::Made(canonical), from: Sources { other: true, ..arguments.computed() } };
