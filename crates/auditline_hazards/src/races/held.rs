@@ -8,7 +8,7 @@ use auditline_model::eval::{Depended, dependency_of_param};
 use auditline_model::owner::{CallSite, callers};
 use auditline_model::symbols::Symbol;
 use auditline_model::tables::{owners, refers};
-use auditline_model::unit::{Event, EventKind, FrameKind, RowLock, Subject, Unit, unit_of};
+use auditline_model::unit::{Event, EventKind, FrameKind, LockScope, RowLock, Subject, Unit, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef, classes, entry, head, parsed};
 
 /// How many callers up a lock is looked for.
@@ -51,6 +51,20 @@ fn is_entered_locked(db: &dyn Db, of: FunctionRef, made: Option<ClassRef>, depth
     })
 }
 
+/// Whether something besides rows is locked when an event happens, between processes or threads: here, by a decorator, or by
+/// all who come.
+pub(super) fn is_exclusive(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32) -> bool {
+    is_exclusive_within(db, of, unit, at, DEPTH)
+}
+
+fn is_exclusive_within(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32, depth: u32) -> bool {
+    if unit.is_exclusive(at) || is_decorated(db, of) {
+        return true;
+    }
+    let Some(depth) = depth.checked_sub(1) else { return false };
+    at_every_call(db, of, |site, unit| is_exclusive_within(db, site.function, unit, site.ordinal, depth))
+}
+
 /// Whether that is so at every call of a function that comes while requests are served, and there is one. The one where it
 /// is not meets all others.
 pub(super) fn at_every_call(db: &dyn Db, of: FunctionRef, is_so: impl Fn(&CallSite, &Unit) -> bool) -> bool {
@@ -66,24 +80,22 @@ fn is_aside(db: &dyn Db, caller: FunctionRef) -> bool {
 
 fn holds(db: &dyn Db, unit: &Unit, at: u32, lookup: Option<u32>, made: Option<Made>) -> bool {
     let Some(event) = unit.events.get(at as usize) else { return false };
-    let around = unit.ancestors(event.frame).any(|(_, frame)| {
-        matches!(frame.kind, FrameKind::WithLock | FrameKind::WithTransaction(_, TransactionKind::Savepoint))
-    });
-    around
+    let in_savepoint = unit
+        .ancestors(event.frame)
+        .any(|(_, frame)| matches!(frame.kind, FrameKind::WithTransaction(_, TransactionKind::Savepoint)));
+    in_savepoint
+        || unit.is_exclusive(at)
         || unit.numbered().take(at as usize).any(|(earlier, event)| {
             locks(db, unit, event, made) && lookup != Some(earlier) && unit.can_follow(earlier, at)
         })
 }
 
-/// Whether an event takes a lock that may guard what is made.
+/// Whether an event takes a lock on rows that may guard what is made.
 fn locks(db: &dyn Db, unit: &Unit, event: &Event, made: Option<Made>) -> bool {
-    match &event.kind {
-        EventKind::ExternalLock => true,
-        kind => kind.row_lock().is_some_and(|lock| match (made, lock.model, lock.row) {
-            (Some(made), Some(model), Some(row)) => guards(db, unit, made, model, row),
-            _ => true,
-        }),
-    }
+    event.kind.row_lock().is_some_and(|lock| match (made, lock.model, lock.row) {
+        (Some(made), Some(model), Some(row)) => guards(db, unit, made, model, row),
+        _ => true,
+    })
 }
 
 /// Whether the lock on one row guards the making of another: the row belongs to the locked one, directly or by one between,
@@ -158,10 +170,8 @@ fn depends_on_lock(db: &dyn Db, of: FunctionRef) -> bool {
 #[salsa::tracked(returns(copy))]
 fn leaves_locked(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
     let unit = unit_of(db, of);
-    let is_block =
-        |at: u32| unit.frames.iter().any(|frame| matches!(frame.kind, FrameKind::WithLock) && frame.first == at);
-    unit.numbered().any(|(at, event)| match &event.kind {
-        EventKind::ExternalLock => !is_block(at + 1),
+    unit.events.iter().any(|event| match &event.kind {
+        EventKind::ExternalLock(scope) => *scope == LockScope::Open,
         EventKind::Yield(_) => unit.ancestors(event.frame).any(|(_, frame)| matches!(frame.kind, FrameKind::WithLock)),
         kind => kind.row_lock().is_some_and(RowLock::is_sure),
     })
@@ -182,7 +192,7 @@ fn takes_lock_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
         .any(|unit: Arc<Unit>| {
             unit.frames.iter().any(|frame| matches!(frame.kind, FrameKind::WithLock))
                 || unit.events.iter().any(|event| match &event.kind {
-                    EventKind::ExternalLock => true,
+                    EventKind::ExternalLock(_) => true,
                     kind => kind.row_lock().is_some_and(RowLock::is_sure),
                 })
         })

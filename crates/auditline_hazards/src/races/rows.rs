@@ -7,7 +7,7 @@ use auditline_model::owner::{CallSite, Ownership, argument_of, callers, is_commi
 use auditline_model::symbols::Symbol;
 use auditline_model::tables::{AttributeKind, Column, TypeFamily};
 use auditline_model::unit::{
-    Condition, EventKind, FrameKind, SessionAction, Subject, Test, Unit, effect, same_session, unit_of,
+    Condition, EventKind, FrameId, FrameKind, SessionAction, Subject, Test, Unit, effect, same_session, unit_of,
 };
 use auditline_model::{ClassRef, Db, FunctionRef, classes, entry, tables};
 use auditline_syntax::Name;
@@ -33,15 +33,29 @@ pub(super) fn is_unlocked(db: &dyn Db, of: FunctionRef, row: &RowValue) -> bool 
     }
 }
 
+/// How many callers up it is looked for who loads a row that is handed on.
+const DEPTH: u32 = 3;
+
 /// The first call that hands in a row without a lock: it races with all others, locked or not.
 fn unlocked_site(db: &dyn Db, of: FunctionRef, index: u32) -> Option<CallSite> {
-    let is_unlocked = |site: &&CallSite| {
-        let Some(Value::Row(row)) = argument_of(db, of, &site.event, index) else { return false };
-        matches!(row.origin, RowOrigin::Loaded { lock: Lock::No, .. } | RowOrigin::Dependency(_))
-            && !entry::is_test(db, site.function.file)
-            && !is_protected(db, site.function, &unit_of(db, site.function), site.ordinal, &row)
-    };
-    callers(db, of).iter().find(is_unlocked).cloned()
+    unlocked_site_within(db, of, index, DEPTH)
+}
+
+fn unlocked_site_within(db: &dyn Db, of: FunctionRef, index: u32, depth: u32) -> Option<CallSite> {
+    let depth = depth.checked_sub(1)?;
+    callers(db, of).iter().find_map(|site| {
+        let Some(Value::Row(row)) = argument_of(db, of, &site.event, index) else { return None };
+        if entry::is_test(db, site.function.file) {
+            return None;
+        }
+        let loaded = match row.origin {
+            RowOrigin::Loaded { lock: Lock::No, .. } | RowOrigin::Dependency(_) => site.clone(),
+            RowOrigin::Param(handed) if site.function != of => unlocked_site_within(db, site.function, handed, depth)?,
+            _ => return None,
+        };
+        let unit = unit_of(db, site.function);
+        (!is_protected(db, site.function, &unit, site.ordinal, &row)).then_some(loaded)
+    })
 }
 
 /// The place where a row was loaded without a lock: here, through a helper, or by a dependency or caller.
@@ -82,10 +96,7 @@ pub(super) fn is_protected(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32
     if versioned {
         return true;
     }
-    let Some(event) = unit.events.get(write as usize) else { return true };
-    let held = unit.ancestors(event.frame).any(|(_, frame)| matches!(frame.kind, FrameKind::WithLock));
-    held || unit.events[..write as usize].iter().any(|event| matches!(event.kind, EventKind::ExternalLock))
-        || super::guardian::locks_owner(db, of, unit, write, row)
+    super::held::is_exclusive(db, of, unit, write) || super::guardian::locks_owner(db, of, unit, write, row)
 }
 
 /// The event that adds a row that was created at that event, and the session to which it is added.
@@ -226,9 +237,15 @@ pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) 
         by: *by,
         at: write,
     };
-    unit.ancestors(event.frame).find_map(|(_, frame)| match &frame.kind {
-        FrameKind::Branch { conditions, rest, .. } => {
-            let decisive = conditions.iter().find(|condition| decides(db, of, unit, condition, &overwrite, *rest))?;
+    unit.ancestors(event.frame).find_map(|(guarded, frame)| match &frame.kind {
+        FrameKind::Branch { conditions, rest, split, .. } => {
+            let told = conditions.iter().filter(|condition| {
+                condition.test == Test::Present
+                    && matches!(condition.subject, Subject::Field { row: tested, .. } if tested == row.id)
+            });
+            let turns_away = *rest && (told.count() == 1 || unit.is_refused(*split));
+            let guard = Guarded { frame: guarded, turns_away };
+            let decisive = conditions.iter().find(|condition| decides(db, of, unit, condition, &overwrite, guard))?;
             Some(Dependence::State(decisive.at))
         }
         _ => None,
@@ -255,20 +272,29 @@ struct Overwrite<'a> {
     at: u32,
 }
 
+/// What a condition lets happen.
+#[derive(Clone, Copy)]
+struct Guarded {
+    frame: FrameId,
+    /// Whether it is the rest of a block behind a guard that left it: by an error, or for that one reason. One that leaves
+    /// where several columns are filled (`if row.name and row.size: return`) says of none that it was empty.
+    turns_away: bool,
+}
+
 fn decides(
     db: &dyn Db,
     of: FunctionRef,
     unit: &Unit,
     condition: &Condition,
     write: &Overwrite<'_>,
-    rest: bool,
+    guarded: Guarded,
 ) -> bool {
     let same = matches!(&condition.subject, Subject::Field { row: tested, column: name }
         if *tested == write.row && *name == write.column);
     if !same {
         return false;
     }
-    let once = || has_other_effects(unit, write.row, write.at);
+    let once = || has_other_effects(unit, write.row, write.at, Some(guarded.frame));
     match condition.test {
         // One state leads to another: two requests leave it at once.
         Test::EqualsConstant if condition.holds => condition.constant.is_none() || condition.constant != write.constant,
@@ -302,17 +328,25 @@ fn decides(
         Test::EqualsOther => false,
         // A guard that turned the second one away (`if code.used_at: raise`) decides where something else happens once for
         // it; filling in what is empty, or setting a flag that is set already, does no harm twice.
-        Test::Present => rest && !condition.holds && once(),
+        Test::Present => guarded.turns_away && !condition.holds && once(),
     }
 }
 
-/// Whether the unit does something besides changing that row: makes or deletes rows, changes another one from its old value,
-/// or calls another system.
-pub(super) fn has_other_effects(unit: &Unit, row: u32, write: u32) -> bool {
+/// Whether the unit does something besides changing or deleting that row: makes rows, deletes others, changes another one
+/// from its old value, or calls another system. Where a frame is given, what stands outside of it does not count: it happens
+/// whatever the frame's conditions say.
+pub(super) fn has_other_effects(unit: &Unit, row: u32, write: u32, within: Option<FrameId>) -> bool {
     unit.numbered().any(|(ordinal, event)| {
+        if within.is_some_and(|within| !unit.ancestors(event.frame).any(|(frame, _)| frame == within)) {
+            return false;
+        }
         let effect = match &event.kind {
-            EventKind::Create(_) | EventKind::Delete { .. } | EventKind::External { .. } => true,
-            EventKind::Add { row: Some(added), .. } => added.id != row,
+            EventKind::Create(_) | EventKind::External { .. } => true,
+            EventKind::Delete { row: deleted, .. } => deleted.as_ref().is_none_or(|deleted| deleted.id != row),
+            // What was loaded is in its session already.
+            EventKind::Add { row: Some(added), .. } => {
+                added.id != row && !matches!(added.origin, RowOrigin::Loaded { .. } | RowOrigin::Related(_))
+            }
             EventKind::Write { row: other, from, .. } => {
                 other.id != row && from.fields.iter().any(|field| field.row == other.id)
             }

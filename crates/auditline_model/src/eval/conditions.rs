@@ -109,7 +109,12 @@ impl Evaluator<'_> {
         let mut conditions: Vec<Condition> =
             bound.from.counts.iter().map(|count| count_condition(count.load, Test::Present, true)).collect();
         for field in bound.from.fields.iter().filter(|field| field.how != Derivation::Called) {
-            let test = if field.how == Derivation::Computed { Test::EqualsConstant } else { Test::Present };
+            // The outcome of a test that was given a name: `is_open = order.status == "open"`.
+            let test = match field.how {
+                Derivation::Computed if is_more_than(field.row, &bound.from) => Test::EqualsOther,
+                Derivation::Computed => Test::EqualsConstant,
+                _ => Test::Present,
+            };
             conditions.push(Condition {
                 subject: Subject::Field { row: field.row, column: field.column },
                 test,
@@ -129,8 +134,14 @@ impl Evaluator<'_> {
         op: CompareOp,
         (right_id, right): (ExprId, &Bound),
     ) -> Vec<Condition> {
-        let with_none = matches!(code[right_id], Expr::None) || matches!(code[left_id], Expr::None);
-        let (subject, other_id) = if matches!(code[left_id], Expr::None) { (right, left_id) } else { (left, right_id) };
+        // An empty text is nothing, too.
+        let is_nothing = |id: ExprId| match &code[id] {
+            Expr::None => true,
+            Expr::Str(text) => text.is_empty(),
+            _ => false,
+        };
+        let with_none = is_nothing(right_id) || is_nothing(left_id);
+        let (subject, other_id) = if is_nothing(left_id) { (right, left_id) } else { (left, right_id) };
         match op {
             CompareOp::Is | CompareOp::IsNot | CompareOp::Eq | CompareOp::NotEq if with_none => {
                 let present = matches!(op, CompareOp::IsNot | CompareOp::NotEq);
@@ -278,6 +289,11 @@ fn mirrored(op: CompareOp) -> CompareOp {
         CompareOp::GreaterEq => CompareOp::LessEq,
         same => same,
     }
+}
+
+/// Whether more went into a value than columns of that row.
+fn is_more_than(row: u32, from: &Sources) -> bool {
+    from.other || from.external.is_some() || from.fields.iter().any(|field| field.row != row)
 }
 
 fn is_only_constants(bound: &Bound) -> bool {

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use crate::db::ClassRef;
 use crate::symbols::Symbol;
 use crate::tables::orm_model;
-use crate::unit::{EventKind, LoadForm};
+use crate::unit::{EventKind, LoadForm, LockScope};
 
 use super::calls::Arguments;
 use super::insertions::{passes, upsert_of_text};
@@ -333,7 +333,7 @@ impl Evaluator<'_> {
             QueryKind::Select => {}
             QueryKind::Text => {
                 if query.lock == Lock::Yes {
-                    self.event(EventKind::ExternalLock, range);
+                    self.event(EventKind::ExternalLock(LockScope::Open), range);
                 }
                 self.event(EventKind::Execute(Arc::new(query)), range);
                 return Bound::unknown();

@@ -7,7 +7,7 @@ use auditline_syntax::{Name, TextRange};
 
 use crate::names;
 use crate::symbols::Symbol;
-use crate::unit::{Condition, EventKind, FrameKind, Subject, Test};
+use crate::unit::{Condition, EventKind, FrameKind, LockScope, Subject, Test};
 
 use super::value::{Derivation, SessionOrigin, SessionValue, Sources, Step, TransactionKind, Value};
 use super::{Bound, Environment, Evaluator, Flow};
@@ -319,6 +319,7 @@ impl Evaluator<'_> {
     fn with(&mut self, code: &Code, is_async: bool, items: &[WithItem], body: &Block) -> Flow {
         let mut frames = Vec::new();
         for item in items {
+            let before = self.next_ordinal();
             let context = self.expr(code, item.context);
             let range = code.range(item.context);
             if is_async {
@@ -326,6 +327,9 @@ impl Evaluator<'_> {
             }
             let (value, kind) = self.enter(&context, range);
             let swallows = matches!(kind, FrameKind::WithSuppress);
+            if kind == FrameKind::WithLock {
+                self.ends_with_block(before);
+            }
             frames.push((self.push_frame(kind), swallows));
             if let Some(target) = item.target {
                 let bound = Bound { value, from: context.from };
@@ -340,6 +344,15 @@ impl Evaluator<'_> {
             }
         }
         flow
+    }
+
+    /// What is locked from that event on is released when the block is left: `with redis.lock("stock"):`.
+    fn ends_with_block(&mut self, from: u32) {
+        for event in self.unit.events.iter_mut().skip(from as usize) {
+            if let EventKind::ExternalLock(scope @ LockScope::Open) = &mut event.kind {
+                *scope = LockScope::Block;
+            }
+        }
     }
 
     /// What `with value as x` binds, and the frame of its body.
@@ -398,14 +411,14 @@ impl Evaluator<'_> {
             Value::Made(name) => match super::libraries::known(name) {
                 Some(super::libraries::Known::Suppress) => (Value::Unknown, FrameKind::WithSuppress),
                 _ if super::libraries::names_lock(name) => {
-                    self.event(EventKind::ExternalLock, range);
+                    self.event(EventKind::ExternalLock(LockScope::Block), range);
                     (Value::Unknown, FrameKind::WithLock)
                 }
                 _ if super::libraries::is_apart(name) => (context.value.clone(), FrameKind::WithApart),
                 _ => (context.value.clone(), FrameKind::With),
             },
             Value::Attribute(_, name) | Value::Method(_, name) if super::libraries::names_lock(name) => {
-                self.event(EventKind::ExternalLock, range);
+                self.event(EventKind::ExternalLock(LockScope::Block), range);
                 (Value::Unknown, FrameKind::WithLock)
             }
             _ => (Value::Unknown, FrameKind::With),

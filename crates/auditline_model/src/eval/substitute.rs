@@ -6,10 +6,12 @@ use auditline_syntax::TextRange;
 use auditline_syntax::python::ir::Expr;
 
 use crate::db::FunctionRef;
+use crate::symbols::Symbol;
 use crate::unit::EventKind;
 use crate::unit::SessionAction;
 
 use super::calls::Arguments;
+use super::types::{Depended, dependency_of_param};
 use super::value::{
     ArgName, ContextValue, InstanceOrigin, InstanceValue, Key, QueryValue, RowOrigin, RowValue, SessionOrigin,
     SessionValue, Value,
@@ -251,7 +253,38 @@ impl Evaluator<'_> {
                     })),
                 }
             }
+            SessionOrigin::Dependency(dependency) => {
+                self.handed_session(*dependency, callee, filled).or_else(|| Some(Arc::clone(session)))
+            }
             _ => Some(Arc::clone(session)),
+        }
+    }
+
+    /// The session that a call hands in where the callee's parameter names a dependency: the framework fills it only when it
+    /// calls the function itself.
+    fn handed_session(
+        &self,
+        dependency: Symbol,
+        callee: FunctionRef,
+        filled: &[Option<Bound>],
+    ) -> Option<Arc<SessionValue>> {
+        filled.iter().enumerate().find_map(|(index, bound)| {
+            let session = self.as_session(&bound.as_ref()?.value)?;
+            (dependency_of_param(self.db, callee, index) == Some(Depended::On(dependency))).then_some(session)
+        })
+    }
+
+    /// The session of this function on which a callee does something; `None` for one that this function cannot see.
+    fn operated(
+        &mut self,
+        session: &Arc<SessionValue>,
+        callee: FunctionRef,
+        object: &Value,
+        filled: &[Option<Bound>],
+    ) -> Option<Arc<SessionValue>> {
+        match session.origin {
+            SessionOrigin::Dependency(dependency) => self.handed_session(dependency, callee, filled),
+            _ => self.session_of(session, callee, object, filled),
         }
     }
 
@@ -290,24 +323,24 @@ impl Evaluator<'_> {
                 if matches!(session.origin, SessionOrigin::GivenOrOwn(_)) && *action == SessionAction::Close {
                     return None;
                 }
-                let session = self.session_of(session, callee, object, filled)?;
+                let session = self.operated(session, callee, object, filled)?;
                 if self.is_never_awaited(callee, &session, *action) {
                     return None;
                 }
                 EventKind::Session { session, action: *action, by: Some(by.unwrap_or(callee)), maybe: maybe || *inner }
             }
             EventKind::Add { session, row, by } => {
-                let session = self.session_of(session, callee, object, filled)?;
+                let session = self.operated(session, callee, object, filled)?;
                 let row = row.as_ref().and_then(|row| self.row_of(row, object, filled));
                 EventKind::Add { session, row, by: Some(by.unwrap_or(callee)) }
             }
             EventKind::Delete { session, row, by } => {
-                let session = self.session_of(session, callee, object, filled)?;
+                let session = self.operated(session, callee, object, filled)?;
                 let row = row.as_ref().and_then(|row| self.row_of(row, object, filled));
                 EventKind::Delete { session, row, by: Some(by.unwrap_or(callee)) }
             }
             EventKind::Refresh { session, row, lock } => {
-                let session = self.session_of(session, callee, object, filled)?;
+                let session = self.operated(session, callee, object, filled)?;
                 let row = row.as_ref().and_then(|row| self.row_of(row, object, filled));
                 let lock = match crate::db::head(self.db, callee) {
                     Some(body) => super::calls::flagged(*lock, &body, filled, false),
@@ -351,7 +384,7 @@ impl Evaluator<'_> {
                     self.event(EventKind::External { path: *path, by, creates: *creates, reach: *reach, about }, range),
                 );
             }
-            EventKind::ExternalLock => EventKind::ExternalLock,
+            EventKind::ExternalLock(scope) => EventKind::ExternalLock(*scope),
             _ => return None,
         };
         self.event(kind, range);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::eval::value::{QueryValue, RowOrigin, SessionOrigin, Value};
 
-use super::{Counted, EventKind, FrameKind, SessionAction, Subject, Test, Unit, same_session};
+use super::{Counted, EventKind, FrameKind, LockScope, SessionAction, Subject, Test, Unit, same_session};
 
 /// What a call of a function means to its caller.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -85,20 +85,28 @@ pub(super) fn effect_of(unit: &Unit) -> Effect {
             EventKind::Session { session, .. }
             | EventKind::Add { session, .. }
             | EventKind::Delete { session, .. }
-            | EventKind::Refresh { session, .. } => session_target(&session.origin) == Target::Visible,
+            | EventKind::Refresh { session, .. } => {
+                // The caller may hand in a session in place of the dependency's: it knows.
+                session_target(&session.origin) == Target::Visible
+                    || matches!(session.origin, SessionOrigin::Dependency(_))
+            }
             EventKind::Write { row, .. } | EventKind::SetEach { row, .. } => {
                 matches!(row.origin, RowOrigin::Param(_) | RowOrigin::SelfRow)
             }
-            EventKind::External { .. } | EventKind::ExternalLock => true,
+            EventKind::External { .. } | EventKind::ExternalLock(_) => true,
             _ => false,
         };
         if !visible || is_undone(unit, event) {
             continue;
         }
         let mut kind = event.kind.clone();
-        // Rows of the function's own mean nothing to its caller.
-        if let EventKind::External { about, .. } = &mut kind {
-            about.retain(|row| matches!(row.origin, RowOrigin::Param(_) | RowOrigin::SelfRow));
+        match &mut kind {
+            // Rows of the function's own mean nothing to its caller.
+            EventKind::External { about, .. } => {
+                about.retain(|row| matches!(row.origin, RowOrigin::Param(_) | RowOrigin::SelfRow));
+            }
+            EventKind::ExternalLock(scope @ LockScope::Block) => *scope = LockScope::Call,
+            _ => {}
         }
         let operation = Operation { kind, when: when(unit, event) };
         if !operations.contains(&operation) && operations.len() < OPERATIONS {

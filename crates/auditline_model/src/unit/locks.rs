@@ -1,9 +1,9 @@
-//! Locks on rows that a unit of work takes.
+//! Locks that a unit of work takes.
 
 use crate::db::ClassRef;
 use crate::eval::value::Lock;
 
-use super::EventKind;
+use super::{EventKind, FrameKind, Unit};
 
 /// A lock that an event takes on rows, or may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,31 @@ pub struct RowLock {
     pub row: Option<u32>,
     /// Whether it waits for who holds it (no `nowait`, no `skip_locked`).
     pub waits: bool,
+}
+
+/// How long a lock outside of the rows is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockScope {
+    /// Until somebody releases it, or the transaction ends.
+    Open,
+    /// While the block of the `with` that takes it runs: its [`FrameKind::WithLock`].
+    Block,
+    /// In a callee, which has released it when it returns.
+    Call,
+}
+
+impl Unit {
+    /// Whether a lock outside of the rows is held when an event happens, in this function or in the callee in which it happens.
+    #[must_use]
+    pub fn is_exclusive(&self, at: u32) -> bool {
+        let Some(event) = self.events.get(at as usize) else { return false };
+        self.ancestors(event.frame).any(|(_, frame)| matches!(frame.kind, FrameKind::WithLock))
+            || self.numbered().take(at as usize).any(|(ordinal, earlier)| match earlier.kind {
+                EventKind::ExternalLock(LockScope::Open) => self.can_follow(ordinal, at),
+                EventKind::ExternalLock(LockScope::Call) => earlier.range == event.range,
+                _ => false,
+            })
+    }
 }
 
 impl RowLock {

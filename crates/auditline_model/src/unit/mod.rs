@@ -35,7 +35,7 @@ pub use guards::{Guard, same_session};
 pub use holding::{Taken, awaits_while, keeps_lock, leaves_with, may_suspend, runs_on_event_loop, suspends, taken};
 pub use later::{Later, Runner, later, sessions_of_call};
 pub use lock_order::{LockPair, lock_pairs, pairs_from};
-pub use locks::RowLock;
+pub use locks::{LockScope, RowLock};
 pub use queries::{effect, event_range, unit, unit_of};
 pub use summary::{Commit, End, Summary, summary};
 pub use uses::Use;
@@ -404,7 +404,7 @@ pub enum EventKind {
         maybe: bool,
     },
     /// A lock outside the row is taken: advisory, distributed.
-    ExternalLock,
+    ExternalLock(LockScope),
     /// Something outside the workspace is called that reaches another system.
     External {
         /// The dotted path of what is called: `stripe.Customer.create`.
@@ -544,6 +544,14 @@ impl Unit {
             });
         }
         self.leads_to(one.frame, two.frame)
+    }
+
+    /// Whether an arm of that `if` always ends with an error: behind it goes on what was not turned away.
+    #[must_use]
+    pub fn is_refused(&self, split: u32) -> bool {
+        self.frames.iter().any(|frame| {
+            matches!(frame.kind, FrameKind::Branch { split: other, raises: true, rest: false, .. } if other == split)
+        })
     }
 
     /// Whether control can come from the end of a frame to another frame that stands behind it: no exit stands between, and

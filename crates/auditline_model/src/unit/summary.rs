@@ -112,7 +112,7 @@ impl Walk<'_> {
                 EventKind::Session { action: SessionAction::Commit, by: None, .. } => {
                     self.summary.commits.push(Commit { by, in_loop });
                 }
-                EventKind::ExternalLock => self.summary.external_lock = true,
+                EventKind::ExternalLock(_) => self.summary.external_lock = true,
                 EventKind::Call { callee, receiver, .. } if depth > 0 => {
                     let receiver = receiver.or_else(|| own_class(self.db, *callee));
                     self.function(*callee, receiver, depth - 1, in_loop);

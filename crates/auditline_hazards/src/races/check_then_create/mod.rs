@@ -172,11 +172,7 @@ fn creation(db: &dyn Db, unit: &Unit, create: u32, row: &Arc<RowValue>, lock: Lo
         }
         _ => None,
     })?;
-    let refuses = split.is_some_and(|split| {
-        unit.frames.iter().any(|frame| {
-            matches!(&frame.kind, FrameKind::Branch { split: other, raises: true, rest: false, .. } if *other == split)
-        })
-    });
+    let refuses = split.is_some_and(|split| unit.is_refused(split));
     // Behind the branches, the row is the one that was found or the one that was made.
     let added =
         rows::added(unit, create, |added| added.id == create || added.id == lookup && added.model == Some(model));

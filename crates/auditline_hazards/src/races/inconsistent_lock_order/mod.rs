@@ -161,8 +161,7 @@ fn is_alone(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32) -> bool {
         EventKind::Load { query, .. } => query.session.as_deref(),
         _ => None,
     };
-    unit.ancestors(event.frame).any(|(_, frame)| matches!(frame.kind, FrameKind::WithLock))
-        || unit.events[..at as usize].iter().any(|event| matches!(event.kind, EventKind::ExternalLock))
+    unit.is_exclusive(at)
         || isolation::autocommits(db, session).is_some()
         || !super::served::is_served(db, of) && entry::entry_point(db, of).is_none()
 }

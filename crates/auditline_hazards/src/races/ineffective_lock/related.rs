@@ -2,7 +2,7 @@
 
 use auditline_model::eval::value::{Lock, RowOrigin, RowValue};
 use auditline_model::tables::{self, orm_model};
-use auditline_model::unit::{EventKind, FrameKind, Unit};
+use auditline_model::unit::{EventKind, Unit};
 use auditline_model::{ClassRef, Db, FunctionRef, classes};
 
 use crate::finding::Severity;
@@ -70,10 +70,6 @@ fn shares(db: &dyn Db, from: ClassRef, to: ClassRef) -> bool {
 
 /// Whether a lock on the row's table, or one outside of the rows, is held when it is written.
 fn is_held(unit: &Unit, write: u32, row: &RowValue) -> bool {
-    let Some(event) = unit.events.get(write as usize) else { return true };
-    unit.ancestors(event.frame).any(|(_, frame)| matches!(frame.kind, FrameKind::WithLock))
-        || unit.numbered().take(write as usize).any(|(_, event)| match &event.kind {
-            EventKind::ExternalLock => true,
-            kind => kind.row_lock().is_some_and(|lock| lock.model == row.model),
-        })
+    let mut earlier = unit.events.iter().take(write as usize);
+    unit.is_exclusive(write) || earlier.any(|event| event.kind.row_lock().is_some_and(|lock| lock.model == row.model))
 }

@@ -126,5 +126,5 @@ fn is_settled(unit: &Unit, write: u32, row: u32) -> bool {
         matches!(&event.kind, EventKind::Write { row: own, column, constant, .. }
             if own.id == row && *column == state_column && *constant == Some(state))
     });
-    enters && !rows::has_other_effects(unit, row, write)
+    enters && !rows::has_other_effects(unit, row, write, None)
 }

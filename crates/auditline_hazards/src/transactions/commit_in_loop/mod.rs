@@ -107,7 +107,7 @@ fn item_write(unit: &Unit, commit: u32, session: &SessionValue, id: FrameId, loo
         unit.ancestors(id).skip(1).any(|(_, frame)| matches!(frame.kind, FrameKind::Loop { over_items: false, .. }))
             || (looped.first..looped.end).any(|ordinal| {
                 unit.events.get(ordinal as usize).is_some_and(|event| match &event.kind {
-                    EventKind::External { .. } | EventKind::Yield(_) | EventKind::ExternalLock => true,
+                    EventKind::External { .. } | EventKind::Yield(_) | EventKind::ExternalLock(_) => true,
                     EventKind::Open(opened) => same_session(opened, session),
                     EventKind::Session {
                         session: own, action: SessionAction::Rollback | SessionAction::Close, ..

@@ -184,7 +184,7 @@ fn is_deliberate(db: &dyn Db, unit: &Unit, first: &Commit, next: &Commit) -> boo
         }
         match &event.kind {
             EventKind::External { .. }
-            | EventKind::ExternalLock
+            | EventKind::ExternalLock(_)
             | EventKind::Yield(_)
             | EventKind::Given { .. }
             | EventKind::Open(_) => true,

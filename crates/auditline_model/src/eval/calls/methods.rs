@@ -10,7 +10,7 @@ use crate::eval::value::{Derivation, Sources, Value, listed_row};
 use crate::eval::{Bound, Evaluator, libraries};
 use crate::symbols::Symbol;
 use crate::tables::{ModelKind, orm_model};
-use crate::unit::EventKind;
+use crate::unit::{EventKind, LockScope};
 
 use super::Arguments;
 
@@ -60,7 +60,7 @@ impl Evaluator<'_> {
                     None => {
                         self.given(attr, &arguments, range);
                         if libraries::names_lock(&attr) || (attr == "acquire" && names_lock_value(&object.value)) {
-                            self.event(EventKind::ExternalLock, range);
+                            self.event(EventKind::ExternalLock(LockScope::Open), range);
                         }
                         Bound {
                             value: match &object.value {

@@ -12,7 +12,7 @@ use crate::eval::value::{
 };
 use crate::eval::{Bound, Evaluator, construct, dependency_value, libraries};
 use crate::symbols::Symbol;
-use crate::unit::{EventKind, FrameKind, Reach};
+use crate::unit::{EventKind, FrameKind, LockScope, Reach};
 use crate::{classes, names};
 
 use super::Arguments;
@@ -91,7 +91,7 @@ impl Evaluator<'_> {
         from.other = true;
         from.fresh |= libraries::is_fresh(&path);
         if libraries::holds_lock(&path) {
-            self.event(EventKind::ExternalLock, range);
+            self.event(EventKind::ExternalLock(LockScope::Open), range);
         } else if libraries::reaches_out(&path) {
             // Constructing a client reaches nobody.
             let last = path.as_str().rsplit('.').next().unwrap_or_default();
@@ -107,7 +107,7 @@ impl Evaluator<'_> {
         } else if libraries::enqueues(&path) {
             from.external = Some(self.enqueue(path, arguments, range));
         } else if libraries::names_lock(&path) && !path.contains("block") {
-            self.event(EventKind::ExternalLock, range);
+            self.event(EventKind::ExternalLock(LockScope::Open), range);
         }
         Bound { value: Value::Made(path), from }
     }
