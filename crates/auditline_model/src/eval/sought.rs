@@ -18,6 +18,8 @@ pub struct Sought {
     /// Those that must be what is written there: `Item.state == "open"`, `Item.deleted_at.is_(None)`, `Item.active`. Mostly
     /// many rows fit.
     pub fixed: SmallVec<[Name; 1]>,
+    /// Those of them that must be NULL.
+    pub nulls: SmallVec<[Name; 1]>,
     /// The column by which it sorts first.
     pub order: Option<Name>,
     /// Whether it wants some of the rows only: `limit`.
@@ -60,9 +62,12 @@ impl Sought {
         columns.retain(|name| other.columns.contains(name));
         let mut fixed = self.fixed.clone();
         fixed.retain(|name| other.fixed.contains(name));
+        let mut nulls = self.nulls.clone();
+        nulls.retain(|name| other.nulls.contains(name));
         Self {
             columns,
             fixed,
+            nulls,
             order: self.order.filter(|order| other.order == Some(*order)),
             limited: self.limited && other.limited,
             open: self.open || other.open || apart,
@@ -73,6 +78,7 @@ impl Sought {
     pub(crate) fn extend(&mut self, added: &Self) {
         added.columns.iter().for_each(|name| self.push(*name, false));
         added.fixed.iter().for_each(|name| self.push(*name, true));
+        added.nulls.iter().for_each(|name| self.push_null(*name));
         self.order = self.order.or(added.order);
         self.limited |= added.limited;
         self.open |= added.open;
@@ -86,6 +92,13 @@ impl Sought {
             self.fixed.push(name);
         } else {
             self.columns.push(name);
+        }
+    }
+
+    fn push_null(&mut self, name: Name) {
+        self.push(name, true);
+        if !self.nulls.contains(&name) {
+            self.nulls.push(name);
         }
     }
 }
@@ -105,6 +118,7 @@ impl Evaluator<'_> {
             "filter_by" => {
                 for arg in args {
                     match arg.kind {
+                        ArgKind::Keyword(name) if matches!(code[arg.value], Expr::None) => into.push_null(name),
                         ArgKind::Keyword(name) => into.push(name, is_constant(code, arg.value)),
                         _ => into.open = true,
                     }
@@ -151,6 +165,7 @@ impl Evaluator<'_> {
                     return into.open = true;
                 }
                 match op {
+                    CompareOp::Eq if matches!(code[other], Expr::None) => into.push_null(column),
                     CompareOp::Eq | CompareOp::Less | CompareOp::LessEq | CompareOp::Greater | CompareOp::GreaterEq => {
                         into.push(column, is_constant(code, other))
                     }
@@ -166,6 +181,7 @@ impl Evaluator<'_> {
                 let Some(column) = self.own_column(code, *value, model) else { return into.open = true };
                 match attr.as_str() {
                     "in_" | "between" => into.push(column, args.iter().all(|arg| is_constant(code, arg.value))),
+                    "is_" if args.iter().all(|arg| matches!(code[arg.value], Expr::None)) => into.push_null(column),
                     "is_" => into.push(column, true),
                     "is_not" | "isnot" | "not_in" | "notin_" => {}
                     _ => into.open = true,

@@ -35,6 +35,8 @@ pub struct OrmModel {
     pub attributes: Vec<Attribute>,
     /// Lists of attributes or columns that are unique together: `UniqueConstraint`, unique `Index`.
     pub unique: Vec<Vec<Name>>,
+    /// Whether one of them takes NULL for equal to NULL: `postgresql_nulls_not_distinct=True`.
+    pub nulls_are_equal: bool,
     /// The unique constraints and keys of which the name is written, with their attributes or columns.
     pub constraints: Vec<(Name, Vec<Name>)>,
     /// Lists of attributes or columns that refer to one row together: `ForeignKeyConstraint(["name", "skill_id"], …)`.
@@ -431,6 +433,7 @@ fn table_args(value: &Detached, model: &mut OrmModel) {
                     model.constraints.push((name, named.clone()));
                 }
                 if kind == "UniqueConstraint" {
+                    model.nulls_are_equal |= are_nulls_equal(value);
                     model.unique.push(named);
                 } else {
                     model.leads.extend(named.first());
@@ -447,6 +450,7 @@ fn table_args(value: &Detached, model: &mut OrmModel) {
                 let is_partial = value.keyword("postgresql_where").or_else(|| value.keyword("sqlite_where")).is_some();
                 let is_plain = |arg: &Detached| matches!(arg, Detached::Path { .. } | Detached::Str(_));
                 if value.keyword("unique").and_then(Detached::bool) == Some(true) {
+                    model.nulls_are_equal |= are_nulls_equal(value);
                     if !is_partial && value.positional().skip(1).all(is_plain) {
                         model.unique.push(columns(value, 1));
                     } else {
@@ -464,6 +468,11 @@ fn table_args(value: &Detached, model: &mut OrmModel) {
         Detached::None => {}
         _ => model.more_indexes = true,
     }
+}
+
+/// Whether a constraint or index may say that NULL equals NULL.
+fn are_nulls_equal(constraint: &Detached) -> bool {
+    constraint.keyword("postgresql_nulls_not_distinct").is_some_and(|said| said.bool() != Some(false))
 }
 
 /// The columns of the first part of an index.

@@ -1,6 +1,8 @@
 //! By what a row is looked for, and whether that makes it the only one.
 
-use auditline_model::eval::value::Value;
+use std::sync::Arc;
+
+use auditline_model::eval::value::{QueryValue, Value};
 use auditline_model::tables;
 use auditline_model::unit::{EventKind, LoadForm, Unit, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef};
@@ -14,24 +16,43 @@ pub(super) enum Uniqueness {
     Unique { place: Place, columns: Vec<Name> },
     /// A unique index that holds for some rows only, or over an expression, may forbid it.
     Partly,
+    /// None does for rows with NULL in that column: a constraint of the model takes any two of these for different.
+    NotForNull { place: Place, columns: Vec<Name>, null: Name },
     /// None does.
     NotUnique,
     /// It cannot be told.
     Unknown,
 }
 
-/// The columns by which a lookup filters; empty where they cannot be told.
-pub(super) fn filters(db: &dyn Db, of: FunctionRef, unit: &Unit, lookup: u32) -> Vec<Name> {
-    let Some(event) = unit.events.get(lookup as usize) else { return Vec::new() };
+/// By what a lookup filters.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Filters {
+    /// The columns; empty where they cannot be told.
+    pub(super) columns: Vec<Name>,
+    /// Those that are to be NULL.
+    pub(super) nulls: Vec<Name>,
+}
+
+/// The columns by which a lookup filters.
+pub(super) fn filters(db: &dyn Db, of: FunctionRef, unit: &Unit, lookup: u32) -> Filters {
+    let Some(event) = unit.events.get(lookup as usize) else { return Filters::default() };
+    let said = |query: &QueryValue| Filters { columns: query.filters.to_vec(), nulls: query.sought.nulls.to_vec() };
     match &event.kind {
         EventKind::Load { query, form: LoadForm::Get(_), by: None, .. } => {
-            query.model.map_or_else(Vec::new, |model| keys(db, model))
+            Filters { columns: query.model.map_or_else(Vec::new, |model| keys(db, model)), nulls: Vec::new() }
         }
         // The statement was made here, and a helper executed it.
-        EventKind::Load { query, .. } if !query.filters.is_empty() => query.filters.to_vec(),
-        EventKind::Load { by: Some(by), .. } if *by != of => returned_filters(db, *by, ()).to_vec(),
-        EventKind::Load { query, .. } => query.filters.to_vec(),
-        _ => Vec::new(),
+        EventKind::Load { query, by: None, .. } if !query.filters.is_empty() => said(query),
+        EventKind::Load { query, by: Some(by), .. } if *by != of => {
+            let returned = returned_filters(db, *by, ());
+            if query.filters.is_empty() || query.filters[..] == returned.columns[..] {
+                (*returned).clone()
+            } else {
+                said(query)
+            }
+        }
+        EventKind::Load { query, .. } => said(query),
+        _ => Filters::default(),
     }
 }
 
@@ -39,14 +60,14 @@ pub(super) fn filters(db: &dyn Db, of: FunctionRef, unit: &Unit, lookup: u32) ->
 ///
 /// A query of its own: its answer is small, and the unit of another file is not.
 #[salsa::tracked(returns(clone), cycle_result = no_filters)]
-fn returned_filters(db: &dyn Db, of: FunctionRef, _key: ()) -> std::sync::Arc<[Name]> {
+fn returned_filters(db: &dyn Db, of: FunctionRef, _key: ()) -> Arc<Filters> {
     let unit = unit_of(db, of);
-    let Value::Row(row) = &unit.returns else { return std::sync::Arc::default() };
+    let Value::Row(row) = &unit.returns else { return Arc::default() };
     filters(db, of, &unit, row.id).into()
 }
 
-fn no_filters(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _key: ()) -> std::sync::Arc<[Name]> {
-    std::sync::Arc::default()
+fn no_filters(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _key: ()) -> Arc<Filters> {
+    Arc::default()
 }
 
 fn keys(db: &dyn Db, model: ClassRef) -> Vec<Name> {
@@ -56,7 +77,8 @@ fn keys(db: &dyn Db, model: ClassRef) -> Vec<Name> {
 }
 
 /// Whether a constraint makes rows with these columns unique.
-pub(super) fn uniqueness(db: &dyn Db, class: ClassRef, filters: &[Name]) -> Uniqueness {
+pub(super) fn uniqueness(db: &dyn Db, class: ClassRef, found_by: &Filters) -> Uniqueness {
+    let Filters { columns: filters, nulls } = found_by;
     let Some(model) = tables::orm_model(db, class) else { return Uniqueness::Unknown };
     // Of a base, only callers know which subclass they mean.
     if filters.is_empty() || !model.is_table() {
@@ -68,6 +90,7 @@ pub(super) fn uniqueness(db: &dyn Db, class: ClassRef, filters: &[Name]) -> Uniq
         let unique = column.unique || column.primary_key && keys(db, class).len() == 1;
         unique.then_some((attribute.declared_in, *name))
     });
+    let single = single.filter(|(_, name)| model.nulls_are_equal || !nulls.contains(name));
     if let Some((declared_in, name)) = single {
         return Uniqueness::Unique { place: Place::Attribute(declared_in, name), columns: vec![name] };
     }
@@ -76,13 +99,25 @@ pub(super) fn uniqueness(db: &dyn Db, class: ClassRef, filters: &[Name]) -> Uniq
         filters.contains(wanted)
             || filters.iter().any(|name| model.column(*name).and_then(|column| column.column_name) == Some(*wanted))
     };
+    let null_of = |wanted: &Name| {
+        let is_it = |name: &&Name| {
+            *name == wanted || model.column(**name).and_then(|column| column.column_name) == Some(*wanted)
+        };
+        nulls.iter().find(is_it).filter(|_| !model.nulls_are_equal).copied()
+    };
     let mut together = model.unique.clone();
     together.push(keys(db, class));
-    if let Some(columns) = together.into_iter().find(|columns| !columns.is_empty() && columns.iter().all(is_filtered)) {
-        return Uniqueness::Unique { place: Place::Class(class), columns };
+    together.retain(|columns| !columns.is_empty() && columns.iter().all(is_filtered));
+    if let Some(columns) = together.iter().find(|columns| !columns.iter().any(|column| null_of(column).is_some())) {
+        return Uniqueness::Unique { place: Place::Class(class), columns: columns.clone() };
     }
     if model.partly_unique.iter().any(|columns| columns.is_empty() || columns.iter().any(is_filtered)) {
         return Uniqueness::Partly;
+    }
+    if let Some((columns, null)) =
+        together.into_iter().find_map(|columns| columns.iter().find_map(null_of).map(|null| (columns, null)))
+    {
+        return Uniqueness::NotForNull { place: Place::Class(class), columns, null };
     }
     if model.complete { Uniqueness::NotUnique } else { Uniqueness::Unknown }
 }

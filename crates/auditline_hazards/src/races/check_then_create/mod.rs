@@ -78,7 +78,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         let filters = lookup::filters(db, of, &unit, creation.lookup);
         let uniqueness = lookup::uniqueness(db, creation.model, &filters);
         let wanted = match uniqueness {
-            Uniqueness::NotUnique => Wanted::Named,
+            Uniqueness::NotUnique | Uniqueness::NotForNull { .. } => Wanted::Named,
             Uniqueness::Unique { .. } | Uniqueness::Partly | Uniqueness::Unknown => Wanted::Broad,
         };
         if conflict::is_handled(db, of, &unit, &creation, wanted) {
@@ -89,7 +89,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             continue;
         }
         reported.push(creation.lookup);
-        findings.push(finding(db, of, &unit, &creation, &filters, &uniqueness));
+        findings.push(finding(db, of, &unit, &creation, &filters.columns, &uniqueness));
     }
 }
 
@@ -124,7 +124,7 @@ pub(super) fn locked_creations(db: &dyn Db, of: FunctionRef, unit: &Unit) -> Vec
             // The second one is refused either way; only the answer is another.
             Uniqueness::Unique { .. } if creation.refuses => continue,
             Uniqueness::Unique { place, columns } => Some((place, columns)),
-            Uniqueness::NotUnique => None,
+            Uniqueness::NotUnique | Uniqueness::NotForNull { .. } => None,
             Uniqueness::Partly | Uniqueness::Unknown => continue,
         };
         found.push(LockedCreation { lookup: creation.lookup, create: creation.create, model: creation.model, unique });
@@ -237,6 +237,9 @@ fn finding(
         Uniqueness::Unique { .. } => format!(
             "`{model}` is created because none{found} was found, and its unique constraint is not handled: the second of two requests fails"
         ),
+        Uniqueness::NotForNull { null, .. } => format!(
+            "`{model}` is created because none{found} was found, and its unique constraint lets rows with NULL in `{null}` be: two requests can create two"
+        ),
         Uniqueness::NotUnique => format!(
             "`{model}` is created because none{found} was found, and no unique constraint of the model forbids a second: two requests can create two"
         ),
@@ -258,6 +261,13 @@ fn finding(
         Uniqueness::Unique { place, columns } => Evidence {
             place: *place,
             message: format!("{} is unique: the database refuses a second row", listed(columns)),
+        },
+        Uniqueness::NotForNull { place, columns, null } => Evidence {
+            place: *place,
+            message: format!(
+                "{} is unique, but to the database NULL in `{null}` differs from every other NULL",
+                listed(columns)
+            ),
         },
         Uniqueness::NotUnique => Evidence {
             place: Place::Class(creation.model),
