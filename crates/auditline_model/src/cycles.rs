@@ -11,7 +11,8 @@ use crate::Db;
 /// settles after two or three.
 const ROUNDS: u32 = 12;
 
-/// The answer to begin with, for a question with two keys: nothing is known.
+/// The answer to begin with, or, for one that is not asked again, the answer where it comes back to itself; for a question
+/// with two keys: nothing is known.
 pub(crate) fn nothing<T: Default, K, L>(_: &dyn Db, _: salsa::Id, _: K, _: L) -> T {
     T::default()
 }

@@ -53,7 +53,7 @@ pub fn knows_delivery(db: &dyn Db, of: FunctionRef) -> bool {
     knows(db, of, DEPTH)
 }
 
-#[salsa::tracked(returns(copy), cycle_result = does_not_know)]
+#[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]
 fn knows(db: &dyn Db, of: FunctionRef, depth: u32) -> bool {
     if mentions(db, of) {
         return true;
@@ -63,10 +63,6 @@ fn knows(db: &dyn Db, of: FunctionRef, depth: u32) -> bool {
         EventKind::Call { callee, .. } => *callee != of && knows(db, *callee, depth),
         _ => false,
     })
-}
-
-fn does_not_know(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _depth: u32) -> bool {
-    false
 }
 
 /// A query of its own: a function that many handlers reach is asked at several depths.

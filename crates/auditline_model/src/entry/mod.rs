@@ -44,9 +44,7 @@ pub fn is_test(db: &dyn Db, file: SourceFile) -> bool {
     name == "conftest.py"
         || name == "tests.py"
         || (name.starts_with("test_") || name.ends_with("_test.py")) && tests_something(db, file)
-        || relative_parts(db, file)
-            .iter()
-            .any(|part| matches!(*part, "tests" | "test" | "testing" | "fixtures" | "mocks"))
+        || is_below_tests(db, file)
 }
 
 /// Whether a file has tests, or what tests are written with. `test_repository.py` may as well speak of repositories for tests.

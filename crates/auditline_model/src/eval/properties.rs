@@ -25,7 +25,7 @@ pub struct OwnTest {
 /// The tests of a row's own column that a property, or a method without further parameters, consists of.
 ///
 /// A query of its own: its answer is small, and the function's body is not.
-#[salsa::tracked(returns(clone), cycle_result = untested)]
+#[salsa::tracked(returns(clone), cycle_result = crate::cycles::nothing)]
 fn tests_of(db: &dyn Db, of: FunctionRef, class: ClassRef) -> Arc<[OwnTest]> {
     let Some(body) = function(db, of) else { return Arc::default() };
     let mut statements = body
@@ -57,10 +57,6 @@ fn tests_of(db: &dyn Db, of: FunctionRef, class: ClassRef) -> Arc<[OwnTest]> {
         }]),
         _ => Arc::default(),
     }
-}
-
-fn untested(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _class: ClassRef) -> Arc<[OwnTest]> {
-    Arc::default()
 }
 
 impl Evaluator<'_> {

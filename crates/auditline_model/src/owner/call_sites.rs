@@ -25,7 +25,7 @@ pub fn callers(db: &dyn Db, of: FunctionRef) -> Arc<Vec<CallSite>> {
     callers_query(db, of, ())
 }
 
-#[salsa::tracked(returns(clone), cycle_result = no_sites)]
+#[salsa::tracked(returns(clone), cycle_result = crate::cycles::nothing)]
 fn callers_query(db: &dyn Db, of: FunctionRef, _key: ()) -> Arc<Vec<CallSite>> {
     let name = classes::simple(of.path);
     let mut sites = Vec::new();
@@ -42,16 +42,12 @@ fn callers_query(db: &dyn Db, of: FunctionRef, _key: ()) -> Arc<Vec<CallSite>> {
     Arc::new(sites)
 }
 
-fn no_sites(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _key: ()) -> Arc<Vec<CallSite>> {
-    Arc::default()
-}
-
 /// The constructions of a class or of its subclasses that are understood.
 pub fn constructions(db: &dyn Db, class: ClassRef) -> Arc<Vec<CallSite>> {
     constructions_query(db, class, ())
 }
 
-#[salsa::tracked(returns(clone), cycle_result = no_constructions)]
+#[salsa::tracked(returns(clone), cycle_result = crate::cycles::nothing)]
 fn constructions_query(db: &dyn Db, class: ClassRef, _key: ()) -> Arc<Vec<CallSite>> {
     let name = classes::simple(class.path);
     let mut sites = Vec::new();
@@ -66,10 +62,6 @@ fn constructions_query(db: &dyn Db, class: ClassRef, _key: ()) -> Arc<Vec<CallSi
         }
     }
     Arc::new(sites)
-}
-
-fn no_constructions(_db: &dyn Db, _id: salsa::Id, _class: ClassRef, _key: ()) -> Arc<Vec<CallSite>> {
-    Arc::default()
 }
 
 /// The value that a call or construction passes for a parameter of the callee.

@@ -23,13 +23,9 @@ pub fn is_committed_later(db: &dyn Db, of: FunctionRef, session: &SessionValue) 
 }
 
 /// A query of its own: many functions of a file are asked about the same parameters of their callers.
-#[salsa::tracked(returns(copy), cycle_result = not_committed)]
+#[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]
 fn committed_parameter(db: &dyn Db, of: FunctionRef, index: u32) -> bool {
     callers(db, of).iter().any(|site| commits_behind(db, of, site, index))
-}
-
-fn not_committed(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _index: u32) -> bool {
-    false
 }
 
 /// Whether the session that an object holds in an attribute is committed behind a call of one of its methods, or by whoever

@@ -27,7 +27,7 @@ pub fn injected(db: &dyn Db, of: FunctionRef, index: u32) -> Option<Injected> {
     injected_query(db, of, index)
 }
 
-#[salsa::tracked(returns(clone), cycle_result = none)]
+#[salsa::tracked(returns(clone), cycle_result = crate::cycles::nothing)]
 fn injected_query(db: &dyn Db, of: FunctionRef, index: u32) -> Option<Injected> {
     let name = head(db, of)?.params.get(index as usize)?.name;
     decorator_symbols(db, of).into_iter().find_map(|symbol| {
@@ -53,10 +53,6 @@ fn injected_query(db: &dyn Db, of: FunctionRef, index: u32) -> Option<Injected> 
             })
         })
     })
-}
-
-fn none(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _index: u32) -> Option<Injected> {
-    None
 }
 
 /// The functions inside of a function, at any depth.

@@ -13,7 +13,7 @@ pub fn is_made_aside(db: &dyn Db, class: ClassRef) -> bool {
     made_aside_query(db, class, ())
 }
 
-#[salsa::tracked(returns(copy), cycle_result = not_aside)]
+#[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]
 fn made_aside_query(db: &dyn Db, class: ClassRef, _key: ()) -> bool {
     let mut family = vec![class];
     let mut made = false;
@@ -48,13 +48,9 @@ fn made_aside_query(db: &dyn Db, class: ClassRef, _key: ()) -> bool {
     made
 }
 
-fn not_aside(_db: &dyn Db, _id: salsa::Id, _class: ClassRef, _key: ()) -> bool {
-    false
-}
-
 /// The classes of a file that inherit from a class.
 fn own_subclasses(db: &dyn Db, file: SourceFile, class: ClassRef) -> Vec<ClassRef> {
-    let of_file =
-        parsed(db, file).module.classes.iter().map(|other| ClassRef { file, path: other.path }).collect::<Vec<_>>();
-    of_file.into_iter().filter(|other| *other != class && classes::mro(db, *other).contains(&class)).collect()
+    let parsed = parsed(db, file);
+    let own = parsed.module.classes.iter().map(|other| ClassRef { file, path: other.path });
+    own.filter(|other| *other != class && classes::mro(db, *other).contains(&class)).collect()
 }

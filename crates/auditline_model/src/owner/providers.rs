@@ -36,7 +36,7 @@ pub fn provider(db: &dyn Db, of: FunctionRef) -> Option<Provider> {
     provider_query(db, of, ())
 }
 
-#[salsa::tracked(returns(copy), cycle_result = no_provider)]
+#[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]
 fn provider_query(db: &dyn Db, of: FunctionRef, _key: ()) -> Option<Provider> {
     let body = function(db, of)?;
     if !body.is_generator {
@@ -88,10 +88,6 @@ pub(super) fn at_moment(
         None => by_origin(db, of, session),
     };
     (on_failure, commits)
-}
-
-fn no_provider(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _key: ()) -> Option<Provider> {
-    None
 }
 
 fn closes_in_outer_finally(unit: &crate::unit::Unit, frame: crate::unit::FrameId, session: &SessionValue) -> bool {

@@ -24,7 +24,7 @@ pub fn shared_object(db: &dyn Db, class: ClassRef) -> Option<SharedObject> {
     shared_object_query(db, class, ())
 }
 
-#[salsa::tracked(returns(clone), cycle_result = not_shared)]
+#[salsa::tracked(returns(clone), cycle_result = crate::cycles::nothing)]
 fn shared_object_query(db: &dyn Db, class: ClassRef, _key: ()) -> Option<SharedObject> {
     let name = classes::simple(class.path);
     for file in files_mentioning(db, name).iter() {
@@ -110,10 +110,6 @@ fn shared_object_query(db: &dyn Db, class: ClassRef, _key: ()) -> Option<SharedO
         }
     }
     held_by_shared(db, class)
-}
-
-fn not_shared(_db: &dyn Db, _id: salsa::Id, _class: ClassRef, _key: ()) -> Option<SharedObject> {
-    None
 }
 
 /// `app.state`, `request.app.state`: what FastAPI and Starlette keep for the whole process.

@@ -175,7 +175,7 @@ pub fn orm_model(db: &dyn Db, of: ClassRef) -> Option<Arc<OrmModel>> {
     orm_model_at(db, of.file, of.path)
 }
 
-#[salsa::tracked(returns(clone), cycle_result = not_mapped)]
+#[salsa::tracked(returns(clone), cycle_result = crate::cycles::nothing)]
 fn orm_model_at(db: &dyn Db, file: SourceFile, path: Name) -> Option<Arc<OrmModel>> {
     let of = ClassRef { file, path };
     let root = root(db, of)?;
@@ -220,10 +220,6 @@ fn orm_model_at(db: &dyn Db, file: SourceFile, path: Name) -> Option<Arc<OrmMode
         }
     }
     Some(Arc::new(model))
-}
-
-fn not_mapped(_: &dyn Db, _: salsa::Id, _: SourceFile, _: Name) -> Option<Arc<OrmModel>> {
-    None
 }
 
 /// Decides whether the class has a table, and how that is named.

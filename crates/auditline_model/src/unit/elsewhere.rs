@@ -11,7 +11,7 @@ pub fn waits_elsewhere(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>)
     waits_elsewhere_query(db, of, receiver)
 }
 
-#[salsa::tracked(returns(copy), cycle_result = not_elsewhere)]
+#[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]
 fn waits_elsewhere_query(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> bool {
     let unit = unit(db, of, receiver.or_else(|| crate::eval::own_class(db, of)));
     unit.numbered().any(|(ordinal, event)| match &event.kind {
@@ -20,10 +20,6 @@ fn waits_elsewhere_query(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef
         EventKind::Await => unit.awaits_unknown(ordinal),
         _ => false,
     })
-}
-
-fn not_elsewhere(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _receiver: Option<ClassRef>) -> bool {
-    false
 }
 
 impl Unit {

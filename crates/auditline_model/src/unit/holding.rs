@@ -54,7 +54,7 @@ pub fn taken<'a>(db: &dyn Db, unit: &'a Unit) -> Vec<Taken<'a>> {
 }
 
 /// Whether a function returns with a lock that it has taken with a synchronous session of somebody else.
-#[salsa::tracked(returns(copy), cycle_result = does_not)]
+#[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]
 pub fn keeps_lock(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> bool {
     let unit = unit(db, of, receiver);
     taken(db, &unit).iter().any(|taken| {
@@ -70,7 +70,7 @@ pub fn runs_on_event_loop(db: &dyn Db, of: FunctionRef) -> bool {
     runs_on_event_loop_query(db, of, ())
 }
 
-#[salsa::tracked(returns(copy), cycle_result = is_not_called)]
+#[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]
 fn runs_on_event_loop_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
     crate::owner::callers(db, of).iter().any(|site| {
         if crate::entry::is_test(db, site.function.file) {
@@ -86,19 +86,11 @@ fn runs_on_event_loop_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
     })
 }
 
-fn is_not_called(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _key: ()) -> bool {
-    false
-}
-
 /// Whether awaiting a function's coroutine may let the event loop go on with something else.
-#[salsa::tracked(returns(copy), cycle_result = does_not)]
+#[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]
 pub fn suspends(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> bool {
     let unit = unit(db, of, receiver);
     unit.numbered().any(|(ordinal, event)| matches!(event.kind, EventKind::Await) && may_suspend(db, &unit, ordinal))
-}
-
-fn does_not(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _receiver: Option<ClassRef>) -> bool {
-    false
 }
 
 /// Whether the `await` at that event may let the event loop go on with something else: a coroutine of the workspace that

@@ -73,7 +73,7 @@ fn steps(db: &dyn Db, unit: &Unit) -> Vec<Step> {
 }
 
 /// The classes of which a function leaves rows locked when it returns.
-#[salsa::tracked(returns(clone), cycle_result = none_held)]
+#[salsa::tracked(returns(clone), cycle_result = crate::cycles::nothing)]
 fn held_classes(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> Arc<[ClassRef]> {
     let unit = unit(db, of, receiver);
     let end = u32::try_from(unit.events.len()).unwrap_or(u32::MAX);
@@ -84,10 +84,6 @@ fn held_classes(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> Arc
         }
     }
     held.into()
-}
-
-fn none_held(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _receiver: Option<ClassRef>) -> Arc<[ClassRef]> {
-    Arc::default()
 }
 
 /// Whether what was locked at one event is still locked at the other, which may be the end of the function.

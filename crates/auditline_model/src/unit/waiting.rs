@@ -26,7 +26,7 @@ pub struct Blocking {
 ///
 /// In a synchronous function a place that every call comes to goes before one that a flag decides on: its callers say which
 /// flags they hand in.
-#[salsa::tracked(returns(copy), cycle_result = not_blocking)]
+#[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]
 pub fn blocking(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> Option<Blocking> {
     let unit = unit(db, of, receiver);
     let is_async = head(db, of)?.is_async;
@@ -109,10 +109,6 @@ fn handed_on(db: &dyn Db, callee: FunctionRef, call: &EventKind, when: When) -> 
         }
     };
     (truth == wanted).then_some(When::Always)
-}
-
-fn not_blocking(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _receiver: Option<ClassRef>) -> Option<Blocking> {
-    None
 }
 
 /// The session to which the function itself sends a statement in an event.

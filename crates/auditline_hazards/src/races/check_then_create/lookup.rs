@@ -95,15 +95,13 @@ pub(super) fn uniqueness(db: &dyn Db, class: ClassRef, found_by: &Filters) -> Un
         return Uniqueness::Unique { place: Place::Attribute(declared_in, name), columns: vec![name] };
     }
     // A constraint names attributes or columns of the table.
-    let is_filtered = |wanted: &Name| {
-        filters.contains(wanted)
-            || filters.iter().any(|name| model.column(*name).and_then(|column| column.column_name) == Some(*wanted))
+    let is_called = |name: Name, wanted: Name| {
+        name == wanted || model.column(name).and_then(|column| column.column_name) == Some(wanted)
     };
+    let is_filtered = |wanted: &Name| filters.iter().any(|name| is_called(*name, *wanted));
     let null_of = |wanted: &Name| {
-        let is_it = |name: &&Name| {
-            *name == wanted || model.column(**name).and_then(|column| column.column_name) == Some(*wanted)
-        };
-        nulls.iter().find(is_it).filter(|_| !model.nulls_are_equal).copied()
+        let null = nulls.iter().copied().find(|name| is_called(*name, *wanted));
+        null.filter(|_| !model.nulls_are_equal)
     };
     let mut together = model.unique.clone();
     together.push(keys(db, class));

@@ -1,6 +1,6 @@
 //! AUD404: a model whose table nothing creates.
 
-use auditline_model::entry::{is_migration, is_test};
+use auditline_model::entry::is_migration;
 use auditline_model::names::{files_mentioning_both, is_imported};
 use auditline_model::schema::{Standing, makes_tables, standings, stands_in_migrations};
 use auditline_model::{Db, SourceFile, classes};
@@ -35,12 +35,13 @@ fn check(db: &dyn Db, file: SourceFile, findings: &mut Vec<Finding>) {
         if is_made_as_view(db, standing) {
             continue;
         }
-        let is_used = || is_imported(db, file, |other| !is_test(db, other) && !is_migration(db, other));
-        let (severity, elsewhere) = match (makes_tables(db), is_used()) {
-            (true, _) => (Severity::Information, "; only `create_all` would make it"),
-            (_, true) => (Severity::Warning, ": the first query fails"),
+        let (severity, elsewhere) = if makes_tables(db) {
+            (Severity::Information, "; only `create_all` would make it")
+        } else if is_imported(db, file, |other| !is_migration(db, other)) {
+            (Severity::Warning, ": the first query fails")
+        } else {
             // A module that nothing imports is not part of the program.
-            (_, false) => (Severity::Information, "; nothing imports the module"),
+            (Severity::Information, "; nothing imports the module")
         };
         findings.push(Finding {
             hazard: &HAZARD,

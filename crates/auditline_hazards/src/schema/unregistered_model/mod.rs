@@ -1,10 +1,12 @@
 //! AUD409: a model that is not there when the tables are collected.
 
+use std::sync::Arc;
+
 use auditline_model::entry::{is_migration, is_script, is_test};
 use auditline_model::names::{self, is_imported};
 use auditline_model::schema::{Collector, Collectors, Metadata, collectors, metadata_of_class, standings};
 use auditline_model::tables::{AttributeKind, mapped_tables, models_in, models_of_table, orm_model};
-use auditline_model::{ClassRef, Db, SourceFile, classes};
+use auditline_model::{ClassRef, Db, Settings, SourceFile, classes};
 use auditline_syntax::Name;
 
 use crate::catalogue::{Check, Family, Hazard};
@@ -151,19 +153,23 @@ fn is_blind(db: &dyn Db, collector: &Collector, metadata: Metadata) -> bool {
 }
 
 /// The models of a metadata that are part of the program, sorted by path.
-fn models_of(db: &dyn Db, metadata: Metadata) -> Vec<ClassRef> {
+fn models_of(db: &dyn Db, metadata: Metadata) -> Arc<[ClassRef]> {
+    models_of_query(db, Settings::get(db), metadata)
+}
+
+/// A query of its own: each file whose models an environment misses asks for all of them.
+#[salsa::tracked(returns(clone))]
+fn models_of_query(db: &dyn Db, _settings: Settings, metadata: Metadata) -> Arc<[ClassRef]> {
     let mut found: Vec<ClassRef> = mapped_tables(db)
         .values()
         .flatten()
         .copied()
         .filter(|class| metadata_of_class(db, *class) == Some(metadata))
         .collect();
-    found.retain(|class| {
-        !is_test(db, class.file) && is_imported(db, class.file, |other| !is_test(db, other) && !is_migration(db, other))
-    });
+    found.retain(|class| !is_test(db, class.file) && is_imported(db, class.file, |other| !is_migration(db, other)));
     found.sort_by_key(|class| (class.file.path(db), class.path));
     found.dedup();
-    found
+    found.into()
 }
 
 /// A base of its own, which nothing collects, among models that another base collects.

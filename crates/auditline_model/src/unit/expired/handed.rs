@@ -40,7 +40,7 @@ pub enum How {
 
 /// What a function did to the row that it returns, or to the rows; `None` where it hands out readable ones on a path, or where
 /// that cannot be told.
-#[salsa::tracked(returns(copy), cycle_result = nothing)]
+#[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]
 pub(super) fn handed_out(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> Option<Handed> {
     let unit = unit(db, of, receiver);
     listed_row(&unit.returns)?;
@@ -57,10 +57,6 @@ pub(super) fn handed_out(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef
         result = Some(at_return(&scene, ordinal, row)?);
     }
     result
-}
-
-fn nothing(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _receiver: Option<ClassRef>) -> Option<Handed> {
-    None
 }
 
 /// The attributes that a function surely reads of rows that it is handed, before anything in it can load them again: the
@@ -192,7 +188,7 @@ pub(super) fn always_commits(db: &dyn Db, of: FunctionRef) -> bool {
     always_commits_query(db, of, ())
 }
 
-#[salsa::tracked(returns(copy), cycle_result = unproved)]
+#[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]
 fn always_commits_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
     let unit = unit_of(db, of);
     let mut yields = unit.numbered().filter_map(|(ordinal, event)| match &event.kind {
@@ -221,7 +217,7 @@ pub(super) fn always_closes(db: &dyn Db, of: FunctionRef) -> bool {
     always_closes_query(db, of, ())
 }
 
-#[salsa::tracked(returns(copy), cycle_result = unproved)]
+#[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]
 fn always_closes_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
     let unit = unit_of(db, of);
     unit.numbered().any(|(_, event)| match &event.kind {
@@ -231,10 +227,6 @@ fn always_closes_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
         }
         _ => false,
     })
-}
-
-fn unproved(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _key: ()) -> bool {
-    false
 }
 
 fn unconditional(unit: &Unit, frame: FrameId) -> bool {
