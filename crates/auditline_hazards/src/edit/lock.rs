@@ -2,7 +2,7 @@
 
 use auditline_source::TextEdit;
 use auditline_syntax::python::ir::{Arg, ArgKind, Expr, ExprId, Stmt, StmtKind, UnaryOp};
-use auditline_syntax::python::{walk, walk_expression, walk_statement_expressions, walk_statements};
+use auditline_syntax::python::{dotted, walk, walk_expression, walk_statement_expressions, walk_statements};
 use auditline_syntax::{Name, TextRange};
 
 use super::block::{Layout, Siblings};
@@ -197,7 +197,7 @@ fn behind_if_some(scope: Scope<'_>, run: Siblings<'_>, row: Name, statement: &st
 /// Whether statements ask if the row is there at all.
 fn may_be_none(scope: Scope<'_>, stmts: &[Stmt], row: Name) -> bool {
     let code = scope.code;
-    let is_row = |expr: ExprId| matches!(code[expr], Expr::Name(name) if name == row);
+    let is_row = |expr: ExprId| dotted(code, expr) == Some(row);
     let mut found = false;
     let mut look = |stmt: &Stmt| {
         match &stmt.kind {
@@ -237,7 +237,14 @@ fn is_guard(scope: Scope<'_>, stmt: &Stmt, row: Name) -> bool {
     let leaves = guard.body.last().is_some_and(|last| {
         matches!(last.kind, StmtKind::Return(_) | StmtKind::Raise { .. } | StmtKind::Continue | StmtKind::Break)
     });
-    guard.orelse.is_empty() && leaves && !tests.is_empty() && tests.iter().all(|is_row| *is_row)
+    // `if row is not None:` works with the row, and leaves then.
+    let mut works = false;
+    walk_statements(&guard.body, &mut |stmt| {
+        walk_statement_expressions(scope.code, stmt, &mut |expr| {
+            works |= matches!(scope.code[expr], Expr::Name(name) if name == row);
+        });
+    });
+    guard.orelse.is_empty() && leaves && !works && !tests.is_empty() && tests.iter().all(|is_row| *is_row)
 }
 
 /// Makes an `async def` a plain `def`, and does what `lock` does. The caller knows that nothing in it is awaited.

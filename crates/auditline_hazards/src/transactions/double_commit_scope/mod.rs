@@ -4,6 +4,7 @@ use auditline_model::eval::value::{OnCommit, SessionOrigin, SessionValue, Transa
 use auditline_model::owner::{Ownership, owner};
 use auditline_model::unit::{EventKind, Frame, FrameId, FrameKind, SessionAction, Unit, Use, same_session, unit_of};
 use auditline_model::{Db, FunctionRef, classes};
+use auditline_syntax::TextRange;
 
 use crate::catalogue::{Check, Family, Hazard};
 use crate::edit;
@@ -185,12 +186,20 @@ fn in_own_scope(db: &dyn Db, of: FunctionRef, unit: &Unit, ordinal: u32, session
             "this is saved by the second commit",
         )
     };
-    let call = event.range;
+    // One that is left would do the same.
+    let is_one = |at: u32, kind: &EventKind| match kind {
+        EventKind::Session { session: own, action: SessionAction::Commit, by: None, maybe: false } => {
+            at >= ordinal && same_session(own, session) && !unit.in_handler(at)
+        }
+        _ => false,
+    };
+    let commits: Vec<TextRange> =
+        unit.numbered().filter(|(at, event)| is_one(*at, &event.kind)).map(|(_, event)| event.range).collect();
     Some(Finding {
         hazard: &HAZARD,
         severity,
         message,
-        place: Place::InFunction(of, call),
+        place: Place::InFunction(of, event.range),
         symbol: symbol(of.path),
         evidence: vec![
             Evidence { place: Place::Function(provider), message: format!("`{scope}` commits when it is left") },
@@ -200,7 +209,13 @@ fn in_own_scope(db: &dyn Db, of: FunctionRef, unit: &Unit, ordinal: u32, session
         fixes: vec![Fix::new(
             "Flush instead of committing",
             if refuses { Safety::Safe } else { Safety::Unsafe },
-            move |db| edit::in_function(db, of, |scope| edit::call_other_method(scope, call, "flush")),
+            move |db| {
+                edit::in_function(db, of, |scope| {
+                    let edits: Option<Vec<_>> =
+                        commits.iter().map(|call| edit::call_other_method(scope, *call, "flush")).collect();
+                    edits.map(|edits| edits.concat())
+                })
+            },
         )],
     })
 }
@@ -215,7 +230,7 @@ fn yields_in_transaction(db: &dyn Db, provider: FunctionRef) -> bool {
 }
 
 /// Removes the commit; where something follows in the scope, it flushes instead, so that keys and checks are there as before.
-fn fix(of: FunctionRef, call: auditline_syntax::TextRange, follows: bool) -> Fix {
+fn fix(of: FunctionRef, call: TextRange, follows: bool) -> Fix {
     if follows {
         Fix::new("Flush instead of committing", Safety::Safe, move |db| {
             edit::in_function(db, of, |scope| edit::call_other_method(scope, call, "flush"))
