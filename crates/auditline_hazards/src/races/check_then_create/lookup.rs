@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auditline_model::eval::value::{QueryValue, Value};
-use auditline_model::tables;
+use auditline_model::tables::{self, Attribute, Column};
 use auditline_model::unit::{EventKind, LoadForm, Unit, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef};
 use auditline_syntax::Name;
@@ -16,6 +16,8 @@ pub(super) enum Uniqueness {
     Unique { place: Place, columns: Vec<Name> },
     /// A unique index that holds for some rows only, or over an expression, may forbid it.
     Partly,
+    /// A constraint of the model forbids it among the rows that refer to the same others by these foreign keys.
+    Within { place: Place, columns: Vec<Name>, keys: Vec<Name> },
     /// None does for rows with NULL in that column: a constraint of the model takes any two of these for different.
     NotForNull { place: Place, columns: Vec<Name>, null: Name },
     /// None does.
@@ -105,6 +107,19 @@ pub(super) fn uniqueness(db: &dyn Db, class: ClassRef, found_by: &Filters) -> Un
     };
     let mut together = model.unique.clone();
     together.push(keys(db, class));
+    // Of a constraint that is wider than what is looked for: `UNIQUE (text, project_id)`, looked for by the text.
+    let reference = |wanted: &Name| {
+        let named = |(attribute, column): &(&Attribute, &Column)| {
+            attribute.name == *wanted || column.column_name == Some(*wanted)
+        };
+        model.columns().find(named).is_some_and(|(_, column)| column.foreign_key.is_some())
+    };
+    let within = together.iter().find_map(|columns| {
+        let (told, keys): (Vec<Name>, Vec<Name>) = columns.iter().copied().partition(&is_filtered);
+        // By references alone, the other may be looked for on purpose: one subscription of a user, whatever its plan.
+        let is_scope = !keys.is_empty() && keys.iter().all(reference) && told.iter().any(|name| !reference(name));
+        is_scope.then(|| Uniqueness::Within { place: Place::Class(class), columns: columns.clone(), keys })
+    });
     together.retain(|columns| !columns.is_empty() && columns.iter().all(is_filtered));
     if let Some(columns) = together.iter().find(|columns| !columns.iter().any(|column| null_of(column).is_some())) {
         return Uniqueness::Unique { place: Place::Class(class), columns: columns.clone() };
@@ -116,6 +131,9 @@ pub(super) fn uniqueness(db: &dyn Db, class: ClassRef, found_by: &Filters) -> Un
         together.into_iter().find_map(|columns| columns.iter().find_map(null_of).map(|null| (columns, null)))
     {
         return Uniqueness::NotForNull { place: Place::Class(class), columns, null };
+    }
+    if let Some(within) = within {
+        return within;
     }
     if model.complete { Uniqueness::NotUnique } else { Uniqueness::Unknown }
 }

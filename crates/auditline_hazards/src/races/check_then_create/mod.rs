@@ -79,13 +79,17 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         let uniqueness = lookup::uniqueness(db, creation.model, &filters);
         let wanted = match uniqueness {
             Uniqueness::NotUnique | Uniqueness::NotForNull { .. } => Wanted::Named,
-            Uniqueness::Unique { .. } | Uniqueness::Partly | Uniqueness::Unknown => Wanted::Broad,
+            Uniqueness::Unique { .. } | Uniqueness::Within { .. } | Uniqueness::Partly | Uniqueness::Unknown => {
+                Wanted::Broad
+            }
         };
         if conflict::is_handled(db, of, &unit, &creation, wanted) {
             continue;
         }
         // The second one is refused either way; only the answer is another.
-        if creation.refuses && matches!(uniqueness, Uniqueness::Unique { .. } | Uniqueness::Partly) {
+        let constrained =
+            matches!(uniqueness, Uniqueness::Unique { .. } | Uniqueness::Within { .. } | Uniqueness::Partly);
+        if creation.refuses && constrained {
             continue;
         }
         reported.push(creation.lookup);
@@ -122,8 +126,8 @@ pub(super) fn locked_creations(db: &dyn Db, of: FunctionRef, unit: &Unit) -> Vec
         let filters = lookup::filters(db, of, unit, creation.lookup);
         let unique = match lookup::uniqueness(db, creation.model, &filters) {
             // The second one is refused either way; only the answer is another.
-            Uniqueness::Unique { .. } if creation.refuses => continue,
-            Uniqueness::Unique { place, columns } => Some((place, columns)),
+            Uniqueness::Unique { .. } | Uniqueness::Within { .. } if creation.refuses => continue,
+            Uniqueness::Unique { place, columns } | Uniqueness::Within { place, columns, .. } => Some((place, columns)),
             Uniqueness::NotUnique | Uniqueness::NotForNull { .. } => None,
             Uniqueness::Partly | Uniqueness::Unknown => continue,
         };
@@ -240,6 +244,10 @@ fn finding(
         Uniqueness::NotForNull { null, .. } => format!(
             "`{model}` is created because none{found} was found, and its unique constraint lets rows with NULL in `{null}` be: two requests can create two"
         ),
+        Uniqueness::Within { keys, .. } => format!(
+            "`{model}` is created because none{found} was found, and its unique constraint forbids a second only of the same {}: two requests can create two, or the second fails",
+            listed(keys)
+        ),
         Uniqueness::NotUnique => format!(
             "`{model}` is created because none{found} was found, and no unique constraint of the model forbids a second: two requests can create two"
         ),
@@ -262,6 +270,9 @@ fn finding(
             place: *place,
             message: format!("{} is unique: the database refuses a second row", listed(columns)),
         },
+        Uniqueness::Within { place, columns, .. } => {
+            Evidence { place: *place, message: format!("only {} together are unique", listed(columns)) }
+        }
         Uniqueness::NotForNull { place, columns, null } => Evidence {
             place: *place,
             message: format!(
