@@ -25,12 +25,38 @@ pub(super) fn is_unlocked(db: &dyn Db, of: FunctionRef, row: &RowValue) -> bool 
             matches!(given, Value::Row(row) if matches!(&row.origin, RowOrigin::Loaded { lock: Lock::No, .. }))
         }
         RowOrigin::Param(index) => unlocked_site(db, of, *index).is_some(),
-        RowOrigin::Created
-        | RowOrigin::SelfRow
-        | RowOrigin::Related(_)
-        | RowOrigin::Dependency(_)
-        | RowOrigin::Unknown => false,
+        // Followed from a row that is locked, it is not locked either, unless the lock was on a join: AUD214 tells them apart.
+        RowOrigin::Related(_) => {
+            let unit = unit_of(db, of);
+            is_loaded_by_made(&unit, row) || root(&unit, row).is_some_and(|root| is_unlocked(db, of, root))
+        }
+        RowOrigin::Created | RowOrigin::SelfRow | RowOrigin::Dependency(_) | RowOrigin::Unknown => false,
     }
+}
+
+/// Whether a row is loaded through a relationship of one that was made here with nothing but the key: no lock came with it.
+fn is_loaded_by_made(unit: &Unit, row: &RowValue) -> bool {
+    let Some(EventKind::Follow { row: made, relationship }) = unit.events.get(row.id as usize).map(|event| &event.kind)
+    else {
+        return false;
+    };
+    let given = |event: &EventKind| matches!(event, EventKind::Write { row, column, .. } if row.id == made.id && column == relationship);
+    made.origin == RowOrigin::Created
+        && !unit.ingredients.iter().any(|part| part.created == made.id && part.attribute == *relationship)
+        && !unit.events.iter().any(|event| given(&event.kind))
+}
+
+/// The row from which relationships lead to this one; itself, where none does.
+pub(super) fn root<'a>(unit: &'a Unit, row: &'a RowValue) -> Option<&'a RowValue> {
+    let mut at = row;
+    while let RowOrigin::Related(_) = at.origin {
+        // Each row is followed from one that was there before.
+        at = match &unit.events.get(at.id as usize)?.kind {
+            EventKind::Follow { row, .. } if row.id < at.id || !matches!(row.origin, RowOrigin::Related(_)) => row,
+            _ => return None,
+        };
+    }
+    Some(at)
 }
 
 /// How many callers up it is looked for who loads a row that is handed on.
@@ -51,6 +77,7 @@ fn unlocked_site_within(db: &dyn Db, of: FunctionRef, index: u32, depth: u32) ->
         let loaded = match row.origin {
             RowOrigin::Loaded { lock: Lock::No, .. } | RowOrigin::Dependency(_) => site.clone(),
             RowOrigin::Param(handed) if site.function != of => unlocked_site_within(db, site.function, handed, depth)?,
+            RowOrigin::Related(_) if site.function != of && is_unlocked(db, site.function, &row) => site.clone(),
             _ => return None,
         };
         let unit = unit_of(db, site.function);
@@ -76,6 +103,9 @@ pub(super) fn load_evidence(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &Row
                 EventKind::Load { by: Some(by), .. } => {
                     format!("the row is loaded here through `{}`, without a lock", classes::simple(by.path))
                 }
+                EventKind::Follow { relationship, .. } => {
+                    format!("the row is reached here through `{relationship}`, without a lock")
+                }
                 _ => "the row is loaded here without a lock".to_owned(),
             };
             (Place::InFunction(of, load.range), message)
@@ -96,7 +126,11 @@ pub(super) fn is_protected(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32
     if versioned {
         return true;
     }
-    super::held::is_exclusive(db, of, unit, write) || super::guardian::locks_owner(db, of, unit, write, row)
+    // By which way a related row is loaded is not seen: any lock that was taken before may be its own.
+    let related = matches!(row.origin, RowOrigin::Related(_));
+    super::held::is_exclusive(db, of, unit, write)
+        || super::guardian::locks_owner(db, of, unit, write, row)
+        || related && super::held::is_held_until(db, of, unit, write)
 }
 
 /// The event that adds a row that was created at that event, and the session to which it is added.
@@ -204,6 +238,9 @@ pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) 
     // What the row is must be known: of a relationship, as in `order.items += more`, the ORM writes what was added and
     // removed, not the whole.
     let model = tables::orm_model(db, row.model?).filter(|model| model.is_table())?;
+    if is_deleted_with(unit, write, row.id, *by) {
+        return None;
+    }
     if model.attribute(*column).is_some_and(|attribute| !matches!(attribute.kind, AttributeKind::Column(_))) {
         return None;
     }
@@ -218,8 +255,8 @@ pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) 
             && match field.how {
                 // A name with a suffix is the same name whoever appends it; a text that the request adds to can be lost.
                 Derivation::Computed => !is_text(declared) || from.other,
-                // What a function makes of a text (a hash, a cleaned form) is no sum of changes.
-                Derivation::Called => declared.is_some() && !is_text(declared),
+                // What a function makes of a text (a hash, a cleaned form) or of a type of the project's own is no sum of changes.
+                Derivation::Called => declared.is_some_and(adds_up),
                 Derivation::Same | Derivation::Normalised => false,
             }
     });
@@ -250,6 +287,40 @@ pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) 
         }
         _ => None,
     })
+}
+
+/// Whether the row is deleted behind the write, or by the callee that writes it: what the column holds then matters to nobody.
+fn is_deleted_with(unit: &Unit, write: u32, row: u32, by: Option<FunctionRef>) -> bool {
+    unit.numbered().any(|(ordinal, event)| match &event.kind {
+        EventKind::Delete { row: Some(deleted), by: deleter, .. } => {
+            deleted.id == row && (unit.can_follow(write, ordinal) || by.is_some() && *deleter == by)
+        }
+        _ => false,
+    })
+}
+
+/// Whether changes of a column add up: a number, a document or a list.
+fn adds_up(column: &Column) -> bool {
+    match column.family {
+        TypeFamily::Integer
+        | TypeFamily::BigInteger
+        | TypeFamily::Numeric
+        | TypeFamily::Float
+        | TypeFamily::Interval
+        | TypeFamily::Json
+        | TypeFamily::Array
+        | TypeFamily::Unknown => true,
+        TypeFamily::String
+        | TypeFamily::Text
+        | TypeFamily::Boolean
+        | TypeFamily::DateTime
+        | TypeFamily::Date
+        | TypeFamily::Time
+        | TypeFamily::Uuid
+        | TypeFamily::Enum
+        | TypeFamily::Binary
+        | TypeFamily::Other(_) => false,
+    }
 }
 
 fn is_text(column: Option<&Column>) -> bool {

@@ -12,6 +12,7 @@ mod shared;
 mod startup;
 #[cfg(test)]
 mod tests;
+mod unused;
 mod webhooks;
 
 use auditline_syntax::Name;
@@ -28,6 +29,7 @@ pub use routes::{is_endpoint, is_socket};
 pub use script::is_script;
 pub use shared::{Routes, is_middleware, routes_through};
 pub use startup::is_startup;
+pub use unused::is_unused;
 pub use webhooks::webhook;
 
 /// Whether a file is a test or fixture: by the conventions of pytest and unittest, it stands in a directory for tests or

@@ -70,24 +70,23 @@ pub fn attribute(db: &dyn Db, class: ClassRef, name: Name) -> Value {
     classes::class_level_value(db, class, name)
 }
 
-/// An object that a method keeps in an attribute, seen from the other methods: a session parameter that it was constructed
-/// with is the attribute in which the method keeps that session too.
+/// An object that a method keeps in an attribute, seen from the other methods: a session that it was constructed with is the
+/// attribute in which the method keeps that session too.
 fn in_terms_of_self(unit: &unit::Unit, class: ClassRef, instance: &Arc<InstanceValue>) -> Arc<InstanceValue> {
     let arguments = instance
         .arguments
         .iter()
         .map(|(name, value)| {
             let Value::Session(session) = value else { return (*name, value.clone()) };
-            if !matches!(session.origin, SessionOrigin::Param(_)) {
-                return (*name, value.clone());
-            }
-            let kept = unit
-                .self_attributes
-                .iter()
-                .find(|(_, held)| matches!(held, Value::Session(held) if held.origin == session.origin));
+            let is_given = matches!(session.origin, SessionOrigin::Param(_));
+            let kept = unit.self_attributes.iter().find(|(_, held)| match held {
+                Value::Session(held) => held.origin == session.origin && (is_given || held.id == session.id),
+                _ => false,
+            });
             let origin = match kept {
                 Some((attribute, _)) => SessionOrigin::SelfAttribute(class, *attribute),
-                None => SessionOrigin::Unknown,
+                None if is_given => SessionOrigin::Unknown,
+                None => return (*name, value.clone()),
             };
             (*name, Value::Session(Arc::new(SessionValue { origin, id: 0, ..(**session).clone() })))
         })

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use auditline_syntax::Name;
-use auditline_syntax::python::ir::{BinaryOp, Code, Expr, ExprId, FStringPart};
+use auditline_syntax::python::ir::{BinaryOp, Code, Expr, ExprId, FStringPart, UnaryOp};
 
 use crate::names;
 use crate::symbols::Symbol;
 use crate::tables::orm_model;
-use crate::unit::EventKind;
+use crate::unit::{Event, EventKind};
 
 use super::value::{Derivation, FieldSource, RowOrigin, RowValue, Sources, Value};
 use super::{Bound, Evaluator};
@@ -36,6 +36,12 @@ impl Evaluator<'_> {
                         from = from.with(&self.expr(code, *hole).from.gathered());
                     }
                 }
+                Bound { value: Value::Unknown, from }
+            }
+            // `flag = not flag`: two who press the same switch at once wanted the same.
+            Expr::Unary { op: UnaryOp::Not, operand } => {
+                let mut from = self.expr(code, *operand).from.normalised();
+                from.counts.clear();
                 Bound { value: Value::Unknown, from }
             }
             Expr::Unary { operand, .. } => {
@@ -318,6 +324,7 @@ impl Evaluator<'_> {
                 let session = super::value::SessionValue { id: 0, ..(*session).clone() };
                 Value::Session(self.held_session(&object.value, class, attr, &session))
             }
+            Value::Instance(instance) => Value::Instance(self.held_instance(&object.value, class, &instance)),
             other => other,
         }
     }
@@ -333,9 +340,10 @@ impl Evaluator<'_> {
             if let Some(model) = orm_model(self.db, class)
                 && let Some(relationship) = model.relationship(attr)
             {
-                self.event(EventKind::Follow { row: Arc::clone(row), relationship: attr }, code.range(id));
+                let followed =
+                    self.event(EventKind::Follow { row: Arc::clone(row), relationship: attr }, code.range(id));
                 let related = Value::Row(Arc::new(RowValue {
-                    id: u32::MAX,
+                    id: self.first_followed(row.id, attr).unwrap_or(followed),
                     model: relationship.target,
                     origin: RowOrigin::Related(row.id),
                     session: row.session.clone(),
@@ -348,6 +356,12 @@ impl Evaluator<'_> {
         let mut from = Sources::default();
         from.fields.push(FieldSource { row: row.id, column: attr, read, how: Derivation::Same });
         Bound { value: Value::Unknown, from }
+    }
+
+    /// Where a relationship of a row was followed first: each time it leads to the same row, or to the same rows.
+    fn first_followed(&self, of: u32, by: Name) -> Option<u32> {
+        let is_it = |event: &Event| matches!(&event.kind, EventKind::Follow { row, relationship } if row.id == of && *relationship == by);
+        self.unit.events.iter().position(is_it).and_then(|at| u32::try_from(at).ok())
     }
 
     fn subscript(&mut self, code: &Code, value: ExprId, index: ExprId) -> Bound {

@@ -51,6 +51,13 @@ impl Evaluator<'_> {
                     Value::Row(_) => object.clone(),
                     _ => Value::Row(Arc::clone(row)),
                 },
+                // Of which of the callee's rows it is a relationship means nothing here.
+                RowOrigin::Related(_) => {
+                    let session =
+                        row.session.as_ref().and_then(|session| self.session_of(session, callee, object, filled));
+                    let row = RowValue { id: u32::MAX, model: row.model, origin: RowOrigin::Unknown, session };
+                    Value::Row(Arc::new(row))
+                }
                 _ => {
                     let session =
                         row.session.as_ref().and_then(|session| self.session_of(session, callee, object, filled));
@@ -187,10 +194,40 @@ impl Evaluator<'_> {
         match class {
             Some(class) => match super::attribute(self.db, class, name) {
                 Value::Session(session) => Value::Session(self.held_session(object, class, name, &session)),
+                Value::Instance(instance) => Value::Instance(self.held_instance(object, class, &instance)),
                 other => other,
             },
             None => Value::Unknown,
         }
+    }
+
+    /// An object that another one holds in an attribute: where it was constructed with that one's session (a unit of work with
+    /// its repositories), the session is that of the other object.
+    pub(super) fn held_instance(
+        &self,
+        object: &Value,
+        class: crate::db::ClassRef,
+        instance: &Arc<InstanceValue>,
+    ) -> Arc<InstanceValue> {
+        let arguments = instance
+            .arguments
+            .iter()
+            .map(|(name, value)| match value {
+                Value::Session(session) => match &session.origin {
+                    SessionOrigin::SelfAttribute(_, attribute) => {
+                        let held = match super::attribute(self.db, class, *attribute) {
+                            Value::Session(own) => own,
+                            _ => Arc::clone(session),
+                        };
+                        let held = SessionValue { id: 0, ..(*held).clone() };
+                        (*name, Value::Session(self.held_session(object, class, *attribute, &held)))
+                    }
+                    _ => (*name, value.clone()),
+                },
+                _ => (*name, value.clone()),
+            })
+            .collect();
+        Arc::new(InstanceValue { arguments, ..(**instance).clone() })
     }
 
     /// The session that an object holds in an attribute: the one that it was constructed with, where that is known, so that

@@ -448,7 +448,8 @@ impl Lock {
 /// A loaded or created object.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RowValue {
-    /// The ordinal of the event that loaded or created it in the unit; `u32::MAX` outside.
+    /// The ordinal of the event that loaded or created it in the unit, or first followed a relationship to it; `u32::MAX`
+    /// outside.
     pub id: u32,
     /// Its mapped class, where it is known.
     pub model: Option<ClassRef>,

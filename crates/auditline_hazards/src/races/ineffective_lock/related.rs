@@ -14,12 +14,12 @@ pub(super) fn find(db: &dyn Db, of: FunctionRef, unit: &Unit, found: &mut Vec<Fu
     let mut reported: Vec<u32> = Vec::new();
     for (write, event) in unit.numbered() {
         let EventKind::Write { row, column, .. } = &event.kind else { continue };
-        let RowOrigin::Related(parent) = row.origin else { continue };
-        let Some((lock, owner)) = locked(unit, parent, write) else { continue };
-        let Some(model) = row.model else { continue };
+        let (RowOrigin::Related(_), Some(model)) = (&row.origin, row.model) else { continue };
+        let Some(from) = parent(unit, row).and_then(|parent| parent.model) else { continue };
+        let Some((lock, owner)) = rows::root(unit, row).and_then(|root| locked(unit, root.id, write)) else { continue };
         if reported.contains(&lock)
             || !matches!(rows::dependence(db, of, unit, write), Some(Dependence::OwnValue(_)))
-            || !shares(db, owner, model)
+            || !shares(db, from, model)
             || is_held(unit, write, row)
             || rows::durable(db, of, unit, write, row).is_none()
         {
@@ -44,6 +44,14 @@ pub(super) fn find(db: &dyn Db, of: FunctionRef, unit: &Unit, found: &mut Vec<Fu
             ],
             outcome: "The change of request A is lost, although both took a lock.".to_owned(),
         });
+    }
+}
+
+/// The row of which a related one is.
+fn parent<'a>(unit: &'a Unit, row: &RowValue) -> Option<&'a RowValue> {
+    match &unit.events.get(row.id as usize)?.kind {
+        EventKind::Follow { row, .. } => Some(row),
+        _ => None,
     }
 }
 

@@ -83,8 +83,8 @@ enum Way {
 }
 
 fn way(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue) -> Option<Way> {
-    let handed_in = matches!(row.origin, RowOrigin::Dependency(_) | RowOrigin::Param(_));
-    if handed_in {
+    let no_load = matches!(row.origin, RowOrigin::Dependency(_) | RowOrigin::Param(_) | RowOrigin::Related(_));
+    if no_load {
         return before(db, of, unit, row);
     }
     let load = unit.events.get(row.id as usize)?;
@@ -102,16 +102,16 @@ fn way(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue) -> Option<Way>
     Some(Way::Behind { statement: load.statement, session_use, awaited })
 }
 
-/// For a row that a dependency or caller has loaded with the session that this function uses too.
+/// For a row that a dependency, a caller, or a relationship has loaded with the session that this function uses too.
 fn before(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue) -> Option<Way> {
     let own = session_of(db, row);
     let (session_use, awaited) = session_use(unit, |session| match &row.origin {
-        RowOrigin::Dependency(_) => own.as_ref().is_some_and(|own| same_session(own, session)),
+        RowOrigin::Dependency(_) | RowOrigin::Related(_) => own.as_ref().is_some_and(|own| same_session(own, session)),
         RowOrigin::Param(index) => handed_in_together(db, of, *index, session),
         _ => false,
     })?;
     let mut uses = unit.events.iter().filter(|event| match &event.kind {
-        EventKind::Read { row: used, .. } | EventKind::Write { row: used, by: None, .. } => used.origin == row.origin,
+        EventKind::Read { row: used, .. } | EventKind::Write { row: used, by: None, .. } => used.id == row.id,
         _ => false,
     });
     let first = uses.clone().next()?;
@@ -181,7 +181,7 @@ impl Prepared {
             }
             Way::Before { first, last, session_use, awaited } => {
                 let Expr::Attribute { value, .. } = &scope.code[scope.expr_at(first)?] else { return None };
-                let Expr::Name(row) = scope.code[*value] else { return None };
+                let row = dotted(scope.code, *value)?;
                 let refresh = Refresh { session: scope.receiver(session_use)?, is_async: awaited, lock: self.lock() };
                 edit::refresh_before(scope, (first, last), row, refresh)
             }

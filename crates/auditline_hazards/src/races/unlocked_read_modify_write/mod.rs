@@ -76,13 +76,13 @@ fn changes(db: &dyn Db, of: FunctionRef, unit: &Unit, elsewhere: &mut Vec<Name>)
         if matches!(dependence, Dependence::State(_)) && entry::webhook(db, of).is_some() {
             continue;
         }
-        if !rows::is_unlocked(db, of, row) || rows::is_protected(db, of, unit, ordinal, row) {
-            continue;
-        }
         if by.is_some_and(|by| by != of && handed(db, by, ()).contains(column)) {
             if matches!(row.origin, RowOrigin::Param(_)) {
                 elsewhere.push(*column);
             }
+            continue;
+        }
+        if !rows::is_unlocked(db, of, row) || rows::is_protected(db, of, unit, ordinal, row) {
             continue;
         }
         if let Some(change) = changes.iter_mut().find(|change| change.row.id == row.id) {
@@ -110,15 +110,24 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
         }
     }
     let listed = listed(columns.iter().map(|column| format!("{model}.{column}")));
+    let is = if columns.len() == 1 { "is" } else { "are" };
+    let others = writers::others(db, of, change.row.model, column);
     let message = match dependence {
         Dependence::OwnValue(_) => {
+            let its = if columns.len() == 1 { "its old value" } else { "their old values" };
             format!(
-                "{listed} is written from its old value, but the row was loaded without a lock: a concurrent change is lost"
+                "{listed} {is} written from {its}, but the row was loaded without a lock: a concurrent change is lost"
             )
         }
         Dependence::State(_) => {
+            let its = if columns.len() == 1 { "its" } else { "their" };
+            let outcome = if others.is_empty() {
+                "two requests can both pass the check"
+            } else {
+                "two requests can both pass the check, and one overwrites what the other has set"
+            };
             format!(
-                "{listed} is changed depending on its old state, but the row was loaded without a lock: two requests can both pass the check"
+                "{listed} {is} changed depending on {its} old state, but the row was loaded without a lock: {outcome}"
             )
         }
     };
@@ -146,12 +155,16 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
             message: format!("`{}` commits it", classes::simple(caller.path)),
         }),
     }
-    for (other, place) in writers::others(db, of, change.row.model, column) {
+    for (other, place) in others {
         evidence.push(Evidence { place, message: format!("`{other}` writes `{model}.{column}` too") });
     }
     Finding {
         hazard: &HAZARD,
-        severity: if is_batch(unit, change) { Severity::Information } else { Severity::Warning },
+        severity: if is_batch(unit, change) || entry::is_unused(db, of) {
+            Severity::Information
+        } else {
+            Severity::Warning
+        },
         message,
         place: Place::InFunction(of, event.statement),
         symbol: symbol(of.path),
@@ -164,8 +177,9 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
 /// Whether the row is one of many that a loop goes through, loaded together or one by one: a backfill or a job, which seldom
 /// meets a request.
 fn is_batch(unit: &Unit, change: &Change) -> bool {
-    let RowOrigin::Loaded { single, .. } = change.row.origin else { return false };
-    let load = unit.events.get(change.row.id as usize);
+    let Some(row) = rows::root(unit, &change.row) else { return false };
+    let RowOrigin::Loaded { single, .. } = row.origin else { return false };
+    let load = unit.events.get(row.id as usize);
     !single || load.is_some_and(|load| unit.in_loop(load.frame))
 }
 

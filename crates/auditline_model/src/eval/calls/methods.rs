@@ -59,7 +59,9 @@ impl Evaluator<'_> {
                     }
                     None => {
                         self.given(attr, &arguments, range);
-                        if libraries::names_lock(&attr) || (attr == "acquire" && names_lock_value(&object.value)) {
+                        let locks =
+                            libraries::names_lock(&attr) || (attr == "acquire" && names_lock_value(&object.value));
+                        if locks || claims_key(&attr, &arguments) {
                             self.event(EventKind::ExternalLock(LockScope::Open), range);
                         }
                         Bound {
@@ -171,6 +173,15 @@ impl Evaluator<'_> {
                 Bound { value: Value::Unknown, from: Sources { other: true, ..arguments.sources() } }
             }
         }
+    }
+}
+
+/// Whether a call claims a key that only one can have: Redis' `set(key, value, nx=True)`, `setnx(key, value)`.
+pub(super) fn claims_key(method: &str, arguments: &Arguments) -> bool {
+    match method.rsplit('.').next() {
+        Some("set") => arguments.keyword("nx").is_some_and(|bound| bound.value == Value::Bool(true)),
+        Some("setnx") => true,
+        _ => false,
     }
 }
 

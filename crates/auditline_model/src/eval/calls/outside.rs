@@ -16,6 +16,7 @@ use crate::unit::{EventKind, FrameKind, LockScope, Reach};
 use crate::{classes, names};
 
 use super::Arguments;
+use super::methods::claims_key;
 
 impl Evaluator<'_> {
     /// Calls something outside the workspace by its dotted path.
@@ -90,7 +91,7 @@ impl Evaluator<'_> {
         let mut from = arguments.sources();
         from.other = true;
         from.fresh |= libraries::is_fresh(&path);
-        if libraries::holds_lock(&path) {
+        if libraries::holds_lock(&path) || claims_key(&path, arguments) {
             self.event(EventKind::ExternalLock(LockScope::Open), range);
         } else if libraries::reaches_out(&path) {
             // Constructing a client reaches nobody.

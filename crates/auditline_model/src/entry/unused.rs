@@ -1,0 +1,48 @@
+//! Functions that nobody uses.
+
+use auditline_syntax::python::ir::{Code, Expr};
+
+use crate::classes;
+use crate::db::{Db, FunctionRef, function, parsed};
+use crate::eval::own_class;
+use crate::names::{files_mentioning, is_imported};
+
+/// Whether a function of a module that others import is named nowhere outside of tests but where it is defined: no request, no
+/// task and no start of the program gets there.
+#[must_use]
+pub fn is_unused(db: &dyn Db, of: FunctionRef) -> bool {
+    is_unused_query(db, of, ())
+}
+
+/// A query of its own: an edit elsewhere that names the function or not checks it again only if the answer changes.
+#[salsa::tracked(returns(copy))]
+fn is_unused_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
+    let Some(body) = function(db, of) else { return false };
+    let name = body.name;
+    // A decorator or a base may hand it to somebody who calls it by other means; so may Python, by its own names.
+    let is_plain = body.decorators.is_empty()
+        && body.outer.is_none()
+        && !(name.starts_with("__") && name.ends_with("__"))
+        && own_class(db, of)
+            .is_none_or(|class| !classes::has_unknown_base(db, class) && classes::external_bases(db, class).is_empty());
+    is_plain
+        && is_imported(db, of.file, |_| true)
+        && files_mentioning(db, &name).iter().all(|file| *file == of.file || super::is_test(db, *file))
+        && !names(db, of)
+}
+
+/// Whether the function's own file names it in its code.
+fn names(db: &dyn Db, of: FunctionRef) -> bool {
+    let name = classes::simple(of.path);
+    let module = &parsed(db, of.file).module;
+    let mentions = |code: &Code| {
+        code.exprs.iter().any(|expr| match expr {
+            Expr::Name(other) | Expr::Attribute { attr: other, .. } => *other == name,
+            Expr::Str(text) => &**text == name,
+            _ => false,
+        })
+    };
+    mentions(&module.code)
+        || module.functions.iter().any(|function| mentions(&function.code))
+        || module.classes.iter().any(|class| mentions(&class.code))
+}
