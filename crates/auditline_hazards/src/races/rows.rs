@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auditline_model::eval::value::{Derivation, Lock, RowOrigin, RowValue, SessionValue, Sources, Value};
+use auditline_model::eval::value::{Derivation, Lock, RowOrigin, RowValue, SessionValue, Sources, Value, listed_row};
 use auditline_model::owner::{CallSite, Ownership, argument_of, callers, is_committed_later, owner};
 use auditline_model::symbols::Symbol;
 use auditline_model::tables::{AttributeKind, Column, TypeFamily};
@@ -70,19 +70,26 @@ fn unlocked_site(db: &dyn Db, of: FunctionRef, index: u32) -> Option<CallSite> {
 fn unlocked_site_within(db: &dyn Db, of: FunctionRef, index: u32, depth: u32) -> Option<CallSite> {
     let depth = depth.checked_sub(1)?;
     callers(db, of).iter().find_map(|site| {
-        let Some(Value::Row(row)) = argument_of(db, of, &site.event, index) else { return None };
+        let given = argument_of(db, of, &site.event, index)?;
+        let row = listed_row(&given)?;
         if entry::is_test(db, site.function.file) {
             return None;
         }
         let loaded = match row.origin {
             RowOrigin::Loaded { lock: Lock::No, .. } | RowOrigin::Dependency(_) => site.clone(),
+            // What a relationship leads to is loaded without a lock, unless it came along with a row that was locked.
+            RowOrigin::Related(_) if locks_nothing(&unit_of(db, site.function)) => site.clone(),
             RowOrigin::Param(handed) if site.function != of => unlocked_site_within(db, site.function, handed, depth)?,
-            RowOrigin::Related(_) if site.function != of && is_unlocked(db, site.function, &row) => site.clone(),
+            RowOrigin::Related(_) if site.function != of && is_unlocked(db, site.function, row) => site.clone(),
             _ => return None,
         };
         let unit = unit_of(db, site.function);
-        (!is_protected(db, site.function, &unit, site.ordinal, &row)).then_some(loaded)
+        (!is_protected(db, site.function, &unit, site.ordinal, row)).then_some(loaded)
     })
+}
+
+fn locks_nothing(unit: &Unit) -> bool {
+    unit.events.iter().all(|event| event.kind.row_lock().is_none())
 }
 
 /// The place where a row was loaded without a lock: here, through a helper, or by a dependency or caller.
@@ -235,13 +242,16 @@ pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) 
     if *in_sql {
         return None;
     }
-    // What the row is must be known: of a relationship, as in `order.items += more`, the ORM writes what was added and
-    // removed, not the whole.
-    let model = tables::orm_model(db, row.model?).filter(|model| model.is_table())?;
+    // What the row is must be known: of a relationship to many, as in `order.items += more`, the ORM writes what was added
+    // and removed, not the whole. One to a row whose key this one holds is that key.
+    let class = row.model?;
+    let model = tables::orm_model(db, class).filter(|model| model.is_table())?;
     if is_deleted_with(unit, write, row.id, *by) {
         return None;
     }
-    if model.attribute(*column).is_some_and(|attribute| !matches!(attribute.kind, AttributeKind::Column(_))) {
+    let is_column = |kind: &AttributeKind| matches!(kind, AttributeKind::Column(_));
+    let related = model.attribute(*column).is_some_and(|attribute| !is_column(&attribute.kind));
+    if related && tables::held_key(db, class, *column).is_none() {
         return None;
     }
     let declared = model.column(*column);
@@ -252,12 +262,13 @@ pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) 
     let own = from.fields.iter().find(|field| {
         field.row == row.id
             && field.column == *column
+            && !related
             && match field.how {
                 // A name with a suffix is the same name whoever appends it; a text that the request adds to can be lost.
                 Derivation::Computed => !is_text(declared) || from.other,
                 // What a function makes of a text (a hash, a cleaned form) or of a type of the project's own is no sum of changes.
                 Derivation::Called => declared.is_some_and(adds_up),
-                Derivation::Same | Derivation::Normalised => false,
+                Derivation::Same | Derivation::Normalised | Derivation::Decided => false,
             }
     });
     if let Some(field) = own {
@@ -281,7 +292,7 @@ pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) 
                     && matches!(condition.subject, Subject::Field { row: tested, .. } if tested == row.id)
             });
             let turns_away = *rest && (told.count() == 1 || unit.is_refused(*split));
-            let guard = Guarded { frame: guarded, turns_away };
+            let guard = Guarded { frame: guarded, split: *split, turns_away };
             let decisive = conditions.iter().find(|condition| decides(db, of, unit, condition, &overwrite, guard))?;
             Some(Dependence::State(decisive.at))
         }
@@ -347,6 +358,8 @@ struct Overwrite<'a> {
 #[derive(Clone, Copy)]
 struct Guarded {
     frame: FrameId,
+    /// The `if` or `match` whose arm it is.
+    split: u32,
     /// Whether it is the rest of a block behind a guard that left it: by an error, or for that one reason. One that leaves
     /// where several columns are filled (`if row.name and row.size: return`) says of none that it was empty.
     turns_away: bool,
@@ -361,7 +374,7 @@ fn decides(
     guarded: Guarded,
 ) -> bool {
     let same = matches!(&condition.subject, Subject::Field { row: tested, column: name }
-        if *tested == write.row && *name == write.column);
+        if *tested == write.row && is_same_column(db, write.model, *name, write.column));
     if !same {
         return false;
     }
@@ -399,8 +412,35 @@ fn decides(
         Test::EqualsOther => false,
         // A guard that turned the second one away (`if code.used_at: raise`) decides where something else happens once for
         // it; filling in what is empty, or setting a flag that is set already, does no harm twice.
-        Test::Present => guarded.turns_away && !condition.holds && once(),
+        Test::Present if condition.holds => false,
+        Test::Present => guarded.turns_away && once() || makes_another(unit, write, guarded),
     }
+}
+
+/// Whether two attributes of a class are one column: a relationship to one row, and the key that it sets.
+fn is_same_column(db: &dyn Db, model: Option<ClassRef>, one: Name, other: Name) -> bool {
+    let key = |name: Name| model.and_then(|class| tables::held_key(db, class, name)).unwrap_or(name);
+    one == other || key(one) == key(other)
+}
+
+/// Whether the other arm of the `if`, where the column is filled already, gives the same to a row that it makes: only one
+/// is to take this row, and who comes second is to have another.
+fn makes_another(unit: &Unit, write: &Overwrite<'_>, guarded: Guarded) -> bool {
+    let is_other_arm = |frame: FrameId| {
+        unit.ancestors(frame).any(|(id, frame)| {
+            id != guarded.frame && matches!(&frame.kind, FrameKind::Branch { split, .. } if *split == guarded.split)
+        })
+    };
+    unit.events.iter().any(|event| match &event.kind {
+        EventKind::Write { row, column, .. } => {
+            row.id != write.row
+                && *column == write.column
+                && row.model == write.model
+                && row.origin == RowOrigin::Created
+                && is_other_arm(event.frame)
+        }
+        _ => false,
+    })
 }
 
 /// Whether the unit does something besides changing or deleting that row: makes rows, deletes others, changes another one

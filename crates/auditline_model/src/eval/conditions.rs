@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use crate::unit::{Condition, Subject, Test};
 
-use super::value::{Derivation, Sources, Value};
+use super::value::{Derivation, RowOrigin, Sources, Value};
 use super::{Bound, Evaluator};
 
 impl Evaluator<'_> {
@@ -79,14 +79,21 @@ impl Evaluator<'_> {
         let at = self.next_ordinal();
         match &bound.value {
             Value::Row(row) => {
-                return vec![Condition {
+                let found = Condition {
                     subject: Subject::Row { row: row.id },
                     test: Test::Present,
                     holds: true,
                     at,
                     constant: None,
                     against: SmallVec::new(),
-                }];
+                };
+                // `if not order.invoice:` asks for the row's own key.
+                let mut conditions = match row.origin {
+                    RowOrigin::Related(_) => self.field_conditions(&bound.from, &Test::Present, true),
+                    _ => Vec::new(),
+                };
+                conditions.push(found);
+                return conditions;
             }
             // `if not rows:`
             Value::Many(rows) => {
@@ -191,7 +198,7 @@ impl Evaluator<'_> {
     pub(crate) fn field_conditions(&self, from: &Sources, test: &Test, holds: bool) -> Vec<Condition> {
         from.fields
             .iter()
-            .filter(|field| field.how != Derivation::Called)
+            .filter(|field| !matches!(field.how, Derivation::Called | Derivation::Decided))
             .map(|field| Condition {
                 subject: Subject::Field { row: field.row, column: field.column },
                 test: test.clone(),

@@ -90,8 +90,11 @@ impl Evaluator<'_> {
             }
             Expr::Conditional { test, body, orelse } => {
                 let conditions = self.condition(code, *test);
-                let body = self.expr(code, *body);
-                let orelse = self.expr(code, *orelse);
+                let mut body = self.expr(code, *body);
+                let mut orelse = self.expr(code, *orelse);
+                self.only_where(&mut body, &orelse, &conditions);
+                let negated = super::statements::negated(&conditions);
+                self.only_where(&mut orelse, &body, &negated);
                 super::statements::joined_under(&body, &orelse, super::statements::flag_of(&conditions))
             }
             Expr::Lambda { .. } => Bound::unknown(),
@@ -222,10 +225,13 @@ impl Evaluator<'_> {
                 Some(class) => self.object_attribute(class, object, attr),
                 None => Value::Unknown,
             },
-            Value::Instance(instance) => {
-                let class = instance.class;
-                self.object_attribute(class, object, attr)
-            }
+            Value::Instance(instance) => match given_row(instance, attr) {
+                Some(row) => row,
+                None => {
+                    let class = instance.class;
+                    self.object_attribute(class, object, attr)
+                }
+            },
             Value::Row(row) => return self.row_attribute(code, &Arc::clone(row), attr, id),
             Value::Made(path) => {
                 if path.as_str() == "flask_sqlalchemy.SQLAlchemy" && attr == "session" {
@@ -272,7 +278,12 @@ impl Evaluator<'_> {
             | Value::KeyOf(_) => Value::Unknown,
         };
         // A part of something that came from outside is still from outside: `customer.id`.
-        Bound { value, from: object.from.clone().computed_parts() }
+        let mut from = object.from.clone().computed_parts();
+        if matches!(object.value, Value::Instance(_)) {
+            // There is an object where a row was found; what it says of itself is something else.
+            from.counts.retain(|count| !count.any);
+        }
+        Bound { value, from }
     }
 
     /// What stands in an attribute of a request's state: the session that a middleware keeps there, where one does.
@@ -349,7 +360,17 @@ impl Evaluator<'_> {
                     session: row.session.clone(),
                 }));
                 let value = if relationship.uselist.unwrap_or(true) { Value::Many(Box::new(related)) } else { related };
-                return Bound::of(value);
+                let mut bound = Bound::of(value);
+                // Whether there is one is what the row's own key says.
+                if crate::tables::held_key(self.db, class, attr).is_some() {
+                    bound.from.fields.push(FieldSource {
+                        row: row.id,
+                        column: attr,
+                        read: followed,
+                        how: Derivation::Same,
+                    });
+                }
+                return bound;
             }
         }
         let read = self.event(EventKind::Read { row: Arc::clone(row), column: attr }, code.range(id));
@@ -381,6 +402,15 @@ impl Evaluator<'_> {
         };
         Bound { value, from: container.from.computed_parts() }
     }
+}
+
+/// The row that a generic object was made with for an attribute, as its type says.
+fn given_row(instance: &super::value::InstanceValue, attr: Name) -> Option<Value> {
+    if instance.origin == super::value::InstanceOrigin::Constructed {
+        return None;
+    }
+    let given = instance.arguments.iter().find(|(name, _)| *name == super::value::ArgName::Keyword(attr));
+    given.map(|(_, value)| value).filter(|value| matches!(value, Value::Row(_))).cloned()
 }
 
 impl Sources {

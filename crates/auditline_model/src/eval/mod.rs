@@ -8,6 +8,7 @@ mod conditions;
 mod construct;
 mod entries;
 mod expressions;
+mod found;
 mod handlers;
 mod inherited;
 mod insertions;
@@ -48,7 +49,9 @@ pub fn evaluate(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> Uni
     let Some(function) = function(db, of) else { return Unit::default() };
     let mut evaluator = Evaluator::new(db, of, Arc::clone(&function), receiver);
     evaluator.bind_params();
-    evaluator.block(&function.code.block);
+    let flow = evaluator.block(&function.code.block);
+    evaluator.unit.fails = flow == Flow::Raises && !function.is_generator;
+    evaluator.found();
     evaluator.finish()
 }
 
@@ -123,6 +126,8 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) statement: TextRange,
     pub(crate) frame: FrameId,
     pub(crate) unit: Unit,
+    /// The lookups of which something is returned that says whether there is a row.
+    copied: Vec<u32>,
     returned: bool,
     yielded: bool,
     splits: u32,
@@ -145,6 +150,7 @@ impl<'a> Evaluator<'a> {
             bindings: FxHashMap::default(),
             frame: FrameId(0),
             unit: Unit { frames: vec![root], ..Unit::default() },
+            copied: Vec::new(),
             returned: false,
             yielded: false,
             splits: 0,
@@ -243,6 +249,9 @@ impl<'a> Evaluator<'a> {
             && let Some(EventKind::Load { query, .. }) = self.unit.events.get(load as usize).map(|event| &event.kind)
         {
             self.unit.counts = query.model.map(|model| Counted { model, falls });
+        }
+        if let [CountSource { load, any: true, .. }] = bound.from.counts[..] {
+            self.copied.push(load);
         }
     }
 

@@ -256,8 +256,7 @@ impl Evaluator<'_> {
     #[allow(clippy::type_complexity)]
     fn if_statement(&mut self, code: &Code, statement: &If) -> (Flow, Option<(u32, Vec<Condition>)>) {
         let conditions = self.condition(code, statement.test);
-        let negated: Vec<Condition> =
-            conditions.iter().cloned().map(|condition| Condition { holds: !condition.holds, ..condition }).collect();
+        let negated = negated(&conditions);
         let split = self.new_split();
         let before = self.environment.clone();
         self.refine(code, statement.test, true);
@@ -288,7 +287,10 @@ impl Evaluator<'_> {
         }
         match (body, orelse) {
             (Flow::Falls, Flow::Falls) => {
-                let other = std::mem::take(&mut self.environment);
+                let mut other = std::mem::take(&mut self.environment);
+                let mut after_body = after_body;
+                self.decided(&mut after_body, &other, &conditions);
+                self.decided(&mut other, &after_body, &negated);
                 self.environment = merged_under(after_body, &other, flag_of(&conditions));
                 (Flow::Falls, None)
             }
@@ -659,6 +661,11 @@ impl Evaluator<'_> {
         };
         Bound { value, from: iterated.from.clone().computed() }
     }
+}
+
+/// What the other path of a test says.
+pub(crate) fn negated(conditions: &[Condition]) -> Vec<Condition> {
+    conditions.iter().cloned().map(|condition| Condition { holds: !condition.holds, ..condition }).collect()
 }
 
 /// The parameter that alone decides, and the truth it must have.

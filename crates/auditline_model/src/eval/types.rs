@@ -15,7 +15,8 @@ use super::construct::session_class;
 use super::libraries::{Known, known};
 use super::queries::handed_in;
 use super::value::{
-    FactoryValue, InstanceOrigin, InstanceValue, OnCommit, RowOrigin, RowValue, SessionOrigin, SessionValue, Value,
+    ArgName, FactoryValue, InstanceOrigin, InstanceValue, OnCommit, RowOrigin, RowValue, SessionOrigin, SessionValue,
+    Value,
 };
 
 /// Who holds the value of an annotation.
@@ -152,12 +153,30 @@ fn value_of_symbol(db: &dyn Db, symbol: Symbol, args: &[TypeExpr], holder: Holde
                 Holder::Variable(variable) => InstanceOrigin::Global(variable),
                 Holder::Local | Holder::Attribute | Holder::Returned => InstanceOrigin::Unknown,
             };
-            Value::Instance(Arc::new(InstanceValue { class, arguments: Vec::new(), origin }))
+            let arguments = rows_by_parameter(db, class, args, holder);
+            Value::Instance(Arc::new(InstanceValue { class, arguments, origin }))
         }
         Symbol::Variable(_) | Symbol::Unknown | Symbol::Function(_) | Symbol::Module(_) | Symbol::Namespace(_) => {
             plain(holder)
         }
     }
+}
+
+/// The rows in an object of a generic class whose attributes its type parameters tell: `subject: T` of `Subject[User]`.
+fn rows_by_parameter(db: &dyn Db, class: ClassRef, args: &[TypeExpr], holder: Holder) -> Vec<(ArgName, Value)> {
+    let Some(info) = (!args.is_empty()).then(|| classes::class_info(db, class)).flatten() else { return Vec::new() };
+    let own = info.attributes.iter().filter_map(|attribute| match attribute.annotation {
+        Some(TypeExpr::Param(name)) => Some((attribute.name, name)),
+        _ => None,
+    });
+    own.filter_map(|(attribute, parameter)| {
+        let at = info.type_params.iter().position(|own| *own == parameter)?;
+        // What a caller hands in is the object, not the row in it.
+        let holder = if matches!(holder, Holder::Param(_)) { Holder::Attribute } else { holder };
+        let row = value_of_type(db, args.get(at)?, holder);
+        matches!(row, Value::Row(_)).then_some((ArgName::Keyword(attribute), row))
+    })
+    .collect()
 }
 
 /// Whether a type from outside is that of a SELECT statement.
@@ -274,6 +293,15 @@ pub fn dependency_value(db: &dyn Db, callee: Symbol, annotated: Option<&TypeExpr
     };
     match (value, annotated) {
         (Value::Unknown | Value::None, Some(ty)) => value_of_type(db, ty, Holder::Dependency(callee)),
+        // The annotation may say more: what the type parameters stand for.
+        (Value::Instance(given), Some(ty)) if given.arguments.is_empty() => {
+            match value_of_type(db, ty, Holder::Dependency(callee)) {
+                Value::Instance(said) if said.class == given.class => {
+                    Value::Instance(Arc::new(InstanceValue { arguments: said.arguments.clone(), ..(*given).clone() }))
+                }
+                _ => Value::Instance(given),
+            }
+        }
         (value, _) => value,
     }
 }
@@ -300,7 +328,11 @@ fn handed(db: &dyn Db, value: Value, callee: Symbol, by: FunctionRef) -> Value {
                 _ if classes::is_cached(db, by) => InstanceOrigin::Shared(Some(by)),
                 _ => InstanceOrigin::Dependency,
             };
-            Value::Instance(Arc::new(InstanceValue { class: instance.class, arguments: Vec::new(), origin }))
+            let row =
+                |value: &Value| matches!(value, Value::Row(row) if matches!(row.origin, RowOrigin::Dependency(_)));
+            let arguments = instance.arguments.iter().filter(|(_, value)| row(value));
+            let arguments = arguments.map(|(name, value)| (*name, handed(db, value.clone(), callee, by))).collect();
+            Value::Instance(Arc::new(InstanceValue { class: instance.class, arguments, origin }))
         }
         factory @ Value::Factory(_) => factory,
         Value::Many(inner) => Value::Many(Box::new(handed(db, *inner, callee, by))),

@@ -535,6 +535,9 @@ pub enum Derivation {
     Called,
     /// The value was computed from it.
     Computed,
+    /// Nothing of it went in, but it decided whether there is a value: `payment = fetch(order.payment_id)` where there is an
+    /// id, else `None`.
+    Decided,
 }
 
 /// The row that a value is, or of which it is a list.
@@ -570,6 +573,7 @@ impl Sources {
     /// As parts of a computation.
     #[must_use]
     pub fn computed(mut self) -> Self {
+        self.fields.retain(|field| field.how != Derivation::Decided);
         for field in &mut self.fields {
             field.how = Derivation::Computed;
         }
@@ -595,6 +599,7 @@ impl Sources {
     /// As arguments of a call that is not understood.
     #[must_use]
     pub fn called(mut self) -> Self {
+        self.fields.retain(|field| field.how != Derivation::Decided);
         for field in &mut self.fields {
             if field.how != Derivation::Computed {
                 field.how = Derivation::Called;
@@ -607,6 +612,7 @@ impl Sources {
     /// As a normalised form.
     #[must_use]
     pub fn normalised(mut self) -> Self {
+        self.fields.retain(|field| field.how != Derivation::Decided);
         for field in &mut self.fields {
             field.how = field.how.max(Derivation::Normalised);
         }
@@ -679,6 +685,10 @@ impl Value {
                 Self::Dict(entries.into())
             }
             (Self::Session(a), Self::Session(b)) => Self::Session(Arc::new(a.join(b))),
+            // `return None, reasons` beside `return statement, reasons`
+            (Self::Tuple(a), Self::Tuple(b)) if a.len() == b.len() => {
+                Self::Tuple(a.iter().zip(b).map(|(one, two)| one.join(two)).collect())
+            }
             // `nullcontext(session) if session else SessionLocal()`
             (Self::Lent(lent), other) | (other, Self::Lent(lent)) => match other.entered_session() {
                 Some(own) => Self::Lent(Arc::new(lent.join(&own))),

@@ -132,7 +132,7 @@ fn key_of(
 }
 
 /// The columns of a class that refer to the table of another, each with the class that declares it.
-fn keys_to(db: &dyn Db, from: ClassRef, model: &OrmModel, to: ClassRef) -> Vec<(Name, ClassRef, Column)> {
+pub(super) fn keys_to(db: &dyn Db, from: ClassRef, model: &OrmModel, to: ClassRef) -> Vec<(Name, ClassRef, Column)> {
     let ancestors = mro(db, to);
     let tables: Vec<Name> = ancestors
         .iter()

@@ -28,5 +28,5 @@ pub use related::{Backref, backrefs_onto, class_named, table_name};
 pub use relationships::{PassiveDeletes, Relationship};
 pub use returned::returned_expression;
 pub use root::is_mapped;
-pub use ties::{owners, points_at, refers, tied};
+pub use ties::{held_key, owners, points_at, refers, tied};
 pub use unique::{KeyedTable, UniqueKey, keyed_by_name, keyed_class, keyed_table};

@@ -4,7 +4,28 @@ use auditline_syntax::Name;
 
 use crate::db::{ClassRef, Db};
 
+use super::children::keys_to;
 use super::{AttributeKind, orm_model, table_name};
+
+/// The attribute that holds the foreign key of a relationship to one row, where rows of the class itself hold it: who sets the
+/// relationship sets that column. `None` where it is not one column, or cannot be told.
+#[must_use]
+pub fn held_key(db: &dyn Db, of: ClassRef, relationship: Name) -> Option<Name> {
+    let model = orm_model(db, of)?;
+    let related = model.relationship(relationship)?;
+    if related.uselist != Some(false) || related.viewonly || related.has_condition || related.secondary.is_some() {
+        return None;
+    }
+    let keys = keys_to(db, of, &model, related.target?);
+    match (related.foreign_keys.as_slice(), keys.as_slice()) {
+        ([], [(key, ..)]) => Some(*key),
+        ([written], keys) => {
+            let named = written.as_str().rsplit('.').next()?;
+            keys.iter().map(|(key, ..)| *key).find(|key| key.as_str() == named)
+        }
+        _ => None,
+    }
+}
 
 /// Whether a foreign key or relationship leads from one class to the other, in either direction.
 #[must_use]

@@ -16,6 +16,8 @@ pub struct Effect {
     pub yields: Value,
     /// What it counts or sums up, where it returns that number, or what is left of a limit.
     pub counts: Option<Counted>,
+    /// The lookup of which it returns what it made of the row, or `None`.
+    pub finds: Option<Arc<QueryValue>>,
     /// How it looks for the row that it returns, in terms of its parameters.
     pub lookup: Option<Arc<QueryValue>>,
     /// What it does to what its caller can see, in program order, without repetitions.
@@ -117,6 +119,7 @@ pub(super) fn effect_of(unit: &Unit) -> Effect {
         returns: unit.returns.clone(),
         yields: unit.yields.clone(),
         counts: unit.counts,
+        finds: unit.finds.clone(),
         lookup: lookup(unit),
         operations,
     }

@@ -16,6 +16,7 @@ mod queries;
 mod summary;
 mod uses;
 mod waiting;
+mod wrapped;
 
 use std::sync::Arc;
 
@@ -40,6 +41,7 @@ pub use queries::{effect, event_range, unit, unit_of};
 pub use summary::{Commit, End, Summary, summary};
 pub use uses::Use;
 pub use waiting::{Blocking, blocking};
+pub use wrapped::tries_around_decorated;
 
 /// What one function does with sessions and rows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -56,6 +58,11 @@ pub struct Unit {
     pub yields: Value,
     /// What it counts or sums up, where it returns that number, or what is left of a limit.
     pub counts: Option<Counted>,
+    /// The lookup of which it returns what it made of the row, an object that is no row itself, and `None` where there is
+    /// none: `return ItemRead.model_validate(item) if item else None`.
+    pub finds: Option<Arc<QueryValue>>,
+    /// Whether every path through it ends with an error.
+    pub fails: bool,
     /// What it assigns to attributes of `self`.
     pub self_attributes: Vec<(Name, Value)>,
     /// What it assigns to module-level variables by `global`.

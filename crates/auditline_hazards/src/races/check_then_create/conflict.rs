@@ -1,7 +1,9 @@
 //! Whether somebody handles the error of the second request: a unique violation.
 
 use auditline_model::symbols::Symbol;
-use auditline_model::unit::{Breadth, EventKind, FrameId, FrameKind, HandlerInfo, SessionAction, Unit, unit_of};
+use auditline_model::unit::{
+    Breadth, EventKind, FrameId, FrameKind, HandlerInfo, SessionAction, Unit, tries_around_decorated, unit_of,
+};
 use auditline_model::{Db, FunctionRef, classes, parsed};
 
 use super::Creation;
@@ -51,7 +53,7 @@ pub(super) fn is_handled(db: &dyn Db, of: FunctionRef, unit: &Unit, creation: &C
 
 fn is_entered_handled(db: &dyn Db, of: FunctionRef, depth: u32, wanted: Wanted) -> bool {
     let decorated = classes::decorator_symbols(db, of).into_iter().any(|symbol| match symbol {
-        Symbol::Function(decorator) => handles(db, decorator, wanted),
+        Symbol::Function(decorator) => handles_around(db, decorator, wanted),
         Symbol::External(path) => path.to_ascii_lowercase().contains("retry"),
         _ => false,
     });
@@ -104,6 +106,30 @@ fn handles_violation(handler: &HandlerInfo, wanted: Wanted) -> bool {
     named || wanted == Wanted::Broad && handler.breadth >= Breadth::AllDatabase && !handler.raises
 }
 
+/// Whether a function handles unique violations and goes on: one that only gives the error another name leaves it to whoever
+/// knows what is to become of it.
+///
+/// A query of its own, so that a check does not depend on the units of another file.
+#[salsa::tracked(returns(copy))]
+pub(super) fn recovers(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
+    let unit = unit_of(db, of);
+    let fails = |frame: FrameId| {
+        unit.events_in(frame).any(|(_, event)| match &event.kind {
+            EventKind::Call { callee, .. } => event.frame == frame && always_fails(db, *callee, ()),
+            _ => false,
+        })
+    };
+    unit.tries
+        .iter()
+        .flat_map(|info| &info.handlers)
+        .any(|handler| handles_violation(handler, Wanted::Broad) && !handler.raises && !fails(handler.frame))
+}
+
+#[salsa::tracked(returns(copy))]
+fn always_fails(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
+    unit_of(db, of).fails
+}
+
 /// Whether a function, or one that stands in it, handles unique violations.
 ///
 /// A query of its own, so that a check does not depend on the units of another file.
@@ -119,6 +145,21 @@ fn handles_query(db: &dyn Db, of: FunctionRef, wanted: Wanted) -> bool {
             let unit = unit_of(db, FunctionRef { file: of.file, path: function.path });
             unit.tries.iter().any(|info| info.handlers.iter().any(|handler| handles_violation(handler, wanted)))
         })
+}
+
+/// Whether a decorator handles unique violations of what it decorates: one that handles its own troubles does not.
+///
+/// A query of its own, so that a check does not depend on the units of another file.
+#[salsa::tracked(returns(copy))]
+fn handles_around(db: &dyn Db, decorator: FunctionRef, wanted: Wanted) -> bool {
+    let inner = format!("{}.", decorator.path);
+    parsed(db, decorator.file)
+        .module
+        .functions
+        .iter()
+        .filter(|function| function.path == decorator.path || function.path.starts_with(inner.as_str()))
+        .flat_map(|function| tries_around_decorated(db, FunctionRef { file: decorator.file, path: function.path }))
+        .any(|info| info.handlers.iter().any(|handler| handles_violation(handler, wanted)))
 }
 
 fn handles(db: &dyn Db, of: FunctionRef, wanted: Wanted) -> bool {

@@ -30,7 +30,7 @@ pub(super) fn fixes(db: &dyn Db, of: FunctionRef, unit: &Unit, creation: &Creati
         }
         _ => false,
     });
-    let Some(is_async) = creation.session.is_async else { return Vec::new() };
+    let Some(is_async) = creation.session.as_ref().and_then(|session| session.is_async) else { return Vec::new() };
     let is_row = matches!(&lookup.kind, EventKind::Load { query, row: Some(_), many: false, .. } if query.entities);
     if creation.refuses || !here || set_later || !is_row {
         return Vec::new();

@@ -78,6 +78,11 @@ fn keys(db: &dyn Db, model: ClassRef) -> Vec<Name> {
     })
 }
 
+/// Whether a column of the primary key is among the columns.
+pub(super) fn has_key(db: &dyn Db, model: ClassRef, columns: &[Name]) -> bool {
+    keys(db, model).iter().any(|key| columns.contains(key))
+}
+
 /// Whether a constraint makes rows with these columns unique.
 pub(super) fn uniqueness(db: &dyn Db, class: ClassRef, found_by: &Filters) -> Uniqueness {
     let Filters { columns: filters, nulls } = found_by;

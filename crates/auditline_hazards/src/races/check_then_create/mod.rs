@@ -15,6 +15,7 @@ use super::{held, isolation, rows, served};
 mod conflict;
 mod fix;
 mod lookup;
+mod made;
 
 use conflict::Wanted;
 pub(super) use conflict::is_violation_handled;
@@ -41,7 +42,8 @@ struct Creation {
     add: u32,
     row: Arc<RowValue>,
     model: ClassRef,
-    session: Arc<SessionValue>,
+    /// The session that adds it, where this function sees it.
+    session: Option<Arc<SessionValue>>,
     /// The function that makes it durable with a session of its own, when a callee does.
     by: Option<FunctionRef>,
     /// Whether finding a row is refused (`if existing: raise`), so that only one is to succeed.
@@ -61,22 +63,35 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
     let unit = unit_of(db, of);
     let mut reported: Vec<u32> = Vec::new();
     for (ordinal, event) in unit.numbered() {
-        let EventKind::Create(row) = &event.kind else { continue };
         // What locks nothing because it finds nothing is another hazard.
-        let Some(creation) = creation(db, &unit, ordinal, row, Lock::No) else { continue };
+        let creation = match &event.kind {
+            EventKind::Create(row) => creation(db, &unit, ordinal, row, Lock::No),
+            EventKind::Call { callee, .. } => made::creation(db, &unit, ordinal, *callee),
+            _ => None,
+        };
+        let Some(creation) = creation else { continue };
         if reported.contains(&creation.lookup)
             || held::is_held(db, of, &unit, creation.made())
-            || isolation::is_serializable(db, of, Some(&creation.session))
+            || isolation::is_serializable(db, of, creation.session.as_deref())
+            || made::is_fallback(db, &unit, &creation)
             || entry::is_command(db, of)
         {
             continue;
         }
-        let added = RowValue { session: Some(Arc::clone(&creation.session)), ..(*creation.row).clone() };
+        let added = RowValue { session: creation.session.clone(), ..(*creation.row).clone() };
         if creation.by.is_none() && rows::durable(db, of, &unit, creation.add, &added).is_none() {
             continue;
         }
         let filters = lookup::filters(db, of, &unit, creation.lookup);
-        let uniqueness = lookup::uniqueness(db, creation.model, &filters);
+        let uniqueness = match lookup::uniqueness(db, creation.model, &filters) {
+            // A callee that makes the row may well give it a key of its own.
+            Uniqueness::Unique { columns, .. }
+                if creation.session.is_none() && lookup::has_key(db, creation.model, &columns) =>
+            {
+                Uniqueness::Unknown
+            }
+            known => known,
+        };
         let wanted = match uniqueness {
             Uniqueness::NotUnique | Uniqueness::NotForNull { .. } => Wanted::Named,
             Uniqueness::Unique { .. } | Uniqueness::Within { .. } | Uniqueness::Partly | Uniqueness::Unknown => {
@@ -114,11 +129,11 @@ pub(super) fn locked_creations(db: &dyn Db, of: FunctionRef, unit: &Unit) -> Vec
     for (ordinal, event) in unit.numbered() {
         let EventKind::Create(row) = &event.kind else { continue };
         let Some(creation) = creation(db, unit, ordinal, row, Lock::Yes) else { continue };
-        let added = RowValue { session: Some(Arc::clone(&creation.session)), ..(*creation.row).clone() };
+        let added = RowValue { session: creation.session.clone(), ..(*creation.row).clone() };
         if found.iter().any(|known| known.lookup == creation.lookup)
             || conflict::is_handled(db, of, unit, &creation, Wanted::Broad)
             || held::is_held_besides(db, of, unit, creation.made(), creation.lookup)
-            || isolation::is_serializable(db, of, Some(&creation.session))
+            || isolation::is_serializable(db, of, creation.session.as_deref())
             || creation.by.is_none() && rows::durable(db, of, unit, creation.add, &added).is_none()
         {
             continue;
@@ -139,7 +154,25 @@ pub(super) fn locked_creations(db: &dyn Db, of: FunctionRef, unit: &Unit) -> Vec
 /// The creation at that event, if it happens only because a lookup of the same model found nothing.
 fn creation(db: &dyn Db, unit: &Unit, create: u32, row: &Arc<RowValue>, lock: Lock) -> Option<Creation> {
     let model = row.model?;
-    let event = unit.events.get(create as usize)?;
+    let (lookup, split) = missed(unit, create, model, lock)?;
+    let refuses = split.is_some_and(|split| unit.is_refused(split));
+    // Behind the branches, the row is the one that was found or the one that was made.
+    let added =
+        rows::added(unit, create, |added| added.id == create || added.id == lookup && added.model == Some(model));
+    let (add, session, by) = match added {
+        Some((add, session)) => (add, session, None),
+        None => {
+            let by = stored_by(db, unit, create, model)?;
+            (create, session_of(unit, lookup)?, Some(by))
+        }
+    };
+    Some(Creation { lookup, create, add, row: Arc::clone(row), model, session: Some(session), by, refuses })
+}
+
+/// The lookup of rows of the class that has found nothing when an event happens; with the `if` behind which it stands, where
+/// finding one has left the block.
+fn missed(unit: &Unit, at: u32, model: ClassRef, lock: Lock) -> Option<(u32, Option<u32>)> {
+    let event = unit.events.get(at as usize)?;
     let is_lookup = |ordinal: u32| match unit.events.get(ordinal as usize).map(|event| &event.kind) {
         Some(EventKind::Load { query, row: Some(_), .. }) => {
             query.entities && query.model == Some(model) && query.lock == lock
@@ -151,7 +184,7 @@ fn creation(db: &dyn Db, unit: &Unit, create: u32, row: &Arc<RowValue>, lock: Lo
         Some(EventKind::Load { query, .. }) => query.model == Some(model) && query.lock == lock,
         _ => false,
     };
-    let (lookup, split) = unit.ancestors(event.frame).find_map(|(_, frame)| match &frame.kind {
+    unit.ancestors(event.frame).find_map(|(_, frame)| match &frame.kind {
         FrameKind::Branch { conditions, split, rest, .. } => {
             // Another condition beside it decides too: `if tag is None and make_missing`.
             let found = conditions.iter().find_map(|condition| match condition.subject {
@@ -175,19 +208,7 @@ fn creation(db: &dyn Db, unit: &Unit, create: u32, row: &Arc<RowValue>, lock: Lo
             Some((found?, None))
         }
         _ => None,
-    })?;
-    let refuses = split.is_some_and(|split| unit.is_refused(split));
-    // Behind the branches, the row is the one that was found or the one that was made.
-    let added =
-        rows::added(unit, create, |added| added.id == create || added.id == lookup && added.model == Some(model));
-    let (add, session, by) = match added {
-        Some((add, session)) => (add, session, None),
-        None => {
-            let by = stored_by(db, unit, create, model)?;
-            (create, session_of(unit, lookup)?, Some(by))
-        }
-    };
-    Some(Creation { lookup, create, add, row: Arc::clone(row), model, session, by, refuses })
+    })
 }
 
 /// The session of the load at an event.
@@ -310,7 +331,7 @@ fn finding(
         // Under REPEATABLE READ the second query does not see the other's row either.
         fixes: match uniqueness {
             Uniqueness::Unique { columns, .. }
-                if creation.by.is_none() && !isolation::is_strict(db, of, Some(&creation.session)) =>
+                if creation.by.is_none() && !isolation::is_strict(db, of, creation.session.as_deref()) =>
             {
                 fix::fixes(db, of, unit, creation, columns)
             }

@@ -79,6 +79,10 @@ impl Evaluator<'_> {
         from.other = true;
         from.external = from.external.or(external);
         from.counts.extend(count);
+        if let Some(found) = &effect.finds {
+            let load = self.found_elsewhere(found, &body, callee, &filled, arguments.open, range);
+            from.counts.push(CountSource { load, falls: false, any: true });
+        }
         let lookup = effect.lookup.as_ref().map(|lookup| self.lookup_of(lookup, callee, object, &filled, arguments));
         let given = Given { callee, receiver, filled: &filled, open: arguments.open, lookup: lookup.as_ref() };
         let value = self.returned(returns, &body, &given, range);
@@ -196,6 +200,34 @@ impl Evaluator<'_> {
             flag: None,
         };
         CountSource { load: self.event(event, range), falls: counted.falls, any: false }
+    }
+
+    /// Records that a callee looked for a row, and gave what it made of it or `None`.
+    fn found_elsewhere(
+        &mut self,
+        found: &QueryValue,
+        body: &Function,
+        callee: FunctionRef,
+        filled: &[Option<Bound>],
+        open: bool,
+        range: TextRange,
+    ) -> u32 {
+        let query = QueryValue {
+            entities: false,
+            lock: flagged(found.lock, body, filled, open),
+            waits: found.waits,
+            filters: found.filters.clone(),
+            ..QueryValue::select(found.model)
+        };
+        let event = EventKind::Load {
+            query: Arc::new(query),
+            row: None,
+            many: false,
+            by: Some(callee),
+            form: LoadForm::Elsewhere,
+            flag: None,
+        };
+        self.event(event, range)
     }
 
     #[allow(clippy::too_many_arguments)]

@@ -6,6 +6,7 @@ use auditline_syntax::python::ir::{Arg, Code, ExprId};
 use auditline_syntax::{Name, TextRange};
 
 use crate::classes;
+use crate::eval::queries::handed_in;
 use crate::eval::value::{Derivation, Sources, Value, listed_row};
 use crate::eval::{Bound, Evaluator, libraries};
 use crate::symbols::Symbol;
@@ -55,6 +56,10 @@ impl Evaluator<'_> {
                 let result = match self.session_by_use(&object.value, attr, &arguments) {
                     Some(session) => {
                         let object = Bound { value: Value::Session(session), from: object.from.clone() };
+                        self.database_method(code, &object, (receiver_id, attr), &arguments, args, (id, range))
+                    }
+                    None if let Some(statement) = self.statement_by_use(&object.value, attr) => {
+                        let object = Bound { value: statement, from: object.from.clone() };
                         self.database_method(code, &object, (receiver_id, attr), &arguments, args, (id, range))
                     }
                     None => {
@@ -126,6 +131,17 @@ impl Evaluator<'_> {
                 }
             }
         }
+    }
+
+    /// The statement that a parameter without a type holds, as it is used: mapped columns stand in what is added to it.
+    fn statement_by_use(&self, object: &Value, attr: Name) -> Option<Value> {
+        let Value::Param(index) = object else { return None };
+        let adds = match attr.as_str() {
+            "filter" | "order_by" | "join" | "outerjoin" => !self.columns.is_empty(),
+            "where" | "filter_by" | "with_for_update" => true,
+            _ => false,
+        };
+        adds.then(|| Value::Query(Arc::new(handed_in(*index, None))))
     }
 
     pub(super) fn method(

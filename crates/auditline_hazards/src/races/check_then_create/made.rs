@@ -1,0 +1,121 @@
+//! Rows that a callee creates, whatever it hands back: an object made from the row, its key, nothing.
+
+use std::sync::Arc;
+
+use auditline_model::eval::value::{Lock, Passes, RowOrigin, RowValue};
+use auditline_model::tables::orm_model;
+use auditline_model::unit::{EventKind, FrameId, FrameKind, Subject, Test, Unit, unit_of};
+use auditline_model::{ClassRef, Db, FunctionRef};
+
+use super::conflict::recovers;
+use super::{Creation, missed, rows};
+
+/// The creation by the callee of that call, if it happens only because a lookup of the same model found nothing.
+pub(super) fn creation(db: &dyn Db, unit: &Unit, call: u32, callee: FunctionRef) -> Option<Creation> {
+    let event = unit.events.get(call as usize)?;
+    if !unit.ancestors(event.frame).any(|(_, frame)| tests_presence(&frame.kind)) {
+        return None;
+    }
+    let (model, (lookup, split)) =
+        makes(db, callee, ()).iter().find_map(|model| Some((*model, missed(unit, call, *model, Lock::No)?)))?;
+    // The callee that looks is not the one that makes.
+    let looked = unit.events.get(lookup as usize)?;
+    if looked.range == event.range {
+        return None;
+    }
+    let row = Arc::new(RowValue { id: call, model: Some(model), origin: RowOrigin::Created, session: None });
+    let refuses = split.is_some_and(|split| unit.is_refused(split));
+    Some(Creation { lookup, create: call, add: call, row, model, session: None, by: Some(callee), refuses })
+}
+
+fn tests_presence(frame: &FrameKind) -> bool {
+    match frame {
+        FrameKind::Branch { conditions, .. } => conditions.iter().any(|condition| {
+            matches!(condition.subject, Subject::Row { .. } | Subject::Count { .. })
+                && condition.test == Test::Present
+                && !condition.holds
+        }),
+        FrameKind::Handler(..) => true,
+        _ => false,
+    }
+}
+
+/// The classes of which a function always creates a row and makes it durable.
+///
+/// A query of its own: its answer is small, and the unit of another file is not.
+#[salsa::tracked(returns(clone), cycle_result = makes_nothing)]
+fn makes(db: &dyn Db, of: FunctionRef, _key: ()) -> Arc<[ClassRef]> {
+    if recovers(db, of, ()) {
+        return Arc::default();
+    }
+    let unit = unit_of(db, of);
+    let mut made: Vec<ClassRef> = Vec::new();
+    for (ordinal, event) in unit.numbered() {
+        if !is_always(&unit, event.frame) {
+            continue;
+        }
+        match &event.kind {
+            EventKind::Create(row) => {
+                // Of a base, only callers know which subclass they mean.
+                let is_table = |class: &ClassRef| orm_model(db, *class).is_some_and(|model| model.is_table());
+                let Some(model) = row.model.filter(is_table) else { continue };
+                let Some((add, session)) = rows::added(&unit, ordinal, |added| added.id == ordinal) else { continue };
+                let added = RowValue { session: Some(session), ..(**row).clone() };
+                let by = match &unit.events[add as usize].kind {
+                    EventKind::Add { by, .. } => *by,
+                    _ => None,
+                };
+                if by.is_some_and(|by| recovers(db, by, ())) {
+                    continue;
+                }
+                if is_always(&unit, unit.events[add as usize].frame)
+                    && rows::durable(db, of, &unit, add, &added).is_some()
+                {
+                    made.push(model);
+                }
+            }
+            EventKind::Call { callee, .. } if *callee != of => made.extend(makes(db, *callee, ()).iter()),
+            _ => {}
+        }
+    }
+    made.dedup();
+    made.into()
+}
+
+fn makes_nothing(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _key: ()) -> Arc<[ClassRef]> {
+    Arc::default()
+}
+
+/// Whether what stands in a frame happens in every run that comes to its end: the rest behind a guard that refuses does,
+/// but for one that asks whether there is a row already.
+fn is_always(unit: &Unit, frame: FrameId) -> bool {
+    unit.ancestors(frame).all(|(_, frame)| match &frame.kind {
+        FrameKind::Branch { rest, split, .. } => *rest && unit.is_refused(*split) && !tests_presence(&frame.kind),
+        FrameKind::Loop { .. } | FrameKind::Handler(..) => false,
+        _ => true,
+    })
+}
+
+/// Whether another arm does it with a statement that passes over conflicts: this one is for a database that knows none.
+pub(super) fn is_fallback(db: &dyn Db, unit: &Unit, creation: &Creation) -> bool {
+    unit.numbered().take(creation.lookup as usize).any(|(ordinal, event)| {
+        !unit.can_follow(ordinal, creation.lookup)
+            && match &event.kind {
+                EventKind::Call { callee, .. } => upserts(db, *callee, ()),
+                kind => passes(kind),
+            }
+    })
+}
+
+/// Whether a function executes an INSERT that passes over conflicts.
+///
+/// A query of its own: its answer is small, and the unit of another file is not.
+#[salsa::tracked(returns(copy))]
+fn upserts(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
+    unit_of(db, of).events.iter().any(|event| passes(&event.kind))
+}
+
+fn passes(event: &EventKind) -> bool {
+    let EventKind::Execute(query) = event else { return false };
+    query.insertion.as_ref().is_some_and(|insertion| !matches!(insertion.passes, Passes::None | Passes::Unknown))
+}
