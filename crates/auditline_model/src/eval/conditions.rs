@@ -70,8 +70,16 @@ impl Evaluator<'_> {
             }
             _ => {
                 let bound = self.expr(code, test);
-                self.truth(&bound)
+                self.truth_of(code, test, &bound)
             }
+        }
+    }
+
+    /// What it says of an expression that there is something.
+    fn truth_of(&self, code: &Code, expr: ExprId, bound: &Bound) -> Vec<Condition> {
+        match self.named_param(code, expr, bound) {
+            Some(index) => self.truth(&Bound::of(Value::Param(index))),
+            None => self.truth(bound),
         }
     }
 
@@ -148,11 +156,12 @@ impl Evaluator<'_> {
             _ => false,
         };
         let with_none = is_nothing(right_id) || is_nothing(left_id);
-        let (subject, other_id) = if is_nothing(left_id) { (right, left_id) } else { (left, right_id) };
+        let (subject_id, subject, other_id) =
+            if is_nothing(left_id) { (right_id, right, left_id) } else { (left_id, left, right_id) };
         match op {
             CompareOp::Is | CompareOp::IsNot | CompareOp::Eq | CompareOp::NotEq if with_none => {
                 let present = matches!(op, CompareOp::IsNot | CompareOp::NotEq);
-                let mut conditions = self.truth(subject);
+                let mut conditions = self.truth_of(code, subject_id, subject);
                 for condition in &mut conditions {
                     condition.test = Test::Present;
                     condition.holds = present;

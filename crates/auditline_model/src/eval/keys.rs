@@ -28,12 +28,26 @@ impl Evaluator<'_> {
         self.environment.insert(name, bound);
     }
 
+    /// The parameter that a variable holds as the caller has filled it, where the value is one of a library's class and says
+    /// nothing more: `owner_id: UUID | None`.
+    pub(crate) fn named_param(&self, code: &Code, expr: ExprId, bound: &Bound) -> Option<u32> {
+        let (Expr::Name(name), Value::Made(_)) = (&code[expr], &bound.value) else { return None };
+        if self.bindings.contains_key(name) {
+            return None;
+        }
+        let index = self.function.params.iter().position(|param| param.name == *name)?;
+        u32::try_from(index).ok()
+    }
+
     /// What names a value; `expr` is the expression that gave it.
     pub(crate) fn key_of(&self, code: &Code, bound: &Bound, expr: ExprId) -> Option<Key> {
         if let [field] = &bound.from.fields[..]
             && field.how == Derivation::Same
         {
             return Some(Key::Field { row: field.row, column: field.column });
+        }
+        if let Some(index) = self.named_param(code, expr, bound) {
+            return Some(Key::Given(Value::Param(index)));
         }
         match (&bound.value, &code[expr]) {
             (Value::Param(_) | Value::Attribute(..), _) => Some(Key::Given(bound.value.clone())),

@@ -40,6 +40,8 @@ pub enum When {
     Always,
     /// If that parameter has that truth.
     IfParam(u32, bool),
+    /// On every normal path, but not if that parameter has that truth: a guard leaves the function then.
+    UnlessParam(u32, bool),
     /// On some paths.
     Maybe,
 }
@@ -153,6 +155,7 @@ fn when(unit: &Unit, event: &super::Event) -> When {
         match &frame.kind {
             FrameKind::Branch { rest, .. } => {
                 result = match (result, flag_of(&frame.kind)) {
+                    (When::Always, Some((index, holds))) if *rest => When::UnlessParam(index, !holds),
                     (When::Always, Some((index, holds))) => When::IfParam(index, holds),
                     // The rest of a block behind a guard that left is the normal path.
                     (known, None) if *rest => known,

@@ -4,7 +4,7 @@ use auditline_syntax::python::ir::Expr;
 
 use crate::classes;
 use crate::db::{ClassRef, Db, FunctionRef, head};
-use crate::eval::value::{SessionValue, Value};
+use crate::eval::value::{ArgName, Key, SessionValue, Value};
 use crate::owner::argument_of;
 
 use super::effects::flag_of;
@@ -89,7 +89,7 @@ fn both(one: When, two: When) -> When {
 /// What a callee's flag is in a call: a flag of the caller's own; `None` where the call does not say that it is as wanted.
 fn handed_on(db: &dyn Db, callee: FunctionRef, call: &EventKind, when: When) -> Option<When> {
     let (index, wanted) = match when {
-        When::Always => return Some(When::Always),
+        When::Always | When::UnlessParam(..) => return Some(When::Always),
         When::IfParam(index, wanted) => (index, wanted),
         When::Maybe => return None,
     };
@@ -98,7 +98,7 @@ fn handed_on(db: &dyn Db, callee: FunctionRef, call: &EventKind, when: When) -> 
         Some(Value::None) => false,
         Some(Value::Session(_) | Value::Instance(_) | Value::Factory(_) | Value::Dict(_)) => true,
         Some(Value::Param(own)) => return Some(When::IfParam(own, wanted)),
-        Some(_) => return None,
+        Some(_) => return own_param(db, callee, call, index).map(|own| When::IfParam(own, wanted)),
         None => {
             let body = head(db, callee)?;
             match &body.code[body.params.get(index as usize)?.default?] {
@@ -109,6 +109,24 @@ fn handed_on(db: &dyn Db, callee: FunctionRef, call: &EventKind, when: When) -> 
         }
     };
     (truth == wanted).then_some(When::Always)
+}
+
+/// The caller's own parameter that a call hands on for that of the callee.
+fn own_param(db: &dyn Db, callee: FunctionRef, call: &EventKind, index: u32) -> Option<u32> {
+    let EventKind::Call { keys, object, .. } = call else { return None };
+    let body = head(db, callee)?;
+    let shift = u32::from(body.class.is_some() && !classes::is_static(&body) && !matches!(object, Value::Unknown));
+    let param = body.params.get(index as usize)?.name;
+    keys.iter().find_map(|(name, key)| {
+        let is_it = match name {
+            ArgName::Keyword(name) => *name == param,
+            ArgName::Position(position) => position.checked_add(shift) == Some(index),
+        };
+        match key {
+            Key::Given(Value::Param(own)) if is_it => Some(*own),
+            _ => None,
+        }
+    })
 }
 
 /// The session to which the function itself sends a statement in an event.

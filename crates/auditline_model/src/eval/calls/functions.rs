@@ -68,6 +68,12 @@ impl Evaluator<'_> {
                     Some(_) => continue,
                     None => true,
                 },
+                When::UnlessParam(index, leaves) => {
+                    if flag_value(&body, &filled, index, arguments.open) == Some(leaves) {
+                        continue;
+                    }
+                    false
+                }
             };
             if let Some(ordinal) = self.apply(&operation.kind, callee, object, &filled, maybe, range) {
                 external = Some(ordinal);
