@@ -43,3 +43,41 @@ def test_items(world: World) -> object:
 def test_own_sessions(world: World) -> object:
     orders(world)
     return answer(world.run(call("app.prices:totals", [1, 2])))
+
+
+# Which of the errors leaves the request depends on what the other coroutine does when the session is closed.
+CONCURRENT = ("IllegalStateChangeError", "InvalidRequestError")
+
+
+def fails(outcome: Outcome) -> object:
+    """Whether the session was used by two at a time; else the answer."""
+    if outcome.error is not None and outcome.error.startswith(CONCURRENT):
+        return "concurrent use"
+    return answer(outcome)
+
+
+@proof("AUD304", "A repository that keeps the session", faulty="concurrent use", fix=None)
+def test_repository(world: World) -> object:
+    orders(world)
+    return fails(world.run(get("app.routes:router", "/dashboard")))
+
+
+@proof("AUD304", "The session's own methods", faulty="concurrent use", fix=None)
+def test_own_methods(world: World) -> object:
+    orders(world)
+    world.write("app/caller.py", CALLER)
+    return fails(world.run(call("app.caller:of", "pair", 1, 2)))
+
+
+@proof("AUD304", "Tasks that are made before the first is awaited", faulty="concurrent use", fix=None)
+@look_alike("AUD304", "A task that is awaited before the next one is made", seen=42)
+def test_tasks(world: World) -> object:
+    orders(world)
+    world.write("app/caller.py", CALLER)
+    return fails(world.run(call("app.caller:of", "sum_of", 1, 2)))
+
+
+@look_alike("AUD304", "Objects that have a session each", seen=[2, 2])
+def test_objects(world: World) -> object:
+    orders(world)
+    return answer(world.run(call("app.orders:two_sessions")))

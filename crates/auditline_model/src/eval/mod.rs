@@ -39,6 +39,7 @@ use crate::unit::{Counted, Event, EventKind, Frame, FrameId, FrameKind, TryInfo,
 pub use attributes::{attribute, attribute_method, variable};
 pub(crate) use calls::MUTATORS;
 pub use properties::OwnTest;
+pub(crate) use substitute::held_session;
 pub use types::{Depended, dependency_of_param, dependency_value, has_function_scope, param_row};
 
 use value::{CountSource, RowOrigin, RowValue, SessionValue, Sources, Value};

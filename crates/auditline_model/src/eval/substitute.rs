@@ -5,7 +5,7 @@ use std::sync::Arc;
 use auditline_syntax::TextRange;
 use auditline_syntax::python::ir::Expr;
 
-use crate::db::FunctionRef;
+use crate::db::{ClassRef, Db, FunctionRef};
 use crate::symbols::Symbol;
 use crate::unit::EventKind;
 use crate::unit::SessionAction;
@@ -235,24 +235,11 @@ impl Evaluator<'_> {
     pub(super) fn held_session(
         &self,
         object: &Value,
-        class: crate::db::ClassRef,
+        class: ClassRef,
         name: auditline_syntax::Name,
         session: &SessionValue,
     ) -> Arc<SessionValue> {
-        let (origin, id) = match (&session.origin, object) {
-            (kept @ (SessionOrigin::Registry(_) | SessionOrigin::Global(_)), _) => (kept.clone(), session.id),
-            (_, Value::SelfObject) => (SessionOrigin::SelfAttribute(class, name), session.id),
-            (SessionOrigin::Param(index), Value::Instance(instance)) => {
-                let given = super::attribute_method(self.db, class, name)
-                    .and_then(|method| crate::owner::argument_in(self.db, method, &instance.arguments, true, *index));
-                match given {
-                    Some(Value::Session(given)) => (given.origin.clone(), given.id),
-                    _ => (SessionOrigin::ObjectAttribute(Box::new(object.clone()), name), session.id),
-                }
-            }
-            (_, object) => (SessionOrigin::ObjectAttribute(Box::new(object.clone()), name), session.id),
-        };
-        Arc::new(SessionValue { origin, id, ..session.clone() })
+        held_session(self.db, object, class, name, session)
     }
 
     /// A session of the callee in terms of this function; `None` for one that this function cannot see.
@@ -497,4 +484,29 @@ pub(super) fn by_statement(value: &Value, filled: &[Option<Bound>]) -> Option<(V
 
 fn argument(filled: &[Option<Bound>], index: u32) -> Value {
     filled.get(index as usize).and_then(Option::as_ref).map(|bound| bound.value.clone()).unwrap_or_default()
+}
+
+/// The session that an object holds in an attribute: the one that it was constructed with, where that is known, so that
+/// a repository's session and its service's are seen to be one.
+pub(crate) fn held_session(
+    db: &dyn Db,
+    object: &Value,
+    class: ClassRef,
+    name: auditline_syntax::Name,
+    session: &SessionValue,
+) -> Arc<SessionValue> {
+    let (origin, id) = match (&session.origin, object) {
+        (kept @ (SessionOrigin::Registry(_) | SessionOrigin::Global(_)), _) => (kept.clone(), session.id),
+        (_, Value::SelfObject) => (SessionOrigin::SelfAttribute(class, name), session.id),
+        (SessionOrigin::Param(index), Value::Instance(instance)) => {
+            let given = super::attribute_method(db, class, name)
+                .and_then(|method| crate::owner::argument_in(db, method, &instance.arguments, true, *index));
+            match given {
+                Some(Value::Session(given)) => (given.origin.clone(), given.id),
+                _ => (SessionOrigin::ObjectAttribute(Box::new(object.clone()), name), session.id),
+            }
+        }
+        (_, object) => (SessionOrigin::ObjectAttribute(Box::new(object.clone()), name), session.id),
+    };
+    Arc::new(SessionValue { origin, id, ..session.clone() })
 }

@@ -12,6 +12,7 @@ use crate::eval::value::{ArgName, SessionOrigin, SessionValue, Value};
 use crate::owner::argument_in;
 use crate::symbols::Symbol;
 
+use super::kept::kept_by;
 use super::{Event, EventKind, Unit, same_session, unit, unit_of};
 
 /// What runs work later.
@@ -183,12 +184,10 @@ fn sessions_used(
             found.push((session, used));
         }
     }
-    if matches!(object, Value::SelfObject) {
-        let own = inner.numbered().find_map(|(ordinal, event)| {
-            let session = inner.session_at(ordinal)?;
-            matches!(session.origin, SessionOrigin::SelfAttribute(..)).then(|| (Arc::new(session.clone()), event.range))
-        });
-        found.extend(own);
+    for (session, ordinal) in kept_by(db, caller, callee, receiver, object) {
+        if let Some(event) = inner.events.get(ordinal as usize) {
+            found.push((session, event.range));
+        }
     }
     found
 }

@@ -9,6 +9,7 @@ mod elsewhere;
 mod expired;
 mod guards;
 mod holding;
+mod kept;
 mod later;
 mod lock_order;
 mod locks;
@@ -28,7 +29,7 @@ use crate::eval::value::{
     ArgName, Key, Lock, QueryValue, RowValue, SessionValue, Sources, Step, TransactionKind, Value,
 };
 
-pub use beside::{Together, together};
+pub use beside::{Beside, Together, together};
 pub use effects::{Effect, Operation, Target, When, session_target};
 pub use elsewhere::waits_elsewhere;
 pub use expired::{Closing, Expired, Expiry, Handed, How, expired, is_coroutine};

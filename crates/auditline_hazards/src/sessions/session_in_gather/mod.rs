@@ -1,7 +1,7 @@
 //! AUD304: coroutines that run at a time use one session.
 
 use auditline_model::eval::value::{SessionValue, Value};
-use auditline_model::unit::{EventKind, Unit, Use, same_session, together, unit_of};
+use auditline_model::unit::{EventKind, Unit, Use, same_session, sessions_of_call, together, unit_of};
 use auditline_model::{Db, FunctionRef, classes, entry};
 
 use crate::catalogue::{Check, Family, Hazard};
@@ -25,33 +25,41 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
     let unit = unit_of(db, of);
     for found in together(db, of) {
         let Some(start) = unit.events.get(found.at as usize) else { continue };
-        let mut names: Vec<&str> = Vec::new();
-        for (_, function, _) in &found.coroutines {
-            let name = classes::simple(function.path);
+        let own = classes::simple(of.path);
+        let mut names: Vec<String> = Vec::new();
+        for coroutine in &found.coroutines {
+            let name = match coroutine.runs {
+                Some((function, _)) => format!("`{}`", classes::simple(function.path)),
+                None => format!("a statement of `{own}`"),
+            };
             if !names.contains(&name) {
                 names.push(name);
             }
         }
-        let Some(first) = names.first().copied() else { continue };
         let who = match names.as_slice() {
-            [one] => format!("coroutines of `{one}`"),
-            [one, two] => format!("`{one}` and `{two}`"),
-            [one, two, ..] => format!("`{one}`, `{two}` and others"),
+            [_] if found.coroutines.iter().all(|coroutine| coroutine.runs.is_none()) => {
+                format!("statements of `{own}`")
+            }
+            [one] => format!("coroutines of {one}"),
+            [one, two] => format!("{one} and {two}"),
+            [one, two, ..] => format!("{one}, {two} and others"),
             [] => continue,
         };
         let mut evidence: Vec<Evidence> = Vec::new();
-        for (call, function, used) in found.coroutines.iter().take(4) {
-            evidence.push(Evidence {
-                place: Place::Event(of, *call),
-                message: format!("`{}` is handed the session here", classes::simple(function.path)),
-            });
-            let place = Place::InFunction(*function, *used);
+        for coroutine in found.coroutines.iter().take(4) {
+            let made = Place::Event(of, coroutine.made);
+            let Some((function, used)) = coroutine.runs else {
+                evidence.push(Evidence { place: made, message: "this statement goes through the session".to_owned() });
+                continue;
+            };
+            let name = classes::simple(function.path);
+            evidence.push(Evidence { place: made, message: format!("`{name}` is given the session here, or has it") });
+            let place = Place::InFunction(function, used);
             if !evidence.iter().any(|known| known.place == place) {
-                evidence
-                    .push(Evidence { place, message: format!("`{}` uses it here", classes::simple(function.path)) });
+                evidence.push(Evidence { place, message: format!("`{name}` uses it here") });
             }
         }
-        let connected = has_connection(&unit, found.at, &found.session);
+        let connected = has_connection(db, &unit, found.at, &found.session);
         let (severity, consequence) = if connected {
             (
                 Severity::Warning,
@@ -70,7 +78,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             symbol: symbol(of.path),
             evidence,
             story: Some(Story {
-                actors: vec![format!("`{first}`"), format!("`{}`", names.get(1).copied().unwrap_or(first))],
+                actors: vec![names[0].clone(), names.get(1).unwrap_or(&names[0]).clone()],
                 steps: vec![
                     (0, "sends a statement through the session, and waits for the answer".to_owned()),
                     (1, "uses the same session, which is still connecting, flushing or committing for the other".to_owned()),
@@ -85,11 +93,12 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
 }
 
 /// Whether the function has sent a statement through the session before, itself or in a function that it awaits.
-fn has_connection(unit: &Unit, at: u32, session: &SessionValue) -> bool {
+fn has_connection(db: &dyn Db, unit: &Unit, at: u32, session: &SessionValue) -> bool {
     unit.numbered().take(at as usize).any(|(ordinal, event)| {
         let sent = unit.use_of(ordinal, session) == Some(Use::Statement)
             || matches!(&event.kind, EventKind::Call { arguments, .. }
-                if arguments.iter().any(|(_, value)| matches!(value, Value::Session(own) if same_session(own, session))));
+                if arguments.iter().any(|(_, value)| matches!(value, Value::Session(own) if same_session(own, session)))
+                    || sessions_of_call(db, unit, ordinal).iter().any(|(own, _)| same_session(own, session)));
         let awaited = unit.events.iter().any(|other| {
             matches!(other.kind, EventKind::Await)
                 && other.range.contains_range(event.range)
