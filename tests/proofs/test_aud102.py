@@ -20,6 +20,11 @@ def run_import(*emails: str) -> None:
 @look_alike("AUD102", "A savepoint for each item", seen={"answer": "returned", "saved": 3})
 @look_alike("AUD102", "A savepoint that is rolled back by hand", seen={"answer": "returned", "saved": 3})
 @look_alike("AUD102", "The callee rolls back before it raises", seen={"answer": "returned", "saved": 3})
+@look_alike(
+    "AUD102",
+    "The class of the session rolls back what it could not commit",
+    seen={"answer": "returned", "saved": 3},
+)
 @proof(
     "AUD102",
     "The next round of the loop",
@@ -48,6 +53,18 @@ def test_behind(world: World) -> str:
     world.sql(EXISTING)
     outcome = world.run(call(get_or_create, "a@x"))
     return outcome.error or outcome.value
+
+
+@proof(
+    "AUD102",
+    "The class of the session rolls back its commits, and the failure is a flush",
+    faulty="PendingRollbackError",
+    cured="returned",
+)
+def test_class(world: World) -> str:
+    world.tables("app.database")
+    world.sql(EXISTING)
+    return world.run(call("app.imports:main", "a@x")).brief
 
 
 @proof(

@@ -14,7 +14,8 @@ use crate::unit::{EventKind, Ingredient};
 use super::calls::Arguments;
 use super::libraries::{Known, known};
 use super::value::{
-    ArgName, Derivation, FactoryValue, InstanceOrigin, InstanceValue, OnCommit, RowOrigin, RowValue, Value,
+    ArgName, Derivation, FactoryValue, InstanceOrigin, InstanceValue, OnCommit, RowOrigin, RowValue, SessionClass,
+    Value,
 };
 use super::{Bound, Evaluator};
 
@@ -47,6 +48,7 @@ impl Evaluator<'_> {
                     is_async: Some(is_async),
                     scoped: false,
                     on_commit: self.on_commit_of(class, arguments),
+                    class: SessionClass::Own(class),
                     variable: None,
                 };
                 return Bound::of(self.open_session(factory, range));
@@ -56,6 +58,7 @@ impl Evaluator<'_> {
                     is_async: Some(is_async),
                     scoped: false,
                     on_commit: self.on_commit_of(class, arguments),
+                    class: SessionClass::Unknown,
                     variable: None,
                 }));
             }

@@ -240,6 +240,7 @@ impl Evaluator<'_> {
                         is_async: Some(false),
                         id: 0,
                         on_commit: super::value::OnCommit::Unknown,
+                        class: super::value::SessionClass::Unknown,
                     })));
                 }
                 Value::Attribute(Box::new(object.value.clone()), attr)

@@ -7,6 +7,7 @@ use auditline_syntax::python::ir::{Arg, Code, Expr, ExprId};
 use crate::classes;
 use crate::db::FunctionRef;
 
+use super::value::Value;
 use super::{Bound, Evaluator, own_class};
 
 impl Evaluator<'_> {
@@ -19,14 +20,19 @@ impl Evaluator<'_> {
         code: &Code,
         (object, method): (ExprId, Name),
         args: &[Arg],
-        range: TextRange,
+        (id, range): (ExprId, TextRange),
     ) -> Option<Bound> {
         let Expr::Call { func, args: none } = &code[object] else { return None };
         let is_super = none.is_empty() && matches!(&code[*func], Expr::Name(name) if *name == "super");
         if !is_super {
             return None;
         }
-        let found = self.inherited(method)?;
+        let Some(found) = self.inherited(method) else {
+            // What a session class of the workspace has from SQLAlchemy's.
+            let session = Bound::of(Value::Session(self.own_session()?));
+            let arguments = self.arguments(code, args);
+            return Some(self.database_method(code, &session, (object, method), &arguments, args, (id, range)));
+        };
         let this = self.function.params.first()?.name;
         let object = self.environment.get(&this)?.value.clone();
         let arguments = self.arguments(code, args);

@@ -5,7 +5,7 @@ mod attributes;
 mod batches;
 mod calls;
 mod conditions;
-mod construct;
+pub(crate) mod construct;
 mod entries;
 mod expressions;
 mod found;

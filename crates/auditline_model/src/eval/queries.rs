@@ -147,6 +147,7 @@ impl Evaluator<'_> {
             is_async: Some(false),
             id: 0,
             on_commit: super::value::OnCommit::Unknown,
+            class: super::value::SessionClass::Unknown,
         });
         Value::Query(Arc::new(QueryValue { session: Some(session), ..QueryValue::select(Some(class)) }))
     }

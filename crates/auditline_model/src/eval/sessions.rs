@@ -9,10 +9,13 @@ use crate::tables::orm_model;
 use crate::unit::{EventKind, FrameKind, LoadForm, SessionAction};
 
 use super::calls::Arguments;
+use super::construct::session_class;
+use super::libraries::Known;
 use super::queries::is_true;
 use super::substitute::handed_row;
 use super::value::{
-    FactoryValue, Lock, OnCommit, QueryValue, RowOrigin, RowValue, SessionOrigin, SessionValue, TransactionKind, Value,
+    FactoryValue, Lock, OnCommit, QueryValue, RowOrigin, RowValue, SessionClass, SessionOrigin, SessionValue,
+    TransactionKind, Value,
 };
 use super::{Bound, Evaluator};
 
@@ -24,13 +27,40 @@ impl Evaluator<'_> {
         let origin =
             if factory.scoped { SessionOrigin::Registry(factory.variable) } else { SessionOrigin::Opened(factory) };
         let id = if factory.scoped { 0 } else { self.next_ordinal() };
-        let session = Arc::new(SessionValue { origin, is_async: factory.is_async, id, on_commit: factory.on_commit });
+        let session = Arc::new(SessionValue {
+            origin,
+            is_async: factory.is_async,
+            id,
+            on_commit: factory.on_commit,
+            class: factory.class,
+        });
         self.event(EventKind::Open(Arc::clone(&session)), range);
         Value::Session(session)
     }
 
     pub(crate) fn session_event(&mut self, session: &Arc<SessionValue>, action: SessionAction, range: TextRange) {
         self.event(EventKind::Session { session: Arc::clone(session), action, by: None, maybe: false }, range);
+    }
+
+    /// The session that `self` is in a method of a session class of the workspace.
+    pub(crate) fn own_session(&self) -> Option<Arc<SessionValue>> {
+        let class = self.receiver?;
+        let Some(Known::SessionClass(is_async)) = session_class(self.db, class) else { return None };
+        Some(Arc::new(SessionValue {
+            origin: SessionOrigin::Unknown,
+            is_async: Some(is_async),
+            id: 0,
+            on_commit: OnCommit::Unknown,
+            class: SessionClass::Own(class),
+        }))
+    }
+
+    /// Whether `self` is a session of a class of the workspace that leaves a method to its bases.
+    pub(crate) fn inherits_from_session(&self, method: Name) -> bool {
+        self.receiver.is_some_and(|class| {
+            crate::classes::method(self.db, class, method).is_none()
+                && matches!(session_class(self.db, class), Some(Known::SessionClass(_)))
+        })
     }
 
     /// Whether an object of unknown kind is used as a session here: by a method with mapped arguments, or by `commit()`
@@ -71,7 +101,13 @@ impl Evaluator<'_> {
             },
             _ => SessionOrigin::Unknown,
         };
-        let session = Arc::new(SessionValue { origin, is_async: None, id: 0, on_commit: OnCommit::Unknown });
+        let session = Arc::new(SessionValue {
+            origin,
+            is_async: None,
+            id: 0,
+            on_commit: OnCommit::Unknown,
+            class: SessionClass::Unknown,
+        });
         self.sessions_by_use.insert(object.clone(), Arc::clone(&session));
         Some(session)
     }
@@ -130,6 +166,7 @@ impl Evaluator<'_> {
                         is_async: factory.is_async,
                         id: self.next_ordinal(),
                         on_commit: factory.on_commit,
+                        class: factory.class,
                     });
                     self.event(EventKind::Open(Arc::clone(&session)), range);
                     Bound::of(Value::BegunSession(session))

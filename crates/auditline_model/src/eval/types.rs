@@ -15,8 +15,8 @@ use super::construct::session_class;
 use super::libraries::{Known, known};
 use super::queries::handed_in;
 use super::value::{
-    ArgName, FactoryValue, InstanceOrigin, InstanceValue, OnCommit, RowOrigin, RowValue, SessionOrigin, SessionValue,
-    Value,
+    ArgName, FactoryValue, InstanceOrigin, InstanceValue, OnCommit, RowOrigin, RowValue, SessionClass, SessionOrigin,
+    SessionValue, Value,
 };
 
 /// Who holds the value of an annotation.
@@ -75,6 +75,7 @@ fn value_of_symbol(db: &dyn Db, symbol: Symbol, args: &[TypeExpr], holder: Holde
                     is_async: Some(is_async),
                     scoped: false,
                     on_commit: OnCommit::Unknown,
+                    class: SessionClass::Unknown,
                     variable: None,
                 }),
                 Some(Known::ScopedFactory) => Value::Session(Arc::new(SessionValue {
@@ -82,6 +83,7 @@ fn value_of_symbol(db: &dyn Db, symbol: Symbol, args: &[TypeExpr], holder: Holde
                     is_async: None,
                     id: 0,
                     on_commit: OnCommit::Unknown,
+                    class: SessionClass::Unknown,
                 })),
                 Some(Known::EngineClass) => Value::Engine,
                 _ => {
@@ -101,6 +103,7 @@ fn value_of_symbol(db: &dyn Db, symbol: Symbol, args: &[TypeExpr], holder: Holde
                                 is_async: session.is_async,
                                 scoped: false,
                                 on_commit: OnCommit::Unknown,
+                                class: SessionClass::Unknown,
                                 variable: None,
                             }),
                             _ => Value::Unknown,
@@ -136,12 +139,15 @@ fn value_of_symbol(db: &dyn Db, symbol: Symbol, args: &[TypeExpr], holder: Holde
                 return Value::Row(Arc::new(RowValue { id, model: Some(class), origin, session: None }));
             }
             match session_class(db, class) {
-                Some(Known::SessionClass(is_async)) => return session(holder, Some(is_async)),
+                Some(Known::SessionClass(is_async)) => {
+                    return session_of(holder, Some(is_async), SessionClass::Own(class));
+                }
                 Some(Known::FactoryClass(is_async)) => {
                     return Value::Factory(FactoryValue {
                         is_async: Some(is_async),
                         scoped: false,
                         on_commit: OnCommit::Unknown,
+                        class: SessionClass::Unknown,
                         variable: None,
                     });
                 }
@@ -204,13 +210,18 @@ fn plain(holder: Holder) -> Value {
 }
 
 fn session(holder: Holder, is_async: Option<bool>) -> Value {
+    // A subclass is one as well.
+    session_of(holder, is_async, SessionClass::Unknown)
+}
+
+fn session_of(holder: Holder, is_async: Option<bool>, class: SessionClass) -> Value {
     let origin = match holder {
         Holder::Param(index) => SessionOrigin::Param(index),
         Holder::Dependency(symbol) => SessionOrigin::Dependency(symbol),
         Holder::Variable(variable) => SessionOrigin::Global(variable),
         Holder::Local | Holder::Attribute | Holder::Returned => SessionOrigin::Unknown,
     };
-    Value::Session(Arc::new(SessionValue { origin, is_async, id: 0, on_commit: OnCommit::Unknown }))
+    Value::Session(Arc::new(SessionValue { origin, is_async, id: 0, on_commit: OnCommit::Unknown, class }))
 }
 
 /// [`RowValue::id`] of the row that a parameter holds: a number that no event has.

@@ -126,6 +126,28 @@ pub struct SessionValue {
     pub id: u32,
     /// What it does with its rows when it commits.
     pub on_commit: OnCommit,
+    /// The class that it is of.
+    pub class: SessionClass,
+}
+
+/// The class of a session. One of the project's own may do more than SQLAlchemy's when it commits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum SessionClass {
+    /// SQLAlchemy's or SQLModel's, or that of another library.
+    Library,
+    /// A class of the workspace that inherits from theirs.
+    Own(ClassRef),
+    /// It cannot be told.
+    #[default]
+    Unknown,
+}
+
+impl SessionClass {
+    /// What is known of either of two sessions.
+    #[must_use]
+    pub fn join(self, other: Self) -> Self {
+        if self == other { self } else { Self::Unknown }
+    }
 }
 
 /// What a session does with its rows when it commits. When it rolls back it expires them in any case.
@@ -222,6 +244,8 @@ pub struct FactoryValue {
     pub scoped: bool,
     /// What its sessions do with their rows when they commit.
     pub on_commit: OnCommit,
+    /// The class of its sessions.
+    pub class: SessionClass,
     /// The variable that holds it, where there is one.
     pub variable: Option<VariableRef>,
 }
@@ -722,6 +746,7 @@ impl SessionValue {
             is_async: if self.is_async == other.is_async { self.is_async } else { None },
             id: if origin != SessionOrigin::Unknown && given { other.id } else { self.id },
             on_commit: self.on_commit.join(other.on_commit),
+            class: self.class.join(other.class),
             origin,
         }
     }

@@ -1,7 +1,7 @@
 //! AUD101: a commit on a session that nobody rolls back.
 
 use auditline_model::eval::value::{SessionOrigin, SessionValue};
-use auditline_model::owner::{Lack, Ownership, Source, is_made_aside, owner};
+use auditline_model::owner::{Lack, Ownership, Source, heals, is_made_aside, owner};
 use auditline_model::unit::{EventKind, SessionAction, Unit, same_session, unit_of};
 use auditline_model::{Db, FunctionRef, classes, entry, function};
 
@@ -33,6 +33,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             || seen.iter().any(|other| same_session(other, session))
             || unit.in_handler(ordinal)
             || unit.guard(ordinal, session).is_some()
+            || heals(db, of, session, *action)
         {
             continue;
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auditline_model::eval::value::{QueryKind, SessionOrigin, SessionValue, TransactionKind, Value};
-use auditline_model::owner::{Ownership, argument_of, callers, owner};
+use auditline_model::owner::{Ownership, argument_of, callers, heals, owner};
 use auditline_model::symbols::Symbol;
 use auditline_model::unit::{
     Breadth, EventKind, FrameId, FrameKind, HandlerInfo, SessionAction, TryId, Unit, Use, same_session, unit_of,
@@ -61,7 +61,8 @@ struct Guarded {
 fn swallowed(db: &dyn Db, of: FunctionRef, unit: &Unit, guarded: Guarded, handler: &HandlerInfo) -> Option<Finding> {
     let (failing, session) = unit.events_in(guarded.frame).find_map(|(ordinal, event)| {
         let session = failing_session(&event.kind)?;
-        reaches_handler(unit, ordinal, session, guarded, handler).then(|| (ordinal, Arc::clone(session)))
+        (reaches_handler(unit, ordinal, session, guarded, handler) && !heals_itself(db, of, &event.kind))
+            .then(|| (ordinal, Arc::clone(session)))
     })?;
     let finally = unit.tries.get(guarded.id.0 as usize)?.finally;
     if unit.ends_in(handler.frame, &session)
@@ -107,6 +108,11 @@ fn failing_session(kind: &EventKind) -> Option<&Arc<SessionValue>> {
         }
         _ => None,
     }
+}
+
+/// Whether the class of the session rolls it back when this fails.
+fn heals_itself(db: &dyn Db, of: FunctionRef, kind: &EventKind) -> bool {
+    matches!(kind, EventKind::Session { session, action, .. } if heals(db, of, session, *action))
 }
 
 /// Whether a failure of the event comes to the handler with the session still broken.

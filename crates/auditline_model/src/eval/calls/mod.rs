@@ -27,7 +27,7 @@ impl Evaluator<'_> {
         let range = code.range(id);
         // The object of a method call is evaluated before the arguments, as Python does.
         if let Expr::Attribute { value, attr } = &code[func] {
-            if let Some(inherited) = self.super_call(code, (*value, *attr), args, range) {
+            if let Some(inherited) = self.super_call(code, (*value, *attr), args, (id, range)) {
                 return inherited;
             }
             let object = self.expr(code, *value);
@@ -45,6 +45,12 @@ impl Evaluator<'_> {
                 };
                 return Bound { value: Value::Unknown, from: from.with(&arguments.computed()) };
             }
+            let object = match object.value {
+                Value::SelfObject if self.inherits_from_session(*attr) => {
+                    self.own_session().map_or(object, |session| Bound::of(Value::Session(session)))
+                }
+                _ => object,
+            };
             return self.method_call(code, (id, func, *value), &object, *attr, args);
         }
         let callee = self.expr(code, func);

@@ -7,8 +7,8 @@ use auditline_syntax::{Name, TextRange};
 
 use crate::eval::libraries::Known;
 use crate::eval::value::{
-    ArgName, Derivation, FactoryValue, FieldSource, OnCommit, RowValue, SessionOrigin, SessionValue, Sources, Step,
-    Value,
+    ArgName, Derivation, FactoryValue, FieldSource, OnCommit, RowValue, SessionClass, SessionOrigin, SessionValue,
+    Sources, Step, Value,
 };
 use crate::eval::{Bound, Evaluator, construct, dependency_value, libraries};
 use crate::symbols::Symbol;
@@ -152,6 +152,7 @@ impl Evaluator<'_> {
                     is_async: Some(is_async),
                     scoped: false,
                     on_commit: on_commit(arguments),
+                    class: class_of_made(arguments),
                     variable: None,
                 };
                 let bind = arguments.position(0).or_else(|| arguments.keyword("bind")).map(|bound| &bound.value);
@@ -162,6 +163,7 @@ impl Evaluator<'_> {
                         is_async: factory.is_async,
                         id: self.next_ordinal(),
                         on_commit: factory.on_commit,
+                        class: factory.class,
                     })));
                 }
                 Bound::of(self.open_session(factory, range))
@@ -183,6 +185,7 @@ impl Evaluator<'_> {
                     is_async: Some(is_async || class_is_async),
                     scoped: false,
                     on_commit,
+                    class: class_of_made(arguments),
                     variable: None,
                 }))
             }
@@ -192,6 +195,7 @@ impl Evaluator<'_> {
                     is_async: None,
                     scoped: true,
                     on_commit: OnCommit::Unknown,
+                    class: SessionClass::Unknown,
                     variable: None,
                 })),
             },
@@ -215,6 +219,7 @@ impl Evaluator<'_> {
                         is_async: None,
                         id: self.next_ordinal(),
                         on_commit: OnCommit::Unknown,
+                        class: SessionClass::Unknown,
                     })
                 })))
             }
@@ -270,6 +275,18 @@ fn is_connection(bind: &Value) -> bool {
         Value::Made(path) => path.ends_with("Connection"),
         Value::Param(_) => true,
         _ => false,
+    }
+}
+
+/// The class of the sessions made with these arguments. `AsyncSession` leaves the work to a session of the class
+/// `sync_session_class` (SQLAlchemy's documentation of `AsyncSession`).
+fn class_of_made(arguments: &Arguments) -> SessionClass {
+    match arguments.keyword("class_").or_else(|| arguments.keyword("sync_session_class")).map(|class| &class.value) {
+        Some(Value::Symbol(Symbol::Class(class))) => SessionClass::Own(*class),
+        Some(Value::Symbol(Symbol::External(_))) => SessionClass::Library,
+        Some(_) => SessionClass::Unknown,
+        None if arguments.open => SessionClass::Unknown,
+        None => SessionClass::Library,
     }
 }
 
