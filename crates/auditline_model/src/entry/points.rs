@@ -15,6 +15,21 @@ pub enum EntryPoint {
     Task,
 }
 
+/// Whether a worker runs a function as one of its jobs: a task of a queue, or a coroutine that arq calls with its context
+/// (<https://arq-docs.helpmanuals.io/>: the first argument of every job is `ctx`).
+#[must_use]
+pub fn is_job(db: &dyn Db, of: FunctionRef) -> bool {
+    match entry_point(db, of) {
+        Some(EntryPoint::Task) => true,
+        Some(EntryPoint::Route) => false,
+        None => {
+            let by_context = head(db, of)
+                .is_some_and(|body| body.is_async && body.params.first().is_some_and(|param| param.name == "ctx"));
+            by_context && !crate::names::files_mentioning(db, "arq").is_empty()
+        }
+    }
+}
+
 /// What starts a function by its decorators, if anything does.
 #[must_use]
 pub fn entry_point(db: &dyn Db, of: FunctionRef) -> Option<EntryPoint> {

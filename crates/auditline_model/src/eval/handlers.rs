@@ -123,6 +123,10 @@ fn says(code: &Code, expr: ExprId) -> bool {
     }
 }
 
+fn prints(code: &Code, expr: ExprId) -> bool {
+    matches!(&code[expr], Expr::Call { func, .. } if matches!(&code[*func], Expr::Name(name) if *name == "print"))
+}
+
 fn inner_blocks(stmt: &Stmt) -> Vec<&Block> {
     let mut found = Vec::new();
     auditline_syntax::python::walk::blocks(stmt, |block| found.push(block));
@@ -134,6 +138,7 @@ fn text_tests(code: &Code, handler: &Handler) -> Vec<TextTest> {
     let Some(exception) = handler.name else { return Vec::new() };
     let mut texts: Vec<Name> = Vec::new();
     let mut found = Vec::new();
+    let alike = alike(code, &handler.body);
     walk_statements(&handler.body, &mut |stmt| match &stmt.kind {
         StmtKind::Assign { targets, value } => {
             if let [target] = targets[..]
@@ -143,10 +148,75 @@ fn text_tests(code: &Code, handler: &Handler) -> Vec<TextTest> {
                 texts.push(*name);
             }
         }
-        StmtKind::If(branch) => tests_in(code, branch.test, exception, &texts, &mut found),
+        StmtKind::If(branch) if !alike.contains(&stmt.range) => {
+            tests_in(code, branch.test, exception, &texts, &mut found);
+        }
         _ => {}
     });
     found
+}
+
+/// The `if`s of a block, and of the blocks in it, that decide no more than what is said: either way does the same besides.
+fn alike(code: &Code, block: &Block) -> Vec<TextRange> {
+    let mut found = Vec::new();
+    for (at, stmt) in block.iter().enumerate() {
+        for inner in inner_blocks(stmt) {
+            found.extend(alike(code, inner));
+        }
+        let StmtKind::If(branch) = &stmt.kind else { continue };
+        let behind = block.get(at + 1..).unwrap_or_default();
+        let (one, two) = (done(code, &branch.body, behind), done(code, &branch.orelse, behind));
+        if one.len() == two.len() && one.iter().zip(&two).all(|(one, two)| same(code, one, two)) {
+            found.push(stmt.range);
+        }
+    }
+    found
+}
+
+/// What a block does besides saying something, with what stands behind it where it does not leave.
+fn done<'a>(code: &Code, block: &'a [Stmt], behind: &'a [Stmt]) -> Vec<&'a Stmt> {
+    let mut all = Vec::new();
+    for stmt in block.iter().chain(behind) {
+        match &stmt.kind {
+            StmtKind::Pass => {}
+            // What is printed is for whoever runs it: an answer.
+            StmtKind::Expr(expr) if says(code, *expr) && !prints(code, *expr) => {}
+            StmtKind::Return(_) | StmtKind::Raise { .. } | StmtKind::Continue | StmtKind::Break => {
+                all.push(stmt);
+                break;
+            }
+            _ => all.push(stmt),
+        }
+    }
+    all
+}
+
+/// Whether two statements are one and the same, or leave in the same way. In doubt they do not.
+fn same(code: &Code, one: &Stmt, two: &Stmt) -> bool {
+    if one.range == two.range {
+        return true;
+    }
+    let plain = |one: ExprId, two: ExprId| match (&code[one], &code[two]) {
+        (Expr::List(one), Expr::List(two)) | (Expr::Tuple(one), Expr::Tuple(two)) => one.is_empty() && two.is_empty(),
+        (Expr::Dict(one), Expr::Dict(two)) => one.is_empty() && two.is_empty(),
+        (Expr::Int(None), _) => false,
+        (one @ (Expr::None | Expr::Bool(_) | Expr::Str(_) | Expr::Int(_) | Expr::Name(_)), two) => one == two,
+        _ => false,
+    };
+    match (&one.kind, &two.kind) {
+        (StmtKind::Continue, StmtKind::Continue)
+        | (StmtKind::Break, StmtKind::Break)
+        | (StmtKind::Return(None), StmtKind::Return(None)) => true,
+        (StmtKind::Return(Some(one)), StmtKind::Return(Some(two))) => plain(*one, *two),
+        (StmtKind::Raise { exception: one, cause: None }, StmtKind::Raise { exception: two, cause: None }) => {
+            match (one, two) {
+                (None, None) => true,
+                (Some(one), Some(two)) => plain(*one, *two),
+                _ => false,
+            }
+        }
+        _ => false,
+    }
 }
 
 fn tests_in(code: &Code, test: ExprId, exception: Name, texts: &[Name], found: &mut Vec<TextTest>) {

@@ -111,12 +111,9 @@ impl Seen {
 
     /// Adds what was opened elsewhere, as far as it may be a session like that one.
     fn add(&mut self, opened: &Opened, is_async: Option<bool>) {
-        for (asynchronous, seen) in [(false, &opened.plain), (true, &opened.asynchronous)] {
-            if is_async.is_none_or(|is_async| is_async == asynchronous) {
-                self.library |= seen.library;
-                seen.own.iter().for_each(|class| self.see(SessionClass::Own(*class)));
-            }
-        }
+        let seen = if is_async == Some(true) { &opened.asynchronous } else { &opened.plain };
+        self.library |= seen.library;
+        seen.own.iter().for_each(|class| self.see(SessionClass::Own(*class)));
     }
 }
 

@@ -38,6 +38,13 @@ pub fn blocking(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> Opt
     Some(places.find(|place| place.when == When::Always).unwrap_or(first))
 }
 
+/// The places of which [`blocking`] is the first.
+pub(super) fn blocking_places(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> Vec<Blocking> {
+    let unit = unit(db, of, receiver);
+    let is_async = head(db, of).is_some_and(|body| body.is_async);
+    unit.numbered().filter_map(|(ordinal, _)| blocking_at(db, &unit, ordinal, is_async)).collect()
+}
+
 /// The same for one event; a coroutine, which nobody calls with flags that are looked at, has to say itself what it hands on.
 fn blocking_at(db: &dyn Db, unit: &Unit, ordinal: u32, in_coroutine: bool) -> Option<Blocking> {
     let event = unit.events.get(ordinal as usize)?;

@@ -2,8 +2,8 @@
 
 use auditline_model::eval::own_class;
 use auditline_model::eval::value::QueryValue;
-use auditline_model::unit::{Blocking, Event, EventKind, SessionAction, blocking, unit, unit_of};
-use auditline_model::{ClassRef, Db, FunctionRef, classes, entry, function};
+use auditline_model::unit::{Event, EventKind, SessionAction, Waypoint, blocking, blocking_way, unit, unit_of};
+use auditline_model::{Db, FunctionRef, classes, entry, function};
 
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity, Story, symbol};
@@ -29,25 +29,27 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
     if !body.is_async || entry::is_test(db, of.file) {
         return;
     }
-    let Some(first) = blocking(db, of, own_class(db, of)) else { return };
-    if entry::is_startup(db, of) {
+    if blocking(db, of, own_class(db, of)).is_none() || entry::is_startup(db, of) || entry::has_own_loop(db, of) {
         return;
     }
+    let Some(way) = blocking_way(db, of, own_class(db, of)) else { return };
     let unit = unit_of(db, of);
+    let Some((first, chain)) = way.split_first() else { return };
     let Some(event) = unit.events.get(first.ordinal as usize) else { return };
     let name = classes::simple(of.path);
-    let chain = chain(db, first);
+    let chain: Vec<Step> = chain.iter().map(|point| step(db, *point)).collect();
+    let stands_still = if entry::is_job(db, of) {
+        "until the database answers, no other job of the worker moves on"
+    } else {
+        "until the database answers, no other request moves on"
+    };
     let message = match chain.last() {
-        None => format!(
-            "`{name}` is asynchronous and {} with a synchronous session: until the database answers, no other request moves on",
-            what(event)
-        ),
+        None => format!("`{name}` is asynchronous and {} with a synchronous session: {stands_still}", what(event)),
         Some(last) => {
             let names: Vec<String> =
                 chain.iter().map(|step| format!("`{}`", classes::simple(step.function.path))).collect();
             format!(
-                "`{name}` is asynchronous and calls {}, which {} with a synchronous session: until the database answers, no \
-                 other request moves on",
+                "`{name}` is asynchronous and calls {}, which {} with a synchronous session: {stands_still}",
                 names.join(" → "),
                 last.what
             )
@@ -74,19 +76,36 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         place: Place::InFunction(of, event.range),
         symbol: symbol(of.path),
         evidence,
-        story: Some(Story {
-            actors: vec!["Request A".to_owned(), "Request B".to_owned()],
-            steps: vec![
-                (0, format!("runs `{name}` on the event loop, and sends a statement")),
-                (1, "arrives, and is not even read: the one thread of the event loop waits for the database".to_owned()),
-                (0, "gets its answer, and goes on".to_owned()),
-                (1, "starts".to_owned()),
-            ],
-            outcome: "Requests run one behind the other, health checks included; a statement that waits for a lock stops the whole process."
-                .to_owned(),
-        }),
+        story: Some(story(name, entry::is_job(db, of))),
         fixes: fix::plain_def(db, of),
     });
+}
+
+/// What happens, step by step.
+fn story(name: &str, is_job: bool) -> Story {
+    let (actor, arrives, outcome) = if is_job {
+        (
+            "Job",
+            "is due, and does not start: the one thread of the event loop waits for the database",
+            "The jobs of the worker run one behind the other; a statement that waits for a lock stops the whole worker.",
+        )
+    } else {
+        (
+            "Request",
+            "arrives, and is not even read: the one thread of the event loop waits for the database",
+            "Requests run one behind the other, health checks included; a statement that waits for a lock stops the whole process.",
+        )
+    };
+    Story {
+        actors: vec![format!("{actor} A"), format!("{actor} B")],
+        steps: vec![
+            (0, format!("runs `{name}` on the event loop, and sends a statement")),
+            (1, arrives.to_owned()),
+            (0, "gets its answer, and goes on".to_owned()),
+            (1, "starts".to_owned()),
+        ],
+        outcome: outcome.to_owned(),
+    }
 }
 
 /// A function on the way to the call that waits.
@@ -96,31 +115,14 @@ struct Step {
     what: String,
 }
 
-/// The functions from the one that is called to the one that waits.
-fn chain(db: &dyn Db, first: Blocking) -> Vec<Step> {
-    let mut steps: Vec<Step> = Vec::new();
-    let mut next = first.through;
-    while let Some((callee, receiver)) = next {
-        let Some(blocked) = blocking(db, callee, receiver) else { break };
-        if steps.iter().any(|step| step.function == callee) {
-            break;
-        }
-        let (place, what) = in_callee(db, callee, receiver, blocked.ordinal);
-        steps.push(Step { function: callee, place, what });
-        next = blocked.through;
+fn step(db: &dyn Db, point: Waypoint) -> Step {
+    let Waypoint { function, receiver, ordinal } = point;
+    let unit = unit(db, function, receiver);
+    // Events are numbered anew for each class whose objects a method serves; the range is that of the method.
+    match unit.events.get(ordinal as usize) {
+        Some(event) => Step { function, place: Place::InFunction(function, event.range), what: what(event) },
+        None => Step { function, place: Place::Function(function), what: String::new() },
     }
-    steps
-}
-
-fn in_callee(db: &dyn Db, callee: FunctionRef, receiver: Option<ClassRef>, ordinal: u32) -> (Place, String) {
-    // Events are numbered anew for each class whose objects a method serves.
-    let place = if receiver.is_none() || receiver == own_class(db, callee) {
-        Place::Event(callee, ordinal)
-    } else {
-        Place::Function(callee)
-    };
-    let unit = unit(db, callee, receiver);
-    (place, unit.events.get(ordinal as usize).map(what).unwrap_or_default())
 }
 
 /// What a statement does, in words.

@@ -6,9 +6,11 @@ use auditline_model::eval::value::{QueryKind, SessionOrigin, SessionValue, Trans
 use auditline_model::owner::{Ownership, argument_of, callers, heals, owner};
 use auditline_model::symbols::Symbol;
 use auditline_model::unit::{
-    Breadth, EventKind, FrameId, FrameKind, HandlerInfo, SessionAction, TryId, Unit, Use, same_session, unit_of,
+    Breadth, EventKind, FrameId, FrameKind, HandlerInfo, SessionAction, TryId, Unit, Use, captured_write,
+    leaves_callee, same_session, unit_of,
 };
 use auditline_model::{Db, FunctionRef, classes, entry, function};
+use auditline_syntax::TextRange;
 
 use crate::catalogue::{Check, Family, Hazard};
 use crate::edit;
@@ -59,11 +61,11 @@ struct Guarded {
 }
 
 fn swallowed(db: &dyn Db, of: FunctionRef, unit: &Unit, guarded: Guarded, handler: &HandlerInfo) -> Option<Finding> {
-    let (failing, session) = unit.events_in(guarded.frame).find_map(|(ordinal, event)| {
-        let session = failing_session(&event.kind)?;
-        (reaches_handler(unit, ordinal, session, guarded, handler) && !heals_itself(db, of, &event.kind))
-            .then(|| (ordinal, Arc::clone(session)))
+    let (failing, failure) = unit.events_in(guarded.frame).find_map(|(ordinal, event)| {
+        let failure = failure(db, of, unit, &event.kind)?;
+        reaches_handler(db, unit, ordinal, &failure.session, guarded, handler).then_some((ordinal, failure))
     })?;
+    let session = failure.session;
     let finally = unit.tries.get(guarded.id.0 as usize)?.finally;
     if unit.ends_in(handler.frame, &session)
         || finally.is_some_and(|finally| unit.ends_in(finally, &session))
@@ -74,16 +76,16 @@ fn swallowed(db: &dyn Db, of: FunctionRef, unit: &Unit, guarded: Guarded, handle
     let again = used_again(db, of, unit, guarded, handler, &session)?;
     let name = classes::simple(of.path);
     let event = unit.events.get(failing as usize)?;
-    let what = match &event.kind {
-        EventKind::Session { action: SessionAction::Commit, .. } => "commit",
-        EventKind::Session { .. } => "flush",
-        _ => "statement",
-    };
+    let what = failure.what;
     let caught = handler.catches.first().map_or_else(|| "everything".to_owned(), |caught| format!("`{caught}`"));
     let message =
         format!("`{name}` catches {caught} of this {what} and goes on without a rollback: {}", again.consequence);
     let mut evidence =
         vec![Evidence { place: Place::InFunction(of, event.range), message: format!("this {what} may fail") }];
+    if let Some((inner, range)) = failure.inside {
+        let message = format!("`{}` sends the {what} here", classes::simple(inner.path));
+        evidence.push(Evidence { place: Place::InFunction(inner, range), message });
+    }
     evidence.push(again.evidence);
     Some(Finding {
         hazard: &HAZARD,
@@ -97,26 +99,50 @@ fn swallowed(db: &dyn Db, of: FunctionRef, unit: &Unit, guarded: Guarded, handle
     })
 }
 
-/// The session that is broken when the event fails: by a write. A read that fails is a mistake in the query.
-fn failing_session(kind: &EventKind) -> Option<&Arc<SessionValue>> {
+/// What breaks a session when it fails.
+struct Failure {
+    session: Arc<SessionValue>,
+    what: &'static str,
+    /// Where a function inside of this one does it.
+    inside: Option<(FunctionRef, TextRange)>,
+}
+
+/// What fails in an event: a write. A read that fails is a mistake in the query. Where the class of the session rolls it back,
+/// nothing is broken.
+fn failure(db: &dyn Db, of: FunctionRef, unit: &Unit, kind: &EventKind) -> Option<Failure> {
+    let ended = |session: &Arc<SessionValue>, action: SessionAction, inside| {
+        let what = match action {
+            SessionAction::Commit => "commit",
+            SessionAction::Flush => "flush",
+            _ => return None,
+        };
+        (!heals(db, of, session, action)).then(|| Failure { session: Arc::clone(session), what, inside })
+    };
     match kind {
-        EventKind::Session { session, action: SessionAction::Flush | SessionAction::Commit, .. } => Some(session),
+        EventKind::Session { session, action, .. } => ended(session, *action, None),
         EventKind::Execute(query)
             if matches!(query.kind, QueryKind::Insert | QueryKind::Update | QueryKind::Delete | QueryKind::Text) =>
         {
-            query.session.as_ref()
+            let session = Arc::clone(query.session.as_ref()?);
+            Some(Failure { session, what: "statement", inside: None })
+        }
+        EventKind::Call { callee, .. } => {
+            let write = captured_write(db, unit, *callee)?;
+            ended(&write.session, write.action, Some((*callee, write.range)))
         }
         _ => None,
     }
 }
 
-/// Whether the class of the session rolls it back when this fails.
-fn heals_itself(db: &dyn Db, of: FunctionRef, kind: &EventKind) -> bool {
-    matches!(kind, EventKind::Session { session, action, .. } if heals(db, of, session, *action))
-}
-
 /// Whether a failure of the event comes to the handler with the session still broken.
-fn reaches_handler(unit: &Unit, ordinal: u32, session: &SessionValue, guarded: Guarded, handler: &HandlerInfo) -> bool {
+fn reaches_handler(
+    db: &dyn Db,
+    unit: &Unit,
+    ordinal: u32,
+    session: &SessionValue,
+    guarded: Guarded,
+    handler: &HandlerInfo,
+) -> bool {
     let Some(event) = unit.events.get(ordinal as usize) else { return false };
     // What a broad handler around a call is there for is seldom what the callee only does at times.
     if handler.breadth >= Breadth::Exception
@@ -133,6 +159,9 @@ fn reaches_handler(unit: &Unit, ordinal: u32, session: &SessionValue, guarded: G
                     if same_session(own, session))
         })
     {
+        return false;
+    }
+    if !leaves_callee(db, unit, ordinal) {
         return false;
     }
     for (id, frame) in unit.ancestors(event.frame) {

@@ -1,0 +1,110 @@
+//! Coroutines that have an event loop to themselves.
+
+use auditline_syntax::TextRange;
+use auditline_syntax::python::ir::{Expr, Function};
+
+use crate::classes;
+use crate::db::{Db, FunctionRef, function, parsed};
+use crate::names::files_mentioning;
+use crate::owner::{CallSite, callers};
+use crate::unit::{EventKind, FrameKind, unit_of};
+
+use super::EntryPoint;
+
+/// Calls that run a coroutine to its end on an event loop on which nothing else runs: `asyncio.run(work())`,
+/// `loop.run_until_complete(work())` (<https://docs.python.org/3/library/asyncio-runner.html>).
+const RUNNERS: &[&str] = &["run", "run_until_complete"];
+
+/// Whether a coroutine only runs on an event loop of its own: what calls it is such a coroutine too, or a plain function that
+/// runs it to its end, in a thread or as a worker's task. Nobody else waits on that loop.
+#[must_use]
+pub fn has_own_loop(db: &dyn Db, of: FunctionRef) -> bool {
+    has_own_loop_query(db, of, ())
+}
+
+#[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]
+fn has_own_loop_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
+    super::entry_point(db, of).is_none()
+        && all_callers(db, of, |site| {
+            let Some(body) = function(db, site.function) else { return false };
+            if body.is_async {
+                return has_own_loop(db, site.function);
+            }
+            let unit = unit_of(db, site.function);
+            unit.events.get(site.ordinal as usize).is_some_and(|event| is_run_to_its_end(&body, event.range))
+                && works_aside(db, site.function)
+        })
+}
+
+/// Whether a plain function runs in threads that it does not share with an event loop: a worker's task, or what a coroutine
+/// hands to a thread.
+fn works_aside(db: &dyn Db, of: FunctionRef) -> bool {
+    works_aside_query(db, of, ())
+}
+
+#[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]
+fn works_aside_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
+    match super::entry_point(db, of) {
+        Some(EntryPoint::Task) => return true,
+        Some(EntryPoint::Route) => return false,
+        None => {}
+    }
+    let mut any = false;
+    for caller in naming(db, of) {
+        let Some(body) = function(db, caller) else { return false };
+        let unit = unit_of(db, caller);
+        for (_, event) in unit.numbered() {
+            if !matches!(&event.kind, EventKind::Call { callee, .. } if *callee == of) {
+                continue;
+            }
+            let handed = unit.ancestors(event.frame).any(|(_, frame)| frame.kind == FrameKind::Handed);
+            if !handed && (body.is_async || !works_aside(db, caller)) {
+                return false;
+            }
+            any = true;
+        }
+    }
+    any
+}
+
+/// The functions, besides tests and scripts, in which a function is named: what hands it to a thread does not call it.
+fn naming(db: &dyn Db, of: FunctionRef) -> Vec<FunctionRef> {
+    let name = classes::simple(of.path);
+    let mut found = Vec::new();
+    for file in files_mentioning(db, name).iter().filter(|file| !super::is_by_hand(db, **file)) {
+        for body in &parsed(db, *file).module.functions {
+            let path = body.path;
+            let names = body.code.exprs.iter().any(|expr| match expr {
+                Expr::Name(own) | Expr::Attribute { attr: own, .. } => *own == name,
+                _ => false,
+            });
+            if names && path != of.path {
+                found.push(FunctionRef { file: *file, path });
+            }
+        }
+    }
+    found
+}
+
+/// Whether there are callers, besides tests and scripts, and it holds for all of them.
+fn all_callers(db: &dyn Db, of: FunctionRef, holds: impl Fn(&CallSite) -> bool) -> bool {
+    let sites = callers(db, of);
+    let mut serving =
+        sites.iter().filter(|site| site.function != of && !super::is_by_hand(db, site.function.file)).peekable();
+    serving.peek().is_some() && serving.all(holds)
+}
+
+/// Whether the coroutine that is made at a range is an argument of [`RUNNERS`].
+fn is_run_to_its_end(body: &Function, made: TextRange) -> bool {
+    body.code.exprs.iter().any(|expr| match expr {
+        Expr::Call { func, args } => {
+            let runs = match &body.code[*func] {
+                Expr::Attribute { attr, .. } => RUNNERS.contains(&attr.as_str()),
+                Expr::Name(name) => RUNNERS.contains(&name.as_str()),
+                _ => false,
+            };
+            runs && args.first().is_some_and(|arg| body.code.range(arg.value) == made)
+        }
+        _ => false,
+    })
+}
