@@ -1,11 +1,12 @@
 //! Isolation levels that refuse what two requests make of one reading.
 
 use auditline_model::eval::value::{FactoryValue, SessionOrigin, SessionValue, Value};
-use auditline_model::names::resolve_global;
+use auditline_model::names::{files_mentioning, resolve_global};
 use auditline_model::symbols::Symbol;
 use auditline_model::unit::effect;
-use auditline_model::{Db, FunctionRef, VariableRef, function, owner, parsed};
+use auditline_model::{Db, FunctionRef, Settings, VariableRef, entry, function, owner, parsed};
 use auditline_syntax::python::ir::{ArgKind, Code, Expr, ExprId, StmtKind};
+use auditline_syntax::python::walk_expression;
 
 /// A level that is not the default, READ COMMITTED.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,7 +38,12 @@ pub(super) fn is_serializable(db: &dyn Db, of: FunctionRef, session: Option<&Ses
 fn level(db: &dyn Db, of: FunctionRef, session: Option<&SessionValue>) -> Option<Level> {
     let said = function(db, of)
         .and_then(|body| (0..body.code.exprs.len()).filter_map(|at| level_in(&body.code, id(at))).max());
-    said.max(session.and_then(|session| factory(db, session)).and_then(|factory| level_of_factory(db, factory, ())))
+    let of_engine = match session.map(|session| factory(db, session)) {
+        Some(Some(factory)) => level_of_factory(db, factory, ()),
+        Some(None) => level_of_engines(db, Settings::get(db)),
+        None => None,
+    };
+    said.max(of_engine)
 }
 
 fn id(at: usize) -> ExprId {
@@ -112,24 +118,66 @@ fn level_of_factory(db: &dyn Db, variable: VariableRef, _key: ()) -> Option<Leve
             if !matches!(target.map(|target| &code[target]), Some(Expr::Name(name)) if *name == variable.name) {
                 continue;
             }
-            let Expr::Call { args, .. } = &code[*value] else { continue };
-            for arg in args {
-                match arg.kind {
-                    ArgKind::Keyword(name) if name == "isolation_level" && level_in(code, arg.value).is_some() => {
-                        return level_in(code, arg.value);
-                    }
-                    // What it is bound to.
-                    ArgKind::Positional | ArgKind::Keyword(_) => {
-                        if let Expr::Name(name) = &code[arg.value]
-                            && let Symbol::Variable(bound) = resolve_global(db, variable.file, *name)
-                        {
-                            variables.push(bound);
-                        }
-                    }
-                    _ => {}
+            if !matches!(code[*value], Expr::Call { .. }) {
+                continue;
+            }
+            let mut named = None;
+            walk_expression(code, *value, &mut |part| {
+                named = named.or(level_of_call(code, part));
+                // What it is bound to.
+                if let Expr::Name(name) = &code[part]
+                    && let Symbol::Variable(bound) = resolve_global(db, variable.file, *name)
+                {
+                    variables.push(bound);
                 }
+            });
+            if named.is_some() {
+                return named;
             }
         }
     }
     None
+}
+
+/// The level that a call names: `create_engine(url, isolation_level="REPEATABLE READ")`.
+fn level_of_call(code: &Code, call: ExprId) -> Option<Level> {
+    let Expr::Call { args, .. } = &code[call] else { return None };
+    args.iter().find_map(|arg| match arg.kind {
+        ArgKind::Keyword(name) if name == "isolation_level" => level_in(code, arg.value),
+        _ => None,
+    })
+}
+
+/// The level that every engine of the project names, for a session of which it is not seen where it comes from.
+///
+/// A query of its own: it looks into many files, and its answer is small.
+#[salsa::tracked(returns(copy))]
+fn level_of_engines(db: &dyn Db, _settings: Settings) -> Option<Level> {
+    let mut lowest: Option<Level> = None;
+    for word in ["create_engine", "create_async_engine"] {
+        for file in files_mentioning(db, word).iter() {
+            if entry::is_test(db, *file) || entry::is_migration(db, *file) || entry::is_script(db, *file) {
+                continue;
+            }
+            let parsed = parsed(db, *file);
+            let bodies = parsed.module.functions.iter().map(|function| &function.code);
+            for code in std::iter::once(&parsed.module.code)
+                .chain(bodies)
+                .chain(parsed.module.classes.iter().map(|class| &class.code))
+            {
+                for call in (0..code.exprs.len()).map(id) {
+                    let Expr::Call { func, .. } = &code[call] else { continue };
+                    let makes = match &code[*func] {
+                        Expr::Name(name) | Expr::Attribute { attr: name, .. } => *name == word,
+                        _ => false,
+                    };
+                    if makes {
+                        let level = level_of_call(code, call)?;
+                        lowest = Some(lowest.map_or(level, |lowest| lowest.min(level)));
+                    }
+                }
+            }
+        }
+    }
+    lowest
 }

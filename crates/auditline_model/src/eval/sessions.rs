@@ -14,7 +14,7 @@ use super::libraries::Known;
 use super::queries::is_true;
 use super::substitute::handed_row;
 use super::value::{
-    FactoryValue, Lock, OnCommit, QueryValue, RowOrigin, RowValue, SessionClass, SessionOrigin, SessionValue,
+    FactoryValue, Key, Lock, OnCommit, QueryValue, RowOrigin, RowValue, SessionClass, SessionOrigin, SessionValue,
     TransactionKind, Value,
 };
 use super::{Bound, Evaluator};
@@ -231,6 +231,8 @@ impl Evaluator<'_> {
                 let lock = match lock_argument(arguments.keyword("with_for_update")) {
                     // It may give up, or skip the row.
                     Lock::Yes if !is_patient(code, args) => Lock::Unknown,
+                    // A statement before it holds the lock: `select(Item.id).where(Item.id == item.id).with_for_update()`.
+                    Lock::No if row.as_ref().is_some_and(|row| self.is_locked_by_key(row)) => Lock::Yes,
                     lock => lock,
                 };
                 if let Some(row) = &row
@@ -317,6 +319,27 @@ impl Evaluator<'_> {
                 Bound::unknown()
             }
         }
+    }
+
+    /// Whether a statement that names the row by its key has locked it in this transaction.
+    fn is_locked_by_key(&self, row: &RowValue) -> bool {
+        let Some(key) = row.model.and_then(|model| orm_model(self.db, model)).and_then(|model| model.key()) else {
+            return false;
+        };
+        let names_it = |named: Name, by: &Key| {
+            named == key && matches!(by, Key::Field { row: own, column } if *own == row.id && *column == key)
+        };
+        let mut locked = false;
+        for event in &self.unit.events {
+            match &event.kind {
+                EventKind::Load { query, .. } if query.lock == Lock::Yes && query.waits && query.model == row.model => {
+                    locked |= query.keys.iter().any(|(named, by)| names_it(*named, by));
+                }
+                EventKind::Session { action: SessionAction::Commit | SessionAction::Rollback, .. } => locked = false,
+                _ => {}
+            }
+        }
+        locked
     }
 
     /// From now on, the row is a locked one wherever it is bound.

@@ -2,7 +2,7 @@
 
 use crate::eval::value::{SessionOrigin, SessionValue, TransactionKind};
 
-use super::{Breadth, EventKind, FrameId, FrameKind, SessionAction, Unit};
+use super::{Breadth, EventKind, FrameId, FrameKind, SessionAction, TryId, Unit, Use};
 
 /// What ends the transaction in this function when an event fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Unit {
     /// As [`Unit::guard`], for a failure anywhere in a frame.
     #[must_use]
     pub fn guard_of_frame(&self, frame: FrameId, session: &SessionValue) -> Option<Guard> {
-        self.ancestors(frame).find_map(|(_, frame)| match &frame.kind {
+        self.ancestors(frame).find_map(|(at, frame)| match &frame.kind {
             FrameKind::WithSession(held) | FrameKind::WithTransaction(held, TransactionKind::Begin)
                 if same_session(held, session) =>
             {
@@ -51,7 +51,9 @@ impl Unit {
                     .handlers
                     .iter()
                     .find(|handler| handler.breadth >= Breadth::AllDatabase)
-                    .filter(|handler| self.ends_in(handler.frame, session))
+                    .filter(|handler| {
+                        self.ends_in(handler.frame, session) || !handler.exits && self.ends_behind((*id, at), session)
+                    })
                     .map(|handler| Guard::Handler(handler.breadth));
                 handler
                     .or_else(|| info.finally.filter(|finally| self.ends_in(*finally, session)).map(|_| Guard::Finally))
@@ -74,6 +76,42 @@ impl Unit {
             }
             _ => false,
         })
+    }
+
+    /// Whether the session is rolled back or closed behind a `try` in any case, before anything else is done with it.
+    fn ends_behind(&self, (id, frame): (TryId, FrameId), session: &SessionValue) -> bool {
+        let parts = self.frames.iter().filter(|frame| match &frame.kind {
+            FrameKind::Try(of) | FrameKind::Handler(of, _) | FrameKind::Else(of) | FrameKind::Finally(of) => *of == id,
+            _ => false,
+        });
+        let Some(end) = parts.map(|frame| frame.end).max() else { return false };
+        let next =
+            self.numbered().skip(end as usize).find_map(|(ordinal, event)| match self.use_of(ordinal, session)? {
+                Use::End => Some((ordinal, event)),
+                _ => None,
+            });
+        let Some((last, event)) = next else { return false };
+        let before = || {
+            (end..last).all(|ordinal| {
+                self.use_of(ordinal, session).is_none()
+                    && self.events.get(ordinal as usize).is_some_and(|other| match other.kind {
+                        EventKind::Return(_) | EventKind::Raise => false,
+                        EventKind::Call { .. } => other.range == event.range,
+                        _ => true,
+                    })
+            })
+        };
+        let sure = matches!(event.kind, EventKind::Session { maybe: false, .. });
+        let always = self
+            .ancestors(event.frame)
+            .take_while(|(id, _)| !self.ancestors(frame).any(|(around, _)| around == *id))
+            .all(|(_, frame)| matches!(frame.kind, FrameKind::With | FrameKind::WithSuppress | FrameKind::WithApart));
+        let shares = self
+            .frames
+            .get(frame.0 as usize)
+            .and_then(|frame| frame.parent)
+            .is_some_and(|parent| self.ancestors(event.frame).any(|(around, _)| around == parent));
+        sure && always && shares && before()
     }
 
     /// Whether the event runs in a handler or `finally`.

@@ -46,8 +46,11 @@ fn lock_pairs_query(db: &dyn Db, of: FunctionRef, _key: ()) -> Arc<[LockPair]> {
     for (index, one) in steps.iter().enumerate() {
         for two in &steps[index + 1..] {
             let known = pairs.iter().any(|pair| pair.first == one.model && pair.second == two.model);
+            // A row of that class may be locked already: locking it again waits for nobody.
+            let held =
+                steps[..index].iter().any(|held| held.model == two.model && holds_between(&unit, held.at, two.at));
             // What one callee locks is that function's to say.
-            if one.model != two.model && one.at != two.at && !known && holds_between(&unit, one.at, two.at) {
+            if one.model != two.model && one.at != two.at && !known && !held && holds_between(&unit, one.at, two.at) {
                 pairs.push(LockPair { first: one.model, second: two.model, at: one.at, then: two.at });
             }
         }
@@ -69,7 +72,35 @@ fn steps(db: &dyn Db, unit: &Unit) -> Vec<Step> {
             }
         }
     }
+    steps.retain(|step| !is_own(db, unit, step));
     steps
+}
+
+/// Whether what is locked may be a row that the function has made itself: nobody else knows of it yet.
+fn is_own(db: &dyn Db, unit: &Unit, step: &Step) -> bool {
+    unit.numbered().take(step.at as usize).any(|(ordinal, event)| {
+        let made = match &event.kind {
+            EventKind::Create(row) => row.model == Some(step.model),
+            EventKind::Call { callee, receiver, .. } => made_classes(db, *callee, *receiver).contains(&step.model),
+            _ => false,
+        };
+        made && unit.can_follow(ordinal, step.at)
+    })
+}
+
+/// The classes of which a function makes rows.
+#[salsa::tracked(returns(clone), cycle_result = crate::cycles::nothing)]
+fn made_classes(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> Arc<[ClassRef]> {
+    let mut made: Vec<ClassRef> = Vec::new();
+    for event in &unit(db, of, receiver).events {
+        if let EventKind::Create(row) = &event.kind
+            && let Some(model) = row.model
+            && !made.contains(&model)
+        {
+            made.push(model);
+        }
+    }
+    made.into()
 }
 
 /// The classes of which a function leaves rows locked when it returns.
@@ -109,6 +140,16 @@ fn holds_between(unit: &Unit, from: u32, to: u32) -> bool {
             ) && unit.can_follow(from, ordinal)
                 && (target.is_none() || unit.can_follow(ordinal, to))
         })
+}
+
+impl Unit {
+    /// Whether the function itself surely holds a lock on rows when an event happens.
+    #[must_use]
+    pub fn is_row_locked(&self, at: u32) -> bool {
+        self.numbered().take(at as usize).any(|(ordinal, event)| {
+            event.kind.row_lock().is_some_and(super::RowLock::is_sure) && holds_between(self, ordinal, at)
+        })
+    }
 }
 
 /// The functions that lock rows of that class first and then others, with the pairs.

@@ -55,7 +55,7 @@ fn go(
     let unit = unit(db, of, receiver);
     let Some(body) = function(db, of) else { return false };
     let fits = |place: &Blocking| match place.when {
-        When::Always => true,
+        When::Always | When::UnlessParam(..) => true,
         _ if body.is_async => true,
         When::IfParam(index, wanted) => fact(facts, index).is_some_and(|fact| fact.truth() == wanted),
         When::Maybe => false,

@@ -100,22 +100,44 @@ fn handed_on(db: &dyn Db, callee: FunctionRef, call: &EventKind, when: When) -> 
         When::IfParam(index, wanted) => (index, wanted),
         When::Maybe => return None,
     };
-    let truth = match argument_of(db, callee, call, index) {
-        Some(Value::Bool(value)) => value,
-        Some(Value::None) => false,
-        Some(Value::Session(_) | Value::Instance(_) | Value::Factory(_) | Value::Dict(_)) => true,
-        Some(Value::Param(own)) => return Some(When::IfParam(own, wanted)),
-        Some(_) => return own_param(db, callee, call, index).map(|own| When::IfParam(own, wanted)),
+    match flag_in(db, callee, call, index) {
+        Flag::Is(truth) => (truth == wanted).then_some(When::Always),
+        Flag::Param(own) => Some(When::IfParam(own, wanted)),
+        Flag::Unknown => None,
+    }
+}
+
+/// What a flag parameter is in a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flag {
+    /// It has that truth.
+    Is(bool),
+    /// What that parameter of the caller is.
+    Param(u32),
+    /// It cannot be told.
+    Unknown,
+}
+
+/// What a flag parameter of a function is in a call of it, by what it is given or by its default.
+pub(super) fn flag_in(db: &dyn Db, callee: FunctionRef, call: &EventKind, index: u32) -> Flag {
+    match argument_of(db, callee, call, index) {
+        Some(Value::Bool(value)) => Flag::Is(value),
+        Some(Value::None) => Flag::Is(false),
+        Some(Value::Session(_) | Value::Instance(_) | Value::Factory(_) | Value::Dict(_)) => Flag::Is(true),
+        Some(Value::Param(own)) => Flag::Param(own),
+        Some(_) => own_param(db, callee, call, index).map_or(Flag::Unknown, Flag::Param),
         None => {
-            let body = head(db, callee)?;
-            match &body.code[body.params.get(index as usize)?.default?] {
-                Expr::Bool(value) => *value,
-                Expr::None => false,
-                _ => return None,
-            }
+            let default = head(db, callee).and_then(|body| {
+                let default = body.params.get(index as usize)?.default?;
+                match &body.code[default] {
+                    Expr::Bool(value) => Some(*value),
+                    Expr::None => Some(false),
+                    _ => None,
+                }
+            });
+            default.map_or(Flag::Unknown, Flag::Is)
         }
-    };
-    (truth == wanted).then_some(When::Always)
+    }
 }
 
 /// The caller's own parameter that a call hands on for that of the callee.

@@ -6,7 +6,8 @@ use auditline_syntax::Name;
 
 use crate::db::{ClassRef, Db, FunctionRef};
 use crate::eval::value::{RowOrigin, RowValue, SessionValue, Value, listed_row};
-use crate::unit::{EventKind, FrameId, FrameKind, SessionAction, Unit, same_session, unit, unit_of};
+use crate::unit::waiting::{Flag, flag_in};
+use crate::unit::{EventKind, FrameId, FrameKind, SessionAction, Subject, Test, Unit, same_session, unit, unit_of};
 
 use super::moments::{Way, closes, closings, expirations, is_let_go, scopes};
 use super::rows::{attached, born, is_deleted, refreshed};
@@ -25,6 +26,8 @@ pub struct Handed {
     pub closed: bool,
     /// Whether it was an `AsyncSession`.
     pub is_async: bool,
+    /// The parameter of the function that hands it out, and the truth it must have, where that decides whether it is expired.
+    pub flag: Option<(u32, bool)>,
 }
 
 /// How a row was expired.
@@ -107,7 +110,16 @@ pub(super) fn source(db: &dyn Db, unit: &Unit, row: &RowValue) -> Option<(u32, H
                 _ => None,
             },
         )?;
-    Some((ordinal, handed_out(db, callee, receiver)?))
+    let handed = handed_out(db, callee, receiver)?;
+    let flag = match handed.flag {
+        Some((index, wanted)) => match flag_in(db, callee, &unit.events.get(ordinal as usize)?.kind, index) {
+            Flag::Is(truth) if truth != wanted => return None,
+            Flag::Is(_) | Flag::Unknown => None,
+            Flag::Param(own) => Some((own, wanted)),
+        },
+        None => None,
+    };
+    Some((ordinal, Handed { flag, ..handed }))
 }
 
 fn at_return(scene: &Scene<'_>, ordinal: u32, row: &RowValue) -> Option<Handed> {
@@ -126,7 +138,7 @@ fn at_return(scene: &Scene<'_>, ordinal: u32, row: &RowValue) -> Option<Handed> 
             && refreshed(scene, row, None, (expiration.moment.at..ordinal).collect(), None).is_none()
     });
     // Expired before the `return`, or by leaving a scope through it.
-    let (at, how, from) = match before {
+    let (at, how, from) = match &before {
         Some(found) => match found.expiry {
             Expiry::Commit(at) => (at, How::Commit, found.moment.at),
             Expiry::Rollback(at) => (at, How::Rollback, found.moment.at),
@@ -142,7 +154,21 @@ fn at_return(scene: &Scene<'_>, ordinal: u32, row: &RowValue) -> Option<Handed> 
             && closing.moment.surely(unit, frame, ordinal)
     });
     let closed = closed_before || closed_on_leaving(scene, frame, &session);
-    Some(Handed { by: scene.of, at, how, closed, is_async: session.is_async == Some(true) })
+    let flag = before.and_then(|found| flag_of_frame(unit, found.moment.frame));
+    Some(Handed { by: scene.of, at, how, closed, is_async: session.is_async == Some(true), flag })
+}
+
+/// The flag without which a frame does not run.
+fn flag_of_frame(unit: &Unit, frame: FrameId) -> Option<(u32, bool)> {
+    unit.ancestors(frame).find_map(|(_, frame)| {
+        let FrameKind::Branch { conditions, .. } = &frame.kind else { return None };
+        conditions.iter().find_map(|condition| match (&condition.subject, &condition.test) {
+            (Subject::Param(index), Test::Present) if condition.holds || conditions.len() == 1 => {
+                Some((*index, condition.holds))
+            }
+            _ => None,
+        })
+    })
 }
 
 /// The scope around a frame whose leaving commits the session.
