@@ -3,12 +3,13 @@
 use auditline_source::TextEdit;
 use auditline_syntax::python::ir::{Arg, ArgKind, Expr, ExprId, Stmt, StmtKind, UnaryOp};
 use auditline_syntax::python::{dotted, walk, walk_expression, walk_statement_expressions, walk_statements};
-use auditline_syntax::{Name, TextRange};
+use auditline_syntax::{Name, TextRange, TextSize};
 
 use super::block::{Layout, Siblings};
 use super::insert::{behind, insert_before};
 use super::layout::{indent, is_first, line_end, line_start, next_line};
 use super::lex::{TokenKind, lex};
+use super::reload::bindings;
 use super::{Scope, add_keyword, offset};
 
 /// How a row is locked.
@@ -148,13 +149,17 @@ impl Refresh<'_> {
 }
 
 /// Loads the row that an assignment binds again with a lock: behind the assignment, and behind the check that the row
-/// exists where one follows. Where the row may be `None` further down, only if it is not.
+/// exists where one follows. Where the row may be `None` further down, only if it is not. `None` where the variable that is
+/// used behind the block may hold another row, which would stay as it is.
 #[must_use]
 pub fn refresh_behind_check(scope: Scope<'_>, assignment: TextRange, refresh: Refresh<'_>) -> Option<Vec<TextEdit>> {
     let run = Siblings::at(scope, assignment)?;
     let StmtKind::Assign { targets, .. } = &run.block[run.first].kind else { return None };
     let [target] = targets[..] else { return None };
     let Expr::Name(row) = scope.code[target] else { return None };
+    if has_other_rows(scope, run, row) {
+        return None;
+    }
     let mut last = run.last;
     let mut checked = false;
     while let Some(next) = run.block.get(last + 1)
@@ -164,7 +169,7 @@ pub fn refresh_behind_check(scope: Scope<'_>, assignment: TextRange, refresh: Re
         checked = true;
     }
     let statement = refresh.of(row)?;
-    let maybe = !checked && may_be_none(scope, &run.block[last + 1..], row);
+    let maybe = !checked && may_be_none_behind(scope, run.block[last].range.end(), row);
     let run = Siblings { first: last, last, ..run };
     let edit = if maybe { behind_if_some(scope, run, row, &statement)? } else { behind(scope, run, &statement)? };
     scope.document.checked(vec![edit])
@@ -196,29 +201,77 @@ fn behind_if_some(scope: Scope<'_>, run: Siblings<'_>, row: Name, statement: &st
 
 /// Whether statements ask if the row is there at all.
 fn may_be_none(scope: Scope<'_>, stmts: &[Stmt], row: Name) -> bool {
+    let mut found = false;
+    for stmt in stmts {
+        found |= asks_for(scope, stmt, row);
+        walk::blocks(stmt, |block| walk_statements(block, &mut |stmt| found |= asks_for(scope, stmt, row)));
+    }
+    found
+}
+
+/// As [`may_be_none`], of all statements that stand behind a place, in whatever block.
+fn may_be_none_behind(scope: Scope<'_>, place: TextSize, row: Name) -> bool {
+    let mut found = false;
+    walk_statements(&scope.code.block, &mut |stmt| {
+        found |= place <= stmt.range.start() && asks_for(scope, stmt, row);
+    });
+    found
+}
+
+/// Whether a statement itself asks if the row is there at all.
+fn asks_for(scope: Scope<'_>, stmt: &Stmt, row: Name) -> bool {
     let code = scope.code;
     let is_row = |expr: ExprId| dotted(code, expr) == Some(row);
-    let mut found = false;
-    let mut look = |stmt: &Stmt| {
-        match &stmt.kind {
-            StmtKind::If(branch) => found |= is_row(branch.test),
-            StmtKind::While { test, .. } | StmtKind::Assert { test, .. } => found |= is_row(*test),
-            _ => {}
-        }
-        walk_statement_expressions(code, stmt, &mut |expr| match &code[expr] {
-            Expr::Unary { op: UnaryOp::Not, operand } => found |= is_row(*operand),
-            Expr::BoolOp { values, .. } => found |= values.iter().any(|value| is_row(*value)),
-            Expr::Conditional { test, .. } => found |= is_row(*test),
-            Expr::Compare { left, rest } => {
-                found |= is_row(*left) && rest.iter().any(|(_, right)| matches!(code[*right], Expr::None));
-            }
-            _ => {}
-        });
+    let mut found = match &stmt.kind {
+        StmtKind::If(branch) => is_row(branch.test),
+        StmtKind::While { test, .. } | StmtKind::Assert { test, .. } => is_row(*test),
+        _ => false,
     };
-    for stmt in stmts {
-        look(stmt);
-        walk::blocks(stmt, |block| walk_statements(block, &mut look));
-    }
+    walk_statement_expressions(code, stmt, &mut |expr| match &code[expr] {
+        Expr::Unary { op: UnaryOp::Not, operand } => found |= is_row(*operand),
+        Expr::BoolOp { values, .. } => found |= values.iter().any(|value| is_row(*value)),
+        Expr::Conditional { test, .. } => found |= is_row(*test),
+        Expr::Compare { left, rest } => {
+            found |= is_row(*left) && rest.iter().any(|(_, right)| matches!(code[*right], Expr::None));
+        }
+        _ => {}
+    });
+    found
+}
+
+/// Whether the variable, where it is used behind the block of an assignment, may hold what it was bound to outside of that
+/// block before.
+fn has_other_rows(scope: Scope<'_>, run: Siblings<'_>, row: Name) -> bool {
+    let (Some(first), Some(last)) = (run.block.first(), run.block.last()) else { return true };
+    let block = TextRange::new(first.range.start(), last.range.end());
+    let used_behind = scope
+        .code
+        .exprs
+        .iter()
+        .zip(&scope.code.ranges)
+        .any(|(expr, range)| matches!(expr, Expr::Name(name) if *name == row) && block.end() <= range.start());
+    let none: Vec<TextSize> = nones(scope, row);
+    used_behind
+        && (scope.function.is_some_and(|function| function.params.iter().any(|param| param.name == row))
+            || bindings(scope, row).into_iter().any(|at| !block.contains(at) && !none.contains(&at)))
+}
+
+/// Where a variable is bound to `None`.
+fn nones(scope: Scope<'_>, name: Name) -> Vec<TextSize> {
+    let mut found = Vec::new();
+    walk_statements(&scope.code.block, &mut |stmt| {
+        let (target, value) = match &stmt.kind {
+            StmtKind::Assign { targets, value } => match targets[..] {
+                [target] => (target, *value),
+                _ => return,
+            },
+            StmtKind::AnnAssign { target, value: Some(value), .. } => (*target, *value),
+            _ => return,
+        };
+        if matches!(scope.code[target], Expr::Name(own) if own == name) && matches!(scope.code[value], Expr::None) {
+            found.push(scope.code.range(target).start());
+        }
+    });
     found
 }
 

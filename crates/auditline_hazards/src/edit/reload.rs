@@ -35,6 +35,9 @@ pub fn refresh_behind(
     read: TextRange,
     reload: Reload<'_>,
 ) -> Option<Vec<TextEdit>> {
+    if is_inner(scope, read, reload.row) {
+        return None;
+    }
     let bound = bindings(scope, reload.row);
     if !bound.iter().any(|at| ended.end() <= *at && *at < read.start()) {
         let before = bound.iter().any(|at| *at < ended.end()) || is_param(scope, reload.row);
@@ -69,6 +72,9 @@ pub fn refresh_just_behind(
 /// innermost loop where none does.
 #[must_use]
 pub fn refresh_each_round(scope: Scope<'_>, read: TextRange, reload: Reload<'_>) -> Option<Vec<TextEdit>> {
+    if is_inner(scope, read, reload.row) {
+        return None;
+    }
     let mut loops: Vec<&Stmt> = Vec::new();
     walk_statements(&scope.code.block, &mut |stmt| {
         if let StmtKind::For { body, .. } | StmtKind::While { body, .. } = &stmt.kind
@@ -92,6 +98,17 @@ pub fn refresh_each_round(scope: Scope<'_>, read: TextRange, reload: Reload<'_>)
     insert_before(scope, first, &reload.statement())
 }
 
+/// Whether a name at a place is the variable of a comprehension or `lambda` around it, which no statement can name.
+fn is_inner(scope: Scope<'_>, at: TextRange, name: Name) -> bool {
+    scope.code.exprs.iter().zip(&scope.code.ranges).filter(|(_, range)| range.contains_range(at)).any(|(expr, _)| {
+        match expr {
+            Expr::Comprehension { clauses, .. } => clauses.iter().any(|clause| names(scope, clause.target, name)),
+            Expr::Lambda { params, .. } => params.iter().any(|param| param.name == name),
+            _ => false,
+        }
+    })
+}
+
 fn is_param(scope: Scope<'_>, name: Name) -> bool {
     scope.function.is_some_and(|function| function.params.iter().any(|param| param.name == name))
 }
@@ -105,7 +122,7 @@ fn names(scope: Scope<'_>, target: ExprId, name: Name) -> bool {
 }
 
 /// Where a variable is bound in this code.
-fn bindings(scope: Scope<'_>, name: Name) -> Vec<TextSize> {
+pub(super) fn bindings(scope: Scope<'_>, name: Name) -> Vec<TextSize> {
     let mut found = Vec::new();
     let mut bind = |target: ExprId| {
         walk_expression(scope.code, target, &mut |part| {

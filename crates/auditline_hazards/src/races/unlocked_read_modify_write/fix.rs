@@ -4,6 +4,7 @@ use auditline_model::eval::value::{Derivation, RowOrigin, RowValue, SessionValue
 use auditline_model::names::{files_mentioning, resolve_global, resolve_in};
 use auditline_model::owner::callers;
 use auditline_model::symbols::Symbol;
+use auditline_model::tables::{self, TypeFamily};
 use auditline_model::unit::{EventKind, LoadForm, Unit, runs_on_event_loop, same_session};
 use auditline_model::{ClassRef, Db, FunctionRef, class, classes, function, parsed};
 use auditline_source::TextEdit;
@@ -22,6 +23,7 @@ pub(super) fn fixes(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue, w
         && let EventKind::Write { from, column, by: None, in_place: false, .. } = &event.kind
         && from.fields.iter().any(|field| field.column == *column && field.how == Derivation::Computed)
         && let Some(model) = row.model
+        && is_number(db, model, *column)
     {
         let statement = event.statement;
         let name = classes::simple(model.path);
@@ -31,6 +33,12 @@ pub(super) fn fixes(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue, w
         }));
     }
     fixes
+}
+
+/// Whether a column holds numbers: what `+` and `-` mean of lists, documents and times in Python, they do not mean in SQL.
+fn is_number(db: &dyn Db, model: ClassRef, column: Name) -> bool {
+    let family = tables::orm_model(db, model).and_then(|model| model.column(column).map(|column| column.family));
+    matches!(family, Some(TypeFamily::Integer | TypeFamily::BigInteger | TypeFamily::Numeric | TypeFamily::Float))
 }
 
 /// The fixes that lock the load of a row.

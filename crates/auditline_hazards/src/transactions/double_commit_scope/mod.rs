@@ -2,7 +2,9 @@
 
 use auditline_model::eval::value::{OnCommit, SessionOrigin, SessionValue, TransactionKind};
 use auditline_model::owner::{Ownership, owner};
-use auditline_model::unit::{EventKind, Frame, FrameId, FrameKind, SessionAction, Unit, Use, same_session, unit_of};
+use auditline_model::unit::{
+    Breadth, EventKind, Frame, FrameId, FrameKind, SessionAction, Unit, Use, same_session, unit_of,
+};
 use auditline_model::{Db, FunctionRef, classes};
 use auditline_syntax::TextRange;
 
@@ -35,7 +37,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         if let Some((id, scope)) = scope_of(&unit, event.frame, session) {
             if !scopes.contains(&id) {
                 scopes.push(id);
-                findings.extend(in_scope(of, &unit, ordinal, session, (id, scope)));
+                findings.extend(in_scope(db, of, &unit, ordinal, session, (id, scope)));
             }
         } else if by.is_none()
             && !unit.in_handler(ordinal)
@@ -55,6 +57,7 @@ fn scope_of<'a>(unit: &'a Unit, frame: FrameId, session: &SessionValue) -> Optio
 }
 
 fn in_scope(
+    db: &dyn Db,
     of: FunctionRef,
     unit: &Unit,
     ordinal: u32,
@@ -115,7 +118,11 @@ fn in_scope(
     };
     let mut fixes = Vec::new();
     if by.is_none() {
-        fixes.push(fix(of, event.range, later.is_some()));
+        let saved = match kind {
+            TransactionKind::Begin => Saved::ByScope,
+            TransactionKind::Savepoint => saved(db, of, unit, session, (event.frame, id)),
+        };
+        fixes.extend(fix(of, event.range, later.is_some(), saved));
     }
     Some(Finding {
         hazard: &HAZARD,
@@ -206,17 +213,43 @@ fn in_own_scope(db: &dyn Db, of: FunctionRef, unit: &Unit, ordinal: u32, session
             Evidence { place: Place::InFunction(of, later.range), message: proof.to_owned() },
         ],
         story: None,
-        fixes: vec![Fix::new(
-            "Flush instead of committing",
-            if refuses { Safety::Safe } else { Safety::Unsafe },
-            move |db| {
-                edit::in_function(db, of, |scope| {
-                    let edits: Option<Vec<_>> =
-                        commits.iter().map(|call| edit::call_other_method(scope, *call, "flush")).collect();
-                    edits.map(|edits| edits.concat())
-                })
-            },
-        )],
+        fixes: if refuses || !may_be_lost(unit, ordinal, session) {
+            vec![Fix::new(
+                "Flush instead of committing",
+                if refuses { Safety::Safe } else { Safety::Unsafe },
+                move |db| {
+                    edit::in_function(db, of, |scope| {
+                        let edits: Option<Vec<_>> =
+                            commits.iter().map(|call| edit::call_other_method(scope, *call, "flush")).collect();
+                        edits.map(|edits| edits.concat())
+                    })
+                },
+            )]
+        } else {
+            Vec::new()
+        },
+    })
+}
+
+/// Whether a failure behind a commit is caught, or something is rolled back there, while the function goes on: what the commit
+/// has saved must stay then.
+fn may_be_lost(unit: &Unit, commit: u32, session: &SessionValue) -> bool {
+    unit.numbered().any(|(ordinal, event)| {
+        let behind = unit.can_follow(commit, ordinal);
+        let rolls_back = matches!(&event.kind, EventKind::Session { session: own, action: SessionAction::Rollback, .. }
+            if same_session(own, session));
+        behind && (rolls_back || unit.use_of(ordinal, session).is_some() && is_swallowed(unit, event.frame))
+    })
+}
+
+/// Whether a handler around a frame catches what the database says, and does not raise.
+fn is_swallowed(unit: &Unit, frame: FrameId) -> bool {
+    unit.ancestors(frame).any(|(_, frame)| match &frame.kind {
+        FrameKind::Try(id) => unit.tries.get(id.0 as usize).is_some_and(|info| {
+            info.handlers.iter().any(|handler| handler.breadth >= Breadth::Database && !handler.raises)
+        }),
+        FrameKind::WithSuppress => true,
+        _ => false,
     })
 }
 
@@ -229,15 +262,57 @@ fn yields_in_transaction(db: &dyn Db, provider: FunctionRef) -> bool {
     })
 }
 
+/// Who saves what stands in a scope, when the commit inside of it is taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Saved {
+    /// The scope itself, or what is around it or comes behind it in any case.
+    ByScope,
+    /// Nobody: leaving a savepoint saves nothing. The commit may stand behind the scope.
+    Behind,
+    /// Nobody, and the commit cannot simply stand behind the scope.
+    Nowhere,
+}
+
+/// Who saves what stands in the scope of a savepoint.
+fn saved(
+    db: &dyn Db,
+    of: FunctionRef,
+    unit: &Unit,
+    session: &SessionValue,
+    (commit, scope): (FrameId, FrameId),
+) -> Saved {
+    let Some(frame) = unit.frames.get(scope.0 as usize) else { return Saved::Nowhere };
+    let around = unit.ancestors(scope).skip(1).any(|(_, outer)| {
+        matches!(&outer.kind, FrameKind::WithTransaction(held, TransactionKind::Begin) if same_session(held, session))
+    });
+    let behind = unit.numbered().skip(frame.end as usize).any(|(_, event)| {
+        matches!(&event.kind, EventKind::Session { session: own, action: SessionAction::Commit, maybe: false, .. }
+            if same_session(own, session))
+            && unit.ancestors(scope).any(|(id, _)| id == event.frame)
+    });
+    if around || behind || owner(db, of, session) == (Ownership::Managed { commits: true }) {
+        return Saved::ByScope;
+    }
+    let always = unit
+        .ancestors(commit)
+        .take_while(|(id, _)| *id != scope)
+        .all(|(_, frame)| matches!(frame.kind, FrameKind::Loop { .. } | FrameKind::WithApart));
+    let leaves = unit.events_in(scope).any(|(_, event)| matches!(event.kind, EventKind::Return(_)));
+    if always && !leaves { Saved::Behind } else { Saved::Nowhere }
+}
+
 /// Removes the commit; where something follows in the scope, it flushes instead, so that keys and checks are there as before.
-fn fix(of: FunctionRef, call: TextRange, follows: bool) -> Fix {
-    if follows {
-        Fix::new("Flush instead of committing", Safety::Safe, move |db| {
+fn fix(of: FunctionRef, call: TextRange, follows: bool, saved: Saved) -> Option<Fix> {
+    match (saved, follows) {
+        (Saved::Nowhere, _) => None,
+        (Saved::Behind, _) => Some(Fix::new("Commit behind the scope", Safety::Safe, move |db| {
+            edit::in_function(db, of, |scope| edit::move_behind_with(scope, call, follows.then_some("flush")))
+        })),
+        (Saved::ByScope, true) => Some(Fix::new("Flush instead of committing", Safety::Safe, move |db| {
             edit::in_function(db, of, |scope| edit::call_other_method(scope, call, "flush"))
-        })
-    } else {
-        Fix::new("Remove the inner commit", Safety::Safe, move |db| {
+        })),
+        (Saved::ByScope, false) => Some(Fix::new("Remove the inner commit", Safety::Safe, move |db| {
             edit::in_function(db, of, |scope| edit::remove_call_statement(scope, call))
-        })
+        })),
     }
 }

@@ -13,8 +13,9 @@ use auditline_model::{Db, FunctionRef, classes, entry, function};
 use auditline_syntax::TextRange;
 
 use crate::catalogue::{Check, Family, Hazard};
-use crate::edit;
-use crate::finding::{Evidence, Finding, Fix, Place, Safety, Severity, symbol};
+use crate::finding::{Evidence, Finding, Place, Severity, symbol};
+
+mod fix;
 
 /// AUD102.
 pub const HAZARD: Hazard = Hazard {
@@ -95,7 +96,7 @@ fn swallowed(db: &dyn Db, of: FunctionRef, unit: &Unit, guarded: Guarded, handle
         symbol: symbol(of.path),
         evidence,
         story: None,
-        fixes: fix(db, of, unit, failing, &session, handler).into_iter().collect(),
+        fixes: fix::fix(db, of, unit, failing, &session, handler).into_iter().collect(),
     })
 }
 
@@ -420,58 +421,4 @@ fn by_caller(db: &dyn Db, of: FunctionRef, unit: &Unit, session: &SessionValue) 
         }
     }
     None
-}
-
-fn fix(
-    db: &dyn Db,
-    of: FunctionRef,
-    unit: &Unit,
-    failing: u32,
-    session: &SessionValue,
-    handler: &HandlerInfo,
-) -> Option<Fix> {
-    // A rollback ends the transaction of a `begin()` scope with all that is in it, and the scope takes no other.
-    let in_scope = unit
-        .ancestors(handler.frame)
-        .any(|(_, frame)| matches!(&frame.kind, FrameKind::WithTransaction(held, _) if same_session(held, session)));
-    if in_scope {
-        return None;
-    }
-    let is_async = function(db, of).is_some_and(|body| body.is_async);
-    // The session is written in any call of one of its own methods.
-    let (call, ordinal) = unit.numbered().find_map(|(ordinal, event)| {
-        let own = match &event.kind {
-            EventKind::Session {
-                session: own, by: None, action: SessionAction::Flush | SessionAction::Commit, ..
-            }
-            | EventKind::Add { session: own, by: None, .. } => same_session(own, session),
-            EventKind::Execute(query) => query.session.as_ref().is_some_and(|own| same_session(own, session)),
-            _ => false,
-        };
-        let here =
-            ordinal == failing || !matches!(unit.events[failing as usize].kind, EventKind::Session { by: None, .. });
-        (own && here).then_some((event.range, ordinal))
-    })?;
-    let awaits = unit.events.get(ordinal as usize + 1).is_some_and(|next| matches!(next.kind, EventKind::Await));
-    let awaited = is_async && (session.is_async == Some(true) || session.is_async.is_none() && awaits);
-    let range = handler.range;
-    // Rounds that share a transaction share the rollback: what the rounds before have flushed goes with it.
-    let shared = unit.ancestors(handler.frame).any(|(_, frame)| {
-        matches!(frame.kind, FrameKind::Loop { .. }) && !commits_in(unit, frame.first..frame.end, session)
-    });
-    let safety = if shared { Safety::Unsafe } else { Safety::Safe };
-    Some(Fix::new("Roll back in the handler", safety, move |db| {
-        edit::in_function(db, of, |scope| {
-            edit::insert_rollback_in_handler(scope, range, scope.receiver(call)?, awaited)
-        })
-    }))
-}
-
-fn commits_in(unit: &Unit, mut ordinals: std::ops::Range<u32>, session: &SessionValue) -> bool {
-    ordinals.any(|ordinal| {
-        unit.events.get(ordinal as usize).is_some_and(|event| {
-            matches!(&event.kind, EventKind::Session { session: own, action: SessionAction::Commit, .. }
-                if same_session(own, session))
-        })
-    })
 }
