@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auditline_syntax::Name;
-use auditline_syntax::python::ir::{Expr, ExprId, Function, StmtKind};
+use auditline_syntax::python::ir::{ArgKind, Expr, ExprId, Function, StmtKind};
 use auditline_syntax::python::walk_statements;
 
 use crate::db::{Db, FunctionRef, SourceFile, parsed};
@@ -52,7 +52,8 @@ pub fn functions_calling(db: &dyn Db, file: SourceFile, name: &str) -> Vec<Funct
 }
 
 /// The functions of a file in which an attribute of that name may be assigned: `object.name = …`, `{"name": …}` that is kept or
-/// handed on, `setattr(object, "name", …)`.
+/// handed on, `setattr(object, "name", …)`,
+/// `update(…).values(name=…)`.
 #[must_use]
 pub fn functions_assigning(db: &dyn Db, file: SourceFile, attribute: &str) -> Vec<FunctionRef> {
     uses_in(db, file).assignments.of(attribute).map(|path| FunctionRef { file, path }).collect()
@@ -73,7 +74,13 @@ fn assigned_attributes(function: &Function, mut found: impl FnMut(Name)) {
     for expr in &function.code.exprs {
         let Expr::Call { func, args } = expr else { continue };
         let sets = matches!(&function.code[*func], Expr::Name(name) if *name == "setattr");
+        let updates = matches!(&function.code[*func], Expr::Attribute { attr, .. } if *attr == "values");
         for arg in args {
+            if let ArgKind::Keyword(name) = arg.kind
+                && updates
+            {
+                found(name);
+            }
             match &function.code[arg.value] {
                 Expr::Str(name) if sets => found(Name::new(name)),
                 Expr::Dict(entries) => named_entries(function, entries, &mut found),
@@ -111,8 +118,10 @@ fn assigned_attributes(function: &Function, mut found: impl FnMut(Name)) {
 
 fn named_entries(function: &Function, entries: &[(Option<ExprId>, ExprId)], found: &mut impl FnMut(Name)) {
     for (key, _) in entries {
-        if let Some(Expr::Str(name)) = key.map(|key| &function.code[key]) {
-            found(Name::new(name));
+        match key.map(|key| &function.code[key]) {
+            Some(Expr::Str(name)) => found(Name::new(name)),
+            Some(Expr::Attribute { attr, .. }) => found(*attr),
+            _ => {}
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use auditline_source::TextEdit;
 use auditline_syntax::TextRange;
-use auditline_syntax::python::ir::{BinaryOp, Expr, ExprId, StmtKind};
+use auditline_syntax::python::ir::{ArgKind, BinaryOp, Expr, ExprId, StmtKind};
 use auditline_syntax::python::walk_expression;
 
 use super::block::Siblings;
@@ -59,7 +59,40 @@ fn augmented(
 fn assigned(scope: Scope<'_>, target: ExprId, value: ExprId, model: &str) -> Option<Vec<TextEdit>> {
     let code = scope.code;
     let Expr::Attribute { attr, .. } = &code[target] else { return None };
-    let own = scope.source(target);
+    computed(scope, value, scope.source(target), &format!("{model}.{attr}"))
+}
+
+/// Lets the database compute what an UPDATE statement sets: `values(stock=item.stock - 1)` becomes
+/// `values(stock=Item.stock - 1)`. `read` is where the old value is read.
+#[must_use]
+pub fn atomic_update(scope: Scope<'_>, read: TextRange, model: &str) -> Option<Vec<TextEdit>> {
+    let code = scope.code;
+    let old = scope.expr_at(read)?;
+    let Expr::Attribute { attr, .. } = &code[old] else { return None };
+    let holds_read = |value: ExprId| code.range(value).contains_range(read);
+    let value = code.exprs.iter().find_map(|expr| match expr {
+        Expr::Call { func, args } if matches!(&code[*func], Expr::Attribute { attr, .. } if *attr == "values") => {
+            args.iter().find_map(|arg| {
+                let sets = matches!(arg.kind, ArgKind::Keyword(name) if name == *attr);
+                (sets && holds_read(arg.value)).then_some(arg.value)
+            })
+        }
+        Expr::Dict(entries) => entries.iter().find_map(|(key, value)| {
+            let sets = match &code[(*key)?] {
+                Expr::Str(name) => **name == **attr,
+                Expr::Attribute { attr: name, .. } => name == attr,
+                _ => false,
+            };
+            (sets && holds_read(*value)).then_some(*value)
+        }),
+        _ => None,
+    })?;
+    computed(scope, value, scope.source(old), &format!("{model}.{attr}"))
+}
+
+/// An expression with a column in place of its old value.
+fn computed(scope: Scope<'_>, value: ExprId, own: &str, column: &str) -> Option<Vec<TextEdit>> {
+    let code = scope.code;
     let is_own = |expr: ExprId| is_attribute(scope, expr, own);
     // Only operands of sums and products: inside a call, the column would be an argument of Python code.
     let mut edits = Vec::new();
@@ -68,7 +101,7 @@ fn assigned(scope: Scope<'_>, target: ExprId, value: ExprId, model: &str) -> Opt
         match &code[expr] {
             Expr::Binary { op, left, right } if sign(*op).is_some() => rest.extend([*left, *right]),
             _ if is_own(expr) => {
-                edits.push(TextEdit::replace(scope.absolute(code.range(expr)), format!("{model}.{attr}")));
+                edits.push(TextEdit::replace(scope.absolute(code.range(expr)), column.to_owned()));
             }
             _ if holds(scope, expr, own) => return None,
             _ => {}

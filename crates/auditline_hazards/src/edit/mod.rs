@@ -42,7 +42,7 @@ use auditline_syntax::{Name, TextRange, TextSize};
 pub use accessor::{remove_decorator, return_fresh};
 pub(crate) use apply::in_function;
 pub use arguments::{add_keyword, remove_argument, remove_keyword, rename_keyword};
-pub use arithmetic::atomic_sql_expression;
+pub use arithmetic::{atomic_sql_expression, atomic_update};
 pub use behind_loop::move_behind_loop;
 pub use behind_scope::move_behind_with;
 pub use generator::{return_to_yield, yield_to_try_finally};

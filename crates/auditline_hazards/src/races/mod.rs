@@ -22,3 +22,4 @@ pub mod unguarded_lazy_singleton;
 pub mod unlocked_read_modify_write;
 pub mod upsert_misses_unique;
 pub mod webhook_state_race;
+mod written;

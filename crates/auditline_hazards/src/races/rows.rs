@@ -15,6 +15,8 @@ use auditline_syntax::Name;
 pub(super) use crate::check::is_silent;
 use crate::finding::{Evidence, Place};
 
+use super::written::{Written, written};
+
 /// Whether it is proved that a row was loaded without a lock.
 pub(super) fn is_unlocked(db: &dyn Db, of: FunctionRef, row: &RowValue) -> bool {
     match &row.origin {
@@ -238,30 +240,30 @@ pub(super) enum Dependence {
 /// Whether the write at an event depends on the old value of its column.
 pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) -> Option<Dependence> {
     let event = unit.events.get(write as usize)?;
-    let EventKind::Write { row, column, from, in_sql, constant, in_place, by, .. } = &event.kind else { return None };
-    if *in_sql {
+    let Written { row, column, from, in_sql, constant, in_place, by } = written(&event.kind)?;
+    if in_sql {
         return None;
     }
     // What the row is must be known: of a relationship to many, as in `order.items += more`, the ORM writes what was added
     // and removed, not the whole. One to a row whose key this one holds is that key.
     let class = row.model?;
     let model = tables::orm_model(db, class).filter(|model| model.is_table())?;
-    if is_deleted_with(unit, write, row.id, *by) {
+    if is_deleted_with(unit, write, row.id, by) {
         return None;
     }
     let is_column = |kind: &AttributeKind| matches!(kind, AttributeKind::Column(_));
-    let related = model.attribute(*column).is_some_and(|attribute| !is_column(&attribute.kind));
-    if related && tables::held_key(db, class, *column).is_none() {
+    let related = model.attribute(column).is_some_and(|attribute| !is_column(&attribute.kind));
+    if related && tables::held_key(db, class, column).is_none() {
         return None;
     }
-    let declared = model.column(*column);
-    if *in_place {
+    let declared = model.column(column);
+    if in_place {
         // The ORM sees a change in place only where the column's type watches for it.
         return declared.is_some_and(|column| column.mutable).then_some(Dependence::OwnValue(write));
     }
     let own = from.fields.iter().find(|field| {
         field.row == row.id
-            && field.column == *column
+            && field.column == column
             && !related
             && match field.how {
                 // A name with a suffix is the same name whoever appends it; a text that the request adds to can be lost.
@@ -275,16 +277,7 @@ pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) 
         return Some(Dependence::OwnValue(field.read));
     }
     let family = declared.map(|column| column.family).unwrap_or_default();
-    let overwrite = Overwrite {
-        row: row.id,
-        model: row.model,
-        column: *column,
-        family,
-        constant: *constant,
-        from,
-        by: *by,
-        at: write,
-    };
+    let overwrite = Overwrite { row: row.id, model: row.model, column, family, constant, from, by, at: write };
     unit.ancestors(event.frame).find_map(|(guarded, frame)| match &frame.kind {
         FrameKind::Branch { conditions, rest, split, .. } => {
             let told = conditions.iter().filter(|condition| {

@@ -6,6 +6,8 @@ use auditline_syntax::python::ir::{Arg, Code, Expr, ExprId};
 use auditline_syntax::{Name, TextRange};
 
 use crate::db::FunctionRef;
+use crate::symbols::Symbol;
+use crate::tables::orm_model;
 use crate::unit::EventKind;
 
 use super::calls::Arguments;
@@ -30,6 +32,11 @@ impl Evaluator<'_> {
             from = from.with(&bound.from.clone().gathered());
             match (key.map(|key| &code[key]), &bound.value) {
                 (Some(Expr::Str(name)), _) => held.push(self.entry(code, Name::new(name), &bound, *value)),
+                // `{Item.stock: …}`
+                (Some(Expr::Attribute { value: owner, attr }), _) if matches!(self.symbol(code, *owner), Symbol::Class(class) if orm_model(self.db, class).is_some()) =>
+                {
+                    held.push(self.entry(code, *attr, &bound, *value));
+                }
                 (None, Value::Dict(inner)) => held.extend(inner.iter().cloned()),
                 _ => {}
             }
@@ -38,7 +45,7 @@ impl Evaluator<'_> {
         Bound { value, from }
     }
 
-    fn entry(&self, code: &Code, name: Name, bound: &Bound, source: ExprId) -> Entry {
+    pub(super) fn entry(&self, code: &Code, name: Name, bound: &Bound, source: ExprId) -> Entry {
         let constant = is_constant(code, source).then(|| constant_name(code, source).unwrap_or_else(|| Name::new("…")));
         Entry {
             name,

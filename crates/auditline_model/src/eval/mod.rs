@@ -22,6 +22,7 @@ mod statements;
 mod steps;
 mod substitute;
 mod types;
+mod updates;
 pub mod value;
 
 use std::sync::Arc;
@@ -41,6 +42,7 @@ pub(crate) use calls::MUTATORS;
 pub use properties::OwnTest;
 pub(crate) use substitute::held_session;
 pub use types::{Depended, dependency_of_param, dependency_value, has_function_scope, param_row};
+pub(crate) use updates::for_callers;
 
 use value::{CountSource, RowOrigin, RowValue, SessionValue, Sources, Value};
 

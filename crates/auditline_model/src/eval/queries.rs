@@ -185,6 +185,11 @@ impl Evaluator<'_> {
             "order_by" => next.ordered = true,
             "values" => {
                 next.sets.extend(super::steps::set_by(code, args));
+                if next.kind == QueryKind::Update {
+                    let mut changes = next.changes.to_vec();
+                    changes.extend(self.changes(code, args, arguments, true));
+                    next.changes = changes.into();
+                }
                 if next.kind == QueryKind::Insert {
                     let mut insertion = next.insertion.as_deref().cloned().unwrap_or_default();
                     self.supply(code, args, arguments, &mut insertion);
@@ -267,10 +272,13 @@ impl Evaluator<'_> {
                 if name == "update" {
                     next.kind = QueryKind::Update;
                     next.sets = super::steps::set_by(code, args);
+                    next.changes = self.changes(code, args, arguments, false).into();
                 } else {
                     next.kind = QueryKind::Delete;
                 }
-                self.event(EventKind::Execute(Arc::new(next)), range);
+                let next = Arc::new(next);
+                self.event(EventKind::Execute(Arc::clone(&next)), range);
+                self.overwrite(&next, None, range);
                 return Bound::unknown();
             }
             "first_or_404" | "one_or_404" | "get_or_404" if executes => {
@@ -340,7 +348,9 @@ impl Evaluator<'_> {
                 return Bound::unknown();
             }
             QueryKind::Update | QueryKind::Delete | QueryKind::Insert => {
-                self.event(EventKind::Execute(Arc::new(query)), range);
+                let query = Arc::new(query);
+                self.event(EventKind::Execute(Arc::clone(&query)), range);
+                self.overwrite(&query, None, range);
                 return Bound::unknown();
             }
         }

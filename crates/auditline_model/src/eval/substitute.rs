@@ -95,6 +95,8 @@ impl Evaluator<'_> {
                     query.session.as_ref().and_then(|session| self.session_of(session, callee, object, filled));
                 let mut query = (**query).clone();
                 query.session = session;
+                // What it sets is made from what only the callee knows.
+                query.changes = Arc::default();
                 if let super::value::Lock::IfParam(index) = query.lock {
                     query.lock = match filled.get(index as usize).and_then(Option::as_ref).map(|bound| &bound.value) {
                         Some(Value::Bool(true)) => super::value::Lock::Yes,
@@ -299,7 +301,7 @@ impl Evaluator<'_> {
     }
 
     /// The session of this function on which a callee does something; `None` for one that this function cannot see.
-    fn operated(
+    pub(super) fn operated(
         &mut self,
         session: &Arc<SessionValue>,
         callee: FunctionRef,

@@ -320,6 +320,8 @@ pub struct QueryValue {
     pub sought: Sought,
     /// The columns that it sets, and how the new values lie to the old ones.
     pub sets: SmallVec<[(Name, Step); 1]>,
+    /// The columns that an UPDATE sets, and to what, where they are written out.
+    pub changes: Arc<[Entry]>,
     /// The session, for `session.query(...)` and executed statements.
     pub session: Option<Arc<SessionValue>>,
     /// The ordinal of the event that executed it.
@@ -438,6 +440,7 @@ impl QueryValue {
             keys: SmallVec::new(),
             sought: Sought::default(),
             sets: SmallVec::new(),
+            changes: Arc::default(),
             session: None,
             execution: None,
             insertion: None,

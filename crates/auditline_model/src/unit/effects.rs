@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::eval::value::{QueryValue, RowOrigin, SessionOrigin, Value};
+use crate::eval::for_callers;
+use crate::eval::value::{QueryKind, QueryValue, RowOrigin, SessionOrigin, Value};
 
 use super::{Counted, EventKind, FrameKind, LockScope, SessionAction, Subject, Test, Unit, same_session};
 
@@ -84,7 +85,7 @@ const OPERATIONS: usize = 64;
 #[must_use]
 pub(super) fn effect_of(unit: &Unit) -> Effect {
     let mut operations: Vec<Operation> = Vec::new();
-    for event in &unit.events {
+    for (ordinal, event) in unit.numbered() {
         let visible = match &event.kind {
             EventKind::Session { session, .. }
             | EventKind::Add { session, .. }
@@ -98,18 +99,24 @@ pub(super) fn effect_of(unit: &Unit) -> Effect {
                 matches!(row.origin, RowOrigin::Param(_) | RowOrigin::SelfRow)
             }
             EventKind::External { .. } | EventKind::ExternalLock(_) => true,
+            EventKind::Execute(query) | EventKind::Updates { query, .. } => is_known_update(unit, ordinal, query),
             _ => false,
         };
         if !visible || is_undone(unit, event) {
             continue;
         }
-        let mut kind = event.kind.clone();
+        let mut kind = match &event.kind {
+            EventKind::Execute(query) => EventKind::Updates { query: Arc::clone(query), by: None },
+            EventKind::Updates { query, .. } => EventKind::Updates { query: Arc::clone(query), by: None },
+            kind => kind.clone(),
+        };
         match &mut kind {
             // Rows of the function's own mean nothing to its caller.
             EventKind::External { about, .. } => {
                 about.retain(|row| matches!(row.origin, RowOrigin::Param(_) | RowOrigin::SelfRow));
             }
             EventKind::ExternalLock(scope @ LockScope::Block) => *scope = LockScope::Call,
+            EventKind::Updates { query, .. } => *query = Arc::new(for_callers(query)),
             _ => {}
         }
         let operation = Operation { kind, when: when(unit, event) };
@@ -125,6 +132,23 @@ pub(super) fn effect_of(unit: &Unit) -> Effect {
         lookup: lookup(unit),
         operations,
     }
+}
+
+/// Whether callers hear of an UPDATE statement: of one that sets what is written out, with a session of theirs. Where the
+/// function has loaded such rows before, it has looked at them itself.
+fn is_known_update(unit: &Unit, ordinal: u32, query: &QueryValue) -> bool {
+    query.kind == QueryKind::Update
+        && query.model.is_some()
+        && !query.changes.is_empty()
+        && !query.keys.is_empty()
+        && query.session.as_ref().is_some_and(|session| {
+            session_target(&session.origin) == Target::Visible || matches!(session.origin, SessionOrigin::Dependency(_))
+        })
+        && !unit.events.iter().take(ordinal as usize).any(|event| match &event.kind {
+            EventKind::Load { query: load, .. } => load.model == query.model,
+            EventKind::Refresh { row, .. } => row.as_ref().is_some_and(|row| row.model == query.model),
+            _ => false,
+        })
 }
 
 /// Whether a flush stands in a `with` on its session's transaction: when it fails, that is looked after before the caller

@@ -367,6 +367,29 @@ pub enum EventKind {
         /// The function that does it, when a callee does.
         by: Option<FunctionRef>,
     },
+    /// A column of a row is set by an UPDATE statement that finds the row by its key, or by what it was loaded by, and asks
+    /// for nothing else.
+    Overwrite {
+        /// The row.
+        row: Arc<RowValue>,
+        /// The attribute.
+        column: Name,
+        /// What the new value is made from.
+        from: Sources,
+        /// Whether the new value is an expression that the database evaluates.
+        in_sql: bool,
+        /// The new value as written, where it is a constant.
+        constant: Option<Name>,
+        /// The function that does it, when a callee does.
+        by: Option<FunctionRef>,
+    },
+    /// A callee executes an UPDATE statement with a session of this function.
+    Updates {
+        /// The statement, in terms of this function.
+        query: Arc<QueryValue>,
+        /// The callee; `None` in the effect of a function that executes it.
+        by: Option<FunctionRef>,
+    },
     /// The entries of a dictionary that the function was handed are set on a row, each by its name:
     /// `for name, value in changes.items(): setattr(row, name, value)`.
     SetEach {

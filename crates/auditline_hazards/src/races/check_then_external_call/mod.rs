@@ -7,6 +7,7 @@ use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity, Story, symbol};
 
 use super::rows;
+use super::written::{Written, written};
 
 /// AUD203.
 pub const HAZARD: Hazard = Hazard {
@@ -26,7 +27,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
     let unit = unit_of(db, of);
     let mut reported: Vec<u32> = Vec::new();
     for event in &unit.events {
-        let EventKind::Write { row, column, from, .. } = &event.kind else { continue };
+        let Some(Written { row, column, from, .. }) = written(&event.kind) else { continue };
         let Some(call) = from.external else { continue };
         if reported.contains(&call)
             || !matches!(
@@ -36,7 +37,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         {
             continue;
         }
-        let Some(tested) = tested_empty(&unit, call, row.id, *column) else { continue };
+        let Some(tested) = tested_empty(&unit, call, row.id, column) else { continue };
         if !rows::is_unlocked(db, of, row) || rows::is_protected(db, of, &unit, call, row) {
             continue;
         }

@@ -32,6 +32,19 @@ pub(super) fn fixes(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue, w
             edit::in_function(db, of, |scope| edit::atomic_sql_expression(scope, statement, &name))
         }));
     }
+    if let Some(event) = unit.events.get(write as usize)
+        && let EventKind::Overwrite { from, column, by: None, .. } = &event.kind
+        && let [field] = &from.fields[..]
+        && field.how == Derivation::Computed
+        && let Some(read) = unit.events.get(field.read as usize).map(|event| event.range)
+        && let Some(model) = row.model
+    {
+        let name = classes::simple(model.path);
+        fixes.push(Fix::new(format!("Compute `{column}` in SQL from `{name}.{column}`"), Safety::Unsafe, move |db| {
+            let name = name_in(db, of, model)?;
+            edit::in_function(db, of, |scope| edit::atomic_update(scope, read, &name))
+        }));
+    }
     fixes
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auditline_model::eval::value::{RowOrigin, RowValue};
-use auditline_model::unit::{EventKind, Unit, unit_of};
+use auditline_model::unit::{Unit, unit_of};
 use auditline_model::{Db, FunctionRef, classes, entry};
 use auditline_syntax::Name;
 
@@ -12,6 +12,7 @@ use crate::finding::{Evidence, Finding, Place, Severity, Story, listed, symbol};
 
 use super::isolation;
 use super::rows::{self, Dependence, Durable};
+use super::written::{Written, written};
 
 mod fix;
 mod writers;
@@ -70,15 +71,15 @@ fn nothing_handed(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _key: ()) -> A
 fn changes(db: &dyn Db, of: FunctionRef, unit: &Unit, elsewhere: &mut Vec<Name>) -> Vec<Change> {
     let mut changes: Vec<Change> = Vec::new();
     for (ordinal, event) in unit.numbered() {
-        let EventKind::Write { row, column, by, .. } = &event.kind else { continue };
+        let Some(Written { row, column, by, .. }) = written(&event.kind) else { continue };
         let Some(dependence) = rows::dependence(db, of, unit, ordinal) else { continue };
         // In a webhook, a state decides between deliveries: that is AUD204's to say.
         if matches!(dependence, Dependence::State(_)) && entry::webhook(db, of).is_some() {
             continue;
         }
-        if by.is_some_and(|by| by != of && handed(db, by, ()).contains(column)) {
+        if by.is_some_and(|by| by != of && handed(db, by, ()).contains(&column)) {
             if matches!(row.origin, RowOrigin::Param(_)) {
-                elsewhere.push(*column);
+                elsewhere.push(column);
             }
             continue;
         }
@@ -86,11 +87,11 @@ fn changes(db: &dyn Db, of: FunctionRef, unit: &Unit, elsewhere: &mut Vec<Name>)
             continue;
         }
         if let Some(change) = changes.iter_mut().find(|change| change.row.id == row.id) {
-            change.writes.push((ordinal, *column, dependence));
+            change.writes.push((ordinal, column, dependence));
             continue;
         }
         let Some(durable) = rows::durable(db, of, unit, ordinal, row) else { continue };
-        changes.push(Change { row: Arc::clone(row), writes: vec![(ordinal, *column, dependence)], durable });
+        changes.push(Change { row: Arc::clone(row), writes: vec![(ordinal, column, dependence)], durable });
     }
     if changes.is_empty() || entry::is_command(db, of) {
         return Vec::new();

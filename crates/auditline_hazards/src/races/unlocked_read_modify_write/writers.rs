@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use auditline_model::eval::value::QueryKind;
 use auditline_model::names::{files_mentioning, files_mentioning_in};
 use auditline_model::shards::Shard;
 use auditline_model::unit::{EventKind, unit_of};
@@ -119,6 +120,13 @@ fn writes_among(db: &dyn Db, files: &[SourceFile], column: Name) -> Writes {
                     && let Some(model) = row.model
                 {
                     found.entry(model).or_default().push(ColumnWrite { function, ordinal, constant: *constant });
+                }
+                if let EventKind::Execute(query) = &event.kind
+                    && query.kind == QueryKind::Update
+                    && let Some(model) = query.model
+                    && let Some(set) = query.changes.iter().find(|set| set.name == column)
+                {
+                    found.entry(model).or_default().push(ColumnWrite { function, ordinal, constant: set.constant });
                 }
             }
         }

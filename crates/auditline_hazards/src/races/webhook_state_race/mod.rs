@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auditline_model::eval::value::{RowOrigin, RowValue};
-use auditline_model::unit::{EventKind, FrameKind, Subject, Test, Unit, unit_of};
+use auditline_model::unit::{FrameKind, Subject, Test, Unit, unit_of};
 use auditline_model::{Db, FunctionRef, classes, entry};
 use auditline_syntax::Name;
 
@@ -12,6 +12,7 @@ use crate::finding::{Evidence, Finding, Place, Severity, Story, listed, symbol};
 
 use super::isolation;
 use super::rows::{self, Dependence};
+use super::written::{Written, written};
 
 /// AUD204.
 pub const HAZARD: Hazard = Hazard {
@@ -37,7 +38,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
     let unit = unit_of(db, of);
     let mut changed: Vec<Changed> = Vec::new();
     for (ordinal, event) in unit.numbered() {
-        let EventKind::Write { row, column, in_sql: false, .. } = &event.kind else { continue };
+        let Some(Written { row, column, in_sql: false, .. }) = written(&event.kind) else { continue };
         // Who hands a row in hears of it.
         if matches!(row.origin, RowOrigin::Param(_))
             || matches!(rows::dependence(db, of, &unit, ordinal), Some(Dependence::OwnValue(_)))
@@ -48,15 +49,15 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             continue;
         }
         if let Some(known) = changed.iter_mut().find(|known| known.row.id == row.id) {
-            if !known.columns.contains(column) {
-                known.columns.push(*column);
+            if !known.columns.contains(&column) {
+                known.columns.push(column);
             }
             continue;
         }
         if rows::durable(db, of, &unit, ordinal, row).is_none() {
             continue;
         }
-        changed.push(Changed { row: Arc::clone(row), write: ordinal, columns: vec![*column] });
+        changed.push(Changed { row: Arc::clone(row), write: ordinal, columns: vec![column] });
     }
     if changed.is_empty() {
         return;
@@ -123,8 +124,9 @@ fn is_settled(unit: &Unit, write: u32, row: u32) -> bool {
     });
     let Some((state_column, state)) = into else { return false };
     let enters = unit.events.iter().any(|event| {
-        matches!(&event.kind, EventKind::Write { row: own, column, constant, .. }
-            if own.id == row && *column == state_column && *constant == Some(state))
+        written(&event.kind).is_some_and(|written| {
+            written.row.id == row && written.column == state_column && written.constant == Some(state)
+        })
     });
     enters && !rows::has_other_effects(unit, row, write, None)
 }

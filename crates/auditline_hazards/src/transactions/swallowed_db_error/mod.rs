@@ -9,7 +9,7 @@ use auditline_model::unit::{
     Breadth, EventKind, FrameId, FrameKind, HandlerInfo, SessionAction, TryId, Unit, Use, captured_write,
     leaves_callee, same_session, unit_of,
 };
-use auditline_model::{Db, FunctionRef, classes, entry, function};
+use auditline_model::{Db, FunctionRef, classes, entry};
 use auditline_syntax::TextRange;
 
 use crate::catalogue::{Check, Family, Hazard};

@@ -75,6 +75,10 @@ impl Evaluator<'_> {
                     false
                 }
             };
+            if let EventKind::Updates { query, .. } = &operation.kind {
+                self.updated_elsewhere(query, (callee, object), &filled, arguments, range);
+                continue;
+            }
             if let Some(ordinal) = self.apply(&operation.kind, callee, object, &filled, maybe, range) {
                 external = Some(ordinal);
             }
