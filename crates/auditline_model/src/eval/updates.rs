@@ -163,13 +163,20 @@ pub(crate) fn for_callers(query: &QueryValue) -> QueryValue {
             ..entry.clone()
         },
     });
+    // Rows and variables of the function's own mean nothing to its callers.
+    let keys = query.keys.iter().filter(|(_, key)| match key {
+        Key::Given(_) => true,
+        Key::Field { row, .. } => *row >= super::param_row(u32::from(u8::MAX)),
+        Key::Local(..) => false,
+    });
+    let keys = keys.cloned().collect();
     let mut sought = super::value::Sought { open: query.sought.open, ..super::value::Sought::default() };
     sought.limited = query.sought.limited;
     QueryValue {
         kind: QueryKind::Update,
         session: query.session.clone(),
         filters: query.filters.clone(),
-        keys: query.keys.clone(),
+        keys,
         among: query.among,
         sought,
         changes: changes.collect(),
