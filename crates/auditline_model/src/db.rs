@@ -203,6 +203,13 @@ fn function_query(db: &dyn Db, function: FunctionRef, _key: ()) -> Option<Arc<Fu
     parsed.function_index(function.path).map(|index| Arc::clone(&parsed.module.functions[index]))
 }
 
+/// A function and those that stand in it, as the file has them: a decorator with its wrapper.
+pub fn with_inner(db: &dyn Db, of: FunctionRef) -> Vec<Arc<Function>> {
+    let is_inside =
+        |path: &str| path.strip_prefix(of.path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    parsed(db, of.file).module.functions.iter().filter(|body| is_inside(body.path.as_str())).cloned().collect()
+}
+
 /// The function of that name without its body: decorators, parameters, return annotation. This is what a caller may look
 /// at, so that an edit of the body is nothing to it but what the effect says.
 pub fn head(db: &dyn Db, function: FunctionRef) -> Option<Arc<Function>> {

@@ -26,5 +26,5 @@ pub mod uses;
 
 pub use db::{
     ClassRef, Db, FileContent, FunctionRef, ParsedModule, RootDatabase, Settings, SourceFile, VariableRef, class,
-    function, head, parsed,
+    function, head, parsed, with_inner,
 };

@@ -9,7 +9,7 @@ use auditline_model::owner::{CallSite, callers};
 use auditline_model::symbols::Symbol;
 use auditline_model::tables::{owners, refers};
 use auditline_model::unit::{Event, EventKind, FrameKind, LockScope, RowLock, Subject, Unit, unit_of};
-use auditline_model::{ClassRef, Db, FunctionRef, classes, entry, head, parsed};
+use auditline_model::{ClassRef, Db, FunctionRef, classes, entry, head, with_inner};
 
 /// How many callers up a lock is looked for.
 const DEPTH: u32 = 3;
@@ -182,20 +182,15 @@ fn leaves_locked(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
 /// A query of its own, so that a check does not depend on the units of another file.
 #[salsa::tracked(returns(copy))]
 fn takes_lock_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
-    let inner = format!("{}.", of.path);
-    parsed(db, of.file)
-        .module
-        .functions
-        .iter()
-        .filter(|function| function.path == of.path || function.path.starts_with(inner.as_str()))
-        .map(|function| unit_of(db, FunctionRef { file: of.file, path: function.path }))
-        .any(|unit: Arc<Unit>| {
+    with_inner(db, of).iter().map(|function| unit_of(db, FunctionRef { file: of.file, path: function.path })).any(
+        |unit: Arc<Unit>| {
             unit.frames.iter().any(|frame| matches!(frame.kind, FrameKind::WithLock))
                 || unit.events.iter().any(|event| match &event.kind {
                     EventKind::ExternalLock(_) => true,
                     kind => kind.row_lock().is_some_and(RowLock::is_sure),
                 })
-        })
+        },
+    )
 }
 
 /// Whether a function takes a lock.

@@ -156,7 +156,7 @@ fn level_of_engines(db: &dyn Db, _settings: Settings) -> Option<Level> {
     let mut lowest: Option<Level> = None;
     for word in ["create_engine", "create_async_engine"] {
         for file in files_mentioning(db, word).iter() {
-            if entry::is_test(db, *file) || entry::is_migration(db, *file) || entry::is_script(db, *file) {
+            if entry::is_aside(db, *file) {
                 continue;
             }
             let parsed = parsed(db, *file);

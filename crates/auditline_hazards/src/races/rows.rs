@@ -38,13 +38,10 @@ pub(super) fn is_unlocked(db: &dyn Db, of: FunctionRef, row: &RowValue) -> bool 
 
 /// Whether a row is loaded through a relationship of one that was made here with nothing but the key: no lock came with it.
 fn is_loaded_by_made(unit: &Unit, row: &RowValue) -> bool {
-    let Some(EventKind::Follow { row: made, relationship }) = unit.events.get(row.id as usize).map(|event| &event.kind)
-    else {
-        return false;
-    };
-    let given = |event: &EventKind| matches!(event, EventKind::Write { row, column, .. } if row.id == made.id && column == relationship);
+    let Some((made, relationship)) = followed(unit, row) else { return false };
+    let given = |event: &EventKind| matches!(event, EventKind::Write { row, column, .. } if row.id == made.id && *column == relationship);
     made.origin == RowOrigin::Created
-        && !unit.ingredients.iter().any(|part| part.created == made.id && part.attribute == *relationship)
+        && !unit.ingredients.iter().any(|part| part.created == made.id && part.attribute == relationship)
         && !unit.events.iter().any(|event| given(&event.kind))
 }
 
@@ -53,12 +50,21 @@ pub(super) fn root<'a>(unit: &'a Unit, row: &'a RowValue) -> Option<&'a RowValue
     let mut at = row;
     while let RowOrigin::Related(_) = at.origin {
         // Each row is followed from one that was there before.
-        at = match &unit.events.get(at.id as usize)?.kind {
-            EventKind::Follow { row, .. } if row.id < at.id || !matches!(row.origin, RowOrigin::Related(_)) => row,
-            _ => return None,
-        };
+        let (from, _) = followed(unit, at)?;
+        if from.id >= at.id && matches!(from.origin, RowOrigin::Related(_)) {
+            return None;
+        }
+        at = from;
     }
     Some(at)
+}
+
+/// The row from which a relationship leads to this one, and the relationship.
+pub(super) fn followed<'a>(unit: &'a Unit, row: &RowValue) -> Option<(&'a RowValue, Name)> {
+    match &unit.events.get(row.id as usize)?.kind {
+        EventKind::Follow { row, relationship } => Some((row, *relationship)),
+        _ => None,
+    }
 }
 
 /// How many callers up it is looked for who loads a row that is handed on.

@@ -89,12 +89,9 @@ fn missed(unit: &Unit, frame: FrameId) -> Option<u32> {
             _ => None,
         },
         FrameKind::Handler(of, index) => {
-            let handler = unit.tries.get(of.0 as usize)?.handlers.get(*index as usize)?;
-            let misses = handler.catches.iter().any(|caught| matches!(caught.as_str(), "NoResultFound" | "NoResult"));
-            let guarded = unit.frames.iter().position(|frame| matches!(&frame.kind, FrameKind::Try(id) if id == of))?;
-            let guarded = FrameId(u32::try_from(guarded).ok()?);
+            let guarded = unit.missed_in(*of, *index)?;
             let load = unit.events_in(guarded).find(|(_, event)| matches!(event.kind, EventKind::Load { .. }));
-            load.filter(|_| misses).map(|(ordinal, _)| ordinal)
+            load.map(|(ordinal, _)| ordinal)
         }
         _ => None,
     })

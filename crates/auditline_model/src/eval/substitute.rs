@@ -51,17 +51,15 @@ impl Evaluator<'_> {
                     Value::Row(_) => object.clone(),
                     _ => Value::Row(Arc::clone(row)),
                 },
-                // Of which of the callee's rows it is a relationship means nothing here.
-                RowOrigin::Related(_) => {
+                origin => {
                     let session =
                         row.session.as_ref().and_then(|session| self.session_of(session, callee, object, filled));
-                    let row = RowValue { id: u32::MAX, model: row.model, origin: RowOrigin::Unknown, session };
-                    Value::Row(Arc::new(row))
-                }
-                _ => {
-                    let session =
-                        row.session.as_ref().and_then(|session| self.session_of(session, callee, object, filled));
-                    Value::Row(Arc::new(RowValue { session, ..(**row).clone() }))
+                    // Of which of the callee's rows it is a relationship means nothing here.
+                    let (id, origin) = match origin {
+                        RowOrigin::Related(_) => (u32::MAX, RowOrigin::Unknown),
+                        own => (row.id, own.clone()),
+                    };
+                    Value::Row(Arc::new(RowValue { id, model: row.model, origin, session }))
                 }
             },
             Value::Many(inner) => Value::Many(Box::new(self.substituted(inner, callee, object, filled))),

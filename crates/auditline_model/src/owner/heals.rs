@@ -44,7 +44,7 @@ pub fn heals(db: &dyn Db, of: FunctionRef, session: &SessionValue, action: Sessi
     follow(db, of, session, &mut seen, DEPTH);
     if seen.is_empty() {
         for shard in Shard::all() {
-            seen.add(&opened_in_shard(db, shard, settings), session.is_async);
+            seen.add(opened_in_shard(db, shard, settings).like(session));
         }
     }
     !seen.library && !seen.own.is_empty() && seen.own.iter().all(|class| class_heals(db, *class, method))
@@ -109,11 +109,9 @@ impl Seen {
         }
     }
 
-    /// Adds what was opened elsewhere, as far as it may be a session like that one.
-    fn add(&mut self, opened: &Opened, is_async: Option<bool>) {
-        let seen = if is_async == Some(true) { &opened.asynchronous } else { &opened.plain };
-        self.library |= seen.library;
-        seen.own.iter().for_each(|class| self.see(SessionClass::Own(*class)));
+    fn add(&mut self, other: &Self) {
+        self.library |= other.library;
+        other.own.iter().for_each(|class| self.see(SessionClass::Own(*class)));
     }
 }
 
@@ -122,6 +120,13 @@ impl Seen {
 struct Opened {
     plain: Seen,
     asynchronous: Seen,
+}
+
+impl Opened {
+    /// Those that a session may be one of.
+    fn like(&self, session: &SessionValue) -> &Seen {
+        if session.is_async == Some(true) { &self.asynchronous } else { &self.plain }
+    }
 }
 
 fn follow(db: &dyn Db, of: FunctionRef, session: &SessionValue, seen: &mut Seen, depth: u32) {
@@ -209,10 +214,8 @@ fn opened_in_shard(db: &dyn Db, shard: Shard, settings: Settings) -> Arc<Opened>
             continue;
         }
         let opened = opened_in(db, *file);
-        total.plain.library |= opened.plain.library;
-        total.asynchronous.library |= opened.asynchronous.library;
-        opened.plain.own.iter().for_each(|class| total.plain.see(SessionClass::Own(*class)));
-        opened.asynchronous.own.iter().for_each(|class| total.asynchronous.see(SessionClass::Own(*class)));
+        total.plain.add(&opened.plain);
+        total.asynchronous.add(&opened.asynchronous);
     }
     Arc::new(total)
 }

@@ -7,7 +7,7 @@ use auditline_syntax::python::{walk_block_expressions, walk_statements};
 use auditline_syntax::{Name, TextRange};
 
 use crate::classes;
-use crate::db::{ClassRef, Db, FunctionRef, function, parsed};
+use crate::db::{ClassRef, Db, FunctionRef, function, with_inner};
 use crate::eval::value::{QueryKind, SessionOrigin, SessionValue};
 use crate::symbols::Symbol;
 
@@ -152,10 +152,7 @@ fn is_rolled_back_around(db: &dyn Db, of: FunctionRef) -> bool {
 /// the exception. One for broken constraints alone leaves the other errors as they are.
 #[salsa::tracked(returns(copy))]
 fn rolls_back(db: &dyn Db, decorator: FunctionRef, _key: ()) -> bool {
-    let inside = |path: &str| {
-        path.strip_prefix(decorator.path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    };
-    parsed(db, decorator.file).module.functions.iter().filter(|body| inside(body.path.as_str())).any(|body| {
+    with_inner(db, decorator).iter().any(|body| {
         let code = &body.code;
         let mut found = false;
         walk_statements(&code.block, &mut |stmt| {

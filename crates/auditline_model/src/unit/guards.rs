@@ -28,6 +28,15 @@ pub fn same_session(one: &SessionValue, two: &SessionValue) -> bool {
 }
 
 impl Unit {
+    /// The body that a handler guards, where it catches that a query has found no row.
+    #[must_use]
+    pub fn missed_in(&self, of: TryId, handler: u32) -> Option<FrameId> {
+        let handler = self.tries.get(of.0 as usize)?.handlers.get(handler as usize)?;
+        let misses = handler.catches.iter().any(|caught| matches!(caught.as_str(), "NoResultFound" | "NoResult"));
+        let guarded = self.frames.iter().position(|frame| matches!(&frame.kind, FrameKind::Try(id) if *id == of))?;
+        misses.then_some(FrameId(u32::try_from(guarded).ok()?))
+    }
+
     /// What rolls back or closes the session in this function when the event fails; the nearest one, with handlers that
     /// do not catch every database error left out.
     #[must_use]

@@ -4,7 +4,7 @@ use auditline_model::symbols::Symbol;
 use auditline_model::unit::{
     Breadth, EventKind, FrameId, FrameKind, HandlerInfo, SessionAction, Unit, tries_around_decorated, unit_of,
 };
-use auditline_model::{Db, FunctionRef, classes, parsed};
+use auditline_model::{Db, FunctionRef, classes, with_inner};
 
 use super::Creation;
 use crate::races::held::at_every_call;
@@ -135,16 +135,10 @@ fn always_fails(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
 /// A query of its own, so that a check does not depend on the units of another file.
 #[salsa::tracked(returns(copy))]
 fn handles_query(db: &dyn Db, of: FunctionRef, wanted: Wanted) -> bool {
-    let inner = format!("{}.", of.path);
-    parsed(db, of.file)
-        .module
-        .functions
-        .iter()
-        .filter(|function| function.path == of.path || function.path.starts_with(inner.as_str()))
-        .any(|function| {
-            let unit = unit_of(db, FunctionRef { file: of.file, path: function.path });
-            unit.tries.iter().any(|info| info.handlers.iter().any(|handler| handles_violation(handler, wanted)))
-        })
+    with_inner(db, of).iter().any(|function| {
+        let unit = unit_of(db, FunctionRef { file: of.file, path: function.path });
+        unit.tries.iter().any(|info| info.handlers.iter().any(|handler| handles_violation(handler, wanted)))
+    })
 }
 
 /// Whether a decorator handles unique violations of what it decorates: one that handles its own troubles does not.
@@ -152,12 +146,8 @@ fn handles_query(db: &dyn Db, of: FunctionRef, wanted: Wanted) -> bool {
 /// A query of its own, so that a check does not depend on the units of another file.
 #[salsa::tracked(returns(copy))]
 fn handles_around(db: &dyn Db, decorator: FunctionRef, wanted: Wanted) -> bool {
-    let inner = format!("{}.", decorator.path);
-    parsed(db, decorator.file)
-        .module
-        .functions
+    with_inner(db, decorator)
         .iter()
-        .filter(|function| function.path == decorator.path || function.path.starts_with(inner.as_str()))
         .flat_map(|function| tries_around_decorated(db, FunctionRef { file: decorator.file, path: function.path }))
         .any(|info| info.handlers.iter().any(|handler| handles_violation(handler, wanted)))
 }

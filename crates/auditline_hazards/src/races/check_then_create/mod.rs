@@ -199,12 +199,8 @@ fn missed(unit: &Unit, at: u32, model: ClassRef, lock: Lock) -> Option<(u32, Opt
             Some((found, rest.then_some(*split)))
         }
         FrameKind::Handler(of, index) => {
-            let handler = unit.tries.get(of.0 as usize)?.handlers.get(*index as usize)?;
-            let misses = handler.catches.iter().any(|caught| matches!(caught.as_str(), "NoResultFound" | "NoResult"));
-            let guarded = unit.frames.iter().position(|frame| matches!(&frame.kind, FrameKind::Try(id) if id == of))?;
-            let guarded = auditline_model::unit::FrameId(u32::try_from(guarded).ok()?);
+            let guarded = unit.missed_in(*of, *index)?;
             let found = unit.events_in(guarded).map(|(ordinal, _)| ordinal).find(|ordinal| is_lookup(*ordinal));
-            misses.then_some(())?;
             Some((found?, None))
         }
         _ => None,

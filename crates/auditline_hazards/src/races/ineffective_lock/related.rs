@@ -15,7 +15,7 @@ pub(super) fn find(db: &dyn Db, of: FunctionRef, unit: &Unit, found: &mut Vec<Fu
     for (write, event) in unit.numbered() {
         let EventKind::Write { row, column, .. } = &event.kind else { continue };
         let (RowOrigin::Related(_), Some(model)) = (&row.origin, row.model) else { continue };
-        let Some(from) = parent(unit, row).and_then(|parent| parent.model) else { continue };
+        let Some(from) = rows::followed(unit, row).and_then(|(parent, _)| parent.model) else { continue };
         let Some((lock, owner)) = rows::root(unit, row).and_then(|root| locked(unit, root.id, write)) else { continue };
         if reported.contains(&lock)
             || !matches!(rows::dependence(db, of, unit, write), Some(Dependence::OwnValue(_)))
@@ -44,14 +44,6 @@ pub(super) fn find(db: &dyn Db, of: FunctionRef, unit: &Unit, found: &mut Vec<Fu
             ],
             outcome: "The change of request A is lost, although both took a lock.".to_owned(),
         });
-    }
-}
-
-/// The row of which a related one is.
-fn parent<'a>(unit: &'a Unit, row: &RowValue) -> Option<&'a RowValue> {
-    match &unit.events.get(row.id as usize)?.kind {
-        EventKind::Follow { row, .. } => Some(row),
-        _ => None,
     }
 }
 

@@ -201,6 +201,11 @@ impl Evaluator<'_> {
     fn counted_elsewhere(&mut self, counted: Counted, callee: FunctionRef, range: TextRange) -> CountSource {
         let select = QueryValue::select(Some(counted.model));
         let query = QueryValue { entities: false, aggregates: true, ..select };
+        CountSource { load: self.read_elsewhere(query, callee, range), falls: counted.falls, any: false }
+    }
+
+    /// Records that a callee loaded something that is no row.
+    fn read_elsewhere(&mut self, query: QueryValue, callee: FunctionRef, range: TextRange) -> u32 {
         let event = EventKind::Load {
             query: Arc::new(query),
             row: None,
@@ -209,7 +214,7 @@ impl Evaluator<'_> {
             form: LoadForm::Elsewhere,
             flag: None,
         };
-        CountSource { load: self.event(event, range), falls: counted.falls, any: false }
+        self.event(event, range)
     }
 
     /// Records that a callee looked for a row, and gave what it made of it or `None`.
@@ -229,15 +234,7 @@ impl Evaluator<'_> {
             filters: found.filters.clone(),
             ..QueryValue::select(found.model)
         };
-        let event = EventKind::Load {
-            query: Arc::new(query),
-            row: None,
-            many: false,
-            by: Some(callee),
-            form: LoadForm::Elsewhere,
-            flag: None,
-        };
-        self.event(event, range)
+        self.read_elsewhere(query, callee, range)
     }
 
     #[allow(clippy::too_many_arguments)]
