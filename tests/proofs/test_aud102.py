@@ -1,6 +1,6 @@
 """AUD102: a handler swallows the error of the database, and the next statement pays for it."""
 
-from harness import call, get, look_alike, proof
+from harness import call, get, look_alike, post, proof
 from harness.world import World
 
 EXISTING = "INSERT INTO contacts (email) VALUES ('a@x')"
@@ -36,6 +36,49 @@ def test_loop(world: World) -> dict:
     world.sql(EXISTING)
     outcome = world.run(call(run_import, "a@x", "b@x", "c@x"))
     return {"answer": outcome.brief, "saved": world.value("SELECT count(*) FROM contacts")}
+
+
+@proof(
+    "AUD102",
+    "Rounds that share a transaction",
+    faulty={"answer": "PendingRollbackError", "saved": 1},
+    cured={"answer": "returned", "saved": 2},
+    fix="--unsafe-fixes",
+)
+@proof(
+    "AUD102",
+    "A function inside of this one flushes",
+    faulty={"answer": "PendingRollbackError", "saved": 1},
+    cured={"answer": "returned", "saved": 1},
+)
+def test_rounds(world: World) -> dict:
+    world.tables("app.database")
+    world.sql(EXISTING)
+    outcome = world.run(call(run_import, "b@x", "a@x", "c@x"))
+    return {"answer": outcome.brief, "saved": world.value("SELECT count(*) FROM contacts")}
+
+
+async def note(email: str) -> int:
+    """Runs, in a worker, the example's function with a session that is closed afterwards."""
+    from app.database import AsyncSessionLocal
+    from app.reports import Index, note
+
+    async with AsyncSessionLocal() as session:
+        return await note(session, Index("https://index.example/contacts"), email)
+
+
+@proof(
+    "AUD102",
+    "A client of another system stands around the statement",
+    faulty="PendingRollbackError",
+    cured=1,
+)
+def test_client(world: World) -> object:
+    world.tables("app.database")
+    world.sql(EXISTING)
+    world.elsewhere = lambda method, url: {}
+    outcome = world.run(call(note, "a@x"))
+    return outcome.error or outcome.value
 
 
 async def get_or_create(email: str) -> str:
@@ -91,3 +134,117 @@ def test_scope(world: World) -> dict:
     world.sql(EXISTING)
     outcome = world.run(call("app.jobs:welcome", "a@x", 1))
     return {"answer": outcome.brief, "visits": world.value("SELECT count(*) FROM visits")}
+
+
+ALL = {"answer": "returned", "saved": 3}
+
+
+@look_alike("AUD102", "The sessions of an `async_sessionmaker` do so", seen={"answer": 200, "saved": 2})
+def test_async_class(world: World) -> dict:
+    world.tables("app.database")
+    world.sql(EXISTING)
+    outcome = world.run(post("app.imports:router", "/contacts", json=["a@x", "b@x"]))
+    return {"answer": outcome.brief, "saved": world.value("SELECT count(*) FROM contacts")}
+
+
+def with_session(target: str, *arguments: object) -> object:
+    """Calls, in a worker, a function of the example with a session that is closed afterwards."""
+    from app.database import SessionLocal
+
+    from harness.worker import named
+
+    with SessionLocal() as db:
+        return named(target)(db, *arguments)
+
+
+def failing(world: World, *arguments: object) -> dict:
+    """What is saved of contacts of which one is there already."""
+    world.tables("app.database")
+    world.sql(EXISTING)
+    outcome = world.run(call(*arguments))
+    return {"answer": outcome.brief, "saved": world.value("SELECT count(*) FROM contacts")}
+
+
+EMAILS = ["a@x", "b@x", "c@x"]
+
+
+@look_alike("AUD102", "A decorator of the callee rolls back", seen=ALL)
+def test_decorator(world: World) -> dict:
+    return failing(world, run_import, *EMAILS)
+
+
+@look_alike("AUD102", "The callee works in a transaction of its own", seen=ALL)
+def test_own_transaction(world: World) -> dict:
+    return failing(world, with_session, "app.ingest:ingest", [["a@x"], ["b@x"], ["c@x"]])
+
+
+@look_alike("AUD102", "A session for each item", seen=ALL)
+def test_own_session(world: World) -> dict:
+    return failing(world, "app.imports:import_contacts", EMAILS)
+
+
+@look_alike("AUD102", "`finally` rolls back", seen=ALL)
+def test_finally(world: World) -> dict:
+    return failing(world, with_session, "app.jobs:run", EMAILS)
+
+
+@look_alike("AUD102", "The `try` guards something else", seen=ALL)
+def test_something_else(world: World) -> dict:
+    return failing(world, with_session, "app.jobs:run", ["1", "two", "3"])
+
+
+@look_alike("AUD102", "The handler raises something else", seen=["HTTPException", 0])
+def test_raises(world: World) -> list:
+    world.tables("app.database")
+    world.sql(EXISTING)
+    worker = world.worker()
+    seen = worker.run(call(with_session, "app.routes:create", "a@x")).brief
+    return [seen, worker.run(call("app.database:engine.pool.checkedout")).value]
+
+
+@look_alike("AUD102", "Nothing uses the session afterwards, and its owner closes it", seen=[False, True])
+def test_best_effort(world: World) -> list:
+    world.tables("app.database")
+    world.sql(EXISTING)
+    worker = world.worker()
+    seen = [worker.run(call("app.jobs:best_effort", email)).value for email in ("a@x", "b@x")]
+    assert worker.run(call("app.database:engine.pool.checkedout")).value == 0
+    return seen
+
+
+@look_alike("AUD102", "The caller is told, and looks", seen=["returned", "returned"])
+def test_told(world: World) -> list:
+    world.tables("app.database")
+    world.sql(EXISTING)
+    worker = world.worker()
+    seen = [worker.run(call("app.jobs:run", email)).brief for email in ("a@x", "b@x")]
+    assert world.value("SELECT count(*) FROM contacts") == 2
+    return seen
+
+
+@look_alike("AUD102", "The loop ends behind the `try`", seen=[False, True])
+def test_loop_ends(world: World) -> list:
+    world.tables("app.database")
+    world.sql("INSERT INTO contacts (email) VALUES ('a@example.com')")
+    worker = world.worker()
+    emails = ["a@example.com", "b@example.com"]
+    return [worker.run(call(with_session, "app.notes:note_first", emails, quiet)).value for quiet in (True, False)]
+
+
+def import_rows(rows: list[dict]) -> int:
+    """Runs, in a worker, the example's import of rows."""
+    from app.database import SessionLocal
+    from app.imports import import_contacts
+
+    with SessionLocal() as db:
+        return import_contacts(db, rows)
+
+
+@look_alike(
+    "AUD102",
+    "The callee catches the error, and the handler around it sees none",
+    seen={"answer": "returned", "saved": 2},
+)
+def test_callee_catches(world: World) -> dict:
+    # What the handler around it does see leaves the session as it was.
+    return failing(world, import_rows, [{"name": "b"}, {"email": "b@x"}, {"email": "a@x"}, {"email": "c@x"}])

@@ -239,6 +239,14 @@ class World:
         mine = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE %s AND state LIKE 'idle in transaction%%'"
         return self.value(mine, f"{self.database}\\_%")
 
+    def wait_until_gone(self, worker: Process) -> None:
+        """Waits until PostgreSQL has noticed that a worker's process has ended."""
+        deadline = time.monotonic() + PATIENCE
+        while self.value("SELECT count(*) FROM pg_stat_activity WHERE application_name = %s", worker.name):
+            if time.monotonic() > deadline:
+                raise Stuck(f"the connections of {worker.name} are still there")
+            time.sleep(0.02)
+
     def close(self) -> None:
         """Ends its workers, and drops its database."""
         for process in self.processes:
