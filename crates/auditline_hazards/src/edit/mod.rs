@@ -54,7 +54,7 @@ pub use lock::{
     Refresh, RowLock, lock_get, lock_query, make_plain_def, order_query, populate_query, refresh_before,
     refresh_behind_check,
 };
-pub use move_behind::move_statement_behind;
+pub use move_behind::{move_reading_behind, move_statement_behind};
 pub use reload::{Reload as RowReload, refresh_behind, refresh_each_round, refresh_just_behind};
 pub use remove::{call_other_method, remove_call_statement, remove_statement};
 pub use savepoint::{Reload, insert_or_reload};

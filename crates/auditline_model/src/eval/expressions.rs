@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use auditline_syntax::Name;
 use auditline_syntax::python::ir::{BinaryOp, Code, Expr, ExprId, FStringPart, UnaryOp};
+use smallvec::SmallVec;
 
 use crate::names;
 use crate::symbols::Symbol;
 use crate::tables::orm_model;
 use crate::unit::{Event, EventKind};
 
-use super::value::{Derivation, FieldSource, RowOrigin, RowValue, Sources, Value};
+use super::value::{Derivation, FieldSource, Part, RowOrigin, RowValue, Sources, Value};
 use super::{Bound, Evaluator};
 
 impl Evaluator<'_> {
@@ -54,6 +55,7 @@ impl Evaluator<'_> {
                 // `existing | {...}` of two statements, `A | B` in annotations: nothing to follow.
                 let value = match (&left.value, op) {
                     (Value::Many(_), BinaryOp::Add) => left.value.clone(),
+                    (Value::Made(path), BinaryOp::Div) if super::libraries::names_file(path) => left.value.clone(),
                     _ => Value::Unknown,
                 };
                 let right = match op {
@@ -280,6 +282,12 @@ impl Evaluator<'_> {
         };
         // A part of something that came from outside is still from outside: `customer.id`.
         let mut from = object.from.clone().computed_parts();
+        from.parts = match (&object.value, &object.from.parts[..]) {
+            (Value::Param(_) | Value::Unknown, [Part::Param(index)]) => {
+                SmallVec::from_slice(&[Part::Attribute(*index, attr)])
+            }
+            _ => SmallVec::new(),
+        };
         if matches!(object.value, Value::Instance(_)) {
             // There is an object where a row was found; what it says of itself is something else.
             from.counts.retain(|count| !count.any);
@@ -377,6 +385,7 @@ impl Evaluator<'_> {
         let read = self.event(EventKind::Read { row: Arc::clone(row), column: attr }, code.range(id));
         let mut from = Sources::default();
         from.fields.push(FieldSource { row: row.id, column: attr, read, how: Derivation::Same });
+        from.parts.push(Part::Column(read));
         Bound { value: Value::Unknown, from }
     }
 

@@ -351,6 +351,47 @@ pub fn is_apart(path: &str) -> bool {
     }
 }
 
+/// Whether what a library gives names a file, or a part of its name: `pathlib.Path(…)`, `os.path.join(…)`.
+#[must_use]
+pub fn names_file(path: &str) -> bool {
+    const MODULES: &[&str] = &["pathlib", "os.path", "posixpath", "ntpath", "upath", "anyio.Path"];
+    MODULES.iter().any(|module| path.strip_prefix(module).is_some_and(|rest| rest.starts_with('.') || rest.is_empty()))
+        || path == "os.fspath"
+        || path == "werkzeug.security.safe_join"
+        || path == "werkzeug.utils.safe_join"
+        || path == "flask.safe_join"
+}
+
+/// Whether a call removes a file, a directory with what is in it, or an object of a storage.
+#[must_use]
+pub fn removes(path: &str) -> bool {
+    let (root, last) = (path.split('.').next().unwrap_or(path), path.rsplit('.').next().unwrap_or(path));
+    match root {
+        "os" => matches!(path, "os.remove" | "os.unlink" | "os.removedirs"),
+        "shutil" | "aioshutil" => last == "rmtree",
+        "pathlib" | "upath" | "anyio" => last == "unlink",
+        "aiofiles" => matches!(last, "remove" | "unlink" | "removedirs"),
+        "boto3" | "botocore" | "aioboto3" | "aiobotocore" => {
+            matches!(last, "delete_object" | "delete_objects")
+                || last == "delete" && path.split('.').any(|part| matches!(part, "Object" | "ObjectSummary"))
+        }
+        "minio" => matches!(last, "remove_object" | "remove_objects"),
+        "google" => {
+            path.starts_with("google.cloud.storage.") && matches!(last, "delete" | "delete_blob" | "delete_blobs")
+        }
+        "azure" => path.starts_with("azure.storage.") && matches!(last, "delete_blob" | "delete_blobs" | "delete_file"),
+        "fsspec" | "s3fs" | "gcsfs" | "adlfs" => matches!(last, "rm" | "rm_file" | "delete"),
+        "oss2" => last == "delete_object",
+        _ => false,
+    }
+}
+
+/// Whether a method that only paths have removes the file, whatever is known of the object: `(self.root / name).unlink()`.
+#[must_use]
+pub fn unlinks(method: &str) -> bool {
+    method == "unlink"
+}
+
 /// Whether a lock by the words of its name: `redis.lock`, `cache.lock`, `AdvisoryLock`, `acquire_lock`.
 #[must_use]
 pub fn names_lock(name: &str) -> bool {

@@ -30,6 +30,7 @@ use std::sync::Arc;
 use auditline_syntax::python::ir::{Code, ExprId, Function, ParamKind, StmtKind};
 use auditline_syntax::{Name, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
 
 use crate::db::{ClassRef, Db, FunctionRef, VariableRef, class, function, head};
 use crate::names;
@@ -40,11 +41,11 @@ use crate::unit::{Counted, Event, EventKind, Frame, FrameId, FrameKind, TryInfo,
 pub use attributes::{attribute, attribute_method, variable};
 pub(crate) use calls::MUTATORS;
 pub use properties::OwnTest;
-pub(crate) use substitute::held_session;
+pub(crate) use substitute::{handed_row, held_session};
 pub use types::{Depended, dependency_of_param, dependency_value, has_function_scope, param_row};
 pub(crate) use updates::for_callers;
 
-use value::{CountSource, RowOrigin, RowValue, SessionValue, Sources, Value};
+use value::{CountSource, Part, RowOrigin, RowValue, SessionValue, Sources, Value};
 
 /// Walks a function and tells its story; `receiver` is the class of `self`.
 #[must_use]
@@ -178,6 +179,7 @@ impl<'a> Evaluator<'a> {
             matches!(&function.code[*decorator], auditline_syntax::python::ir::Expr::Name(name) if *name == "classmethod")
         });
         for (index, param) in function.params.iter().enumerate() {
+            let mut parts = SmallVec::new();
             let first = index == 0 && function.class.is_some() && !is_static;
             let value = if first && let Some(class) = self.receiver {
                 if is_class_method || function.name == "__init_subclass__" || function.name == "__new__" {
@@ -188,9 +190,11 @@ impl<'a> Evaluator<'a> {
             } else if matches!(param.kind, ParamKind::VarArgs | ParamKind::KwArgs) {
                 Value::Unknown
             } else {
+                parts.extend(u32::try_from(index).ok().map(Part::Param));
                 self.param_value(index)
             };
-            self.environment.insert(param.name, Bound::of(value));
+            let from = Sources { other: true, parts, ..Sources::default() };
+            self.environment.insert(param.name, Bound { value, from });
         }
     }
 

@@ -385,6 +385,7 @@ impl Evaluator<'_> {
                     field.row = if field.row == inner_id { row.id } else { u32::MAX };
                 }
                 from.external = None;
+                from.parts.clear();
                 EventKind::Write {
                     row,
                     column: *column,
@@ -409,6 +410,12 @@ impl Evaluator<'_> {
                 );
             }
             EventKind::ExternalLock(scope) => EventKind::ExternalLock(*scope),
+            EventKind::Removal { path, by, named, given } => {
+                let rows = named.iter().filter_map(|(row, column)| Some((self.row_of(row, object, filled)?, *column)));
+                let rows = rows.collect();
+                self.removal_elsewhere((*path, by.unwrap_or(callee)), rows, given, filled, range);
+                return None;
+            }
             _ => return None,
         };
         self.event(kind, range);
@@ -433,7 +440,7 @@ impl Evaluator<'_> {
 }
 
 /// The row that a value is; of what a caller hands in, only callers know which row.
-pub(super) fn handed_row(value: &Value) -> Option<Arc<RowValue>> {
+pub(crate) fn handed_row(value: &Value) -> Option<Arc<RowValue>> {
     match value {
         Value::Param(index) => Some(Arc::new(RowValue {
             id: super::types::param_row(*index),

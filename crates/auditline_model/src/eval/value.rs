@@ -519,6 +519,8 @@ pub struct Sources {
     pub fields: SmallVec<[FieldSource; 2]>,
     /// Numbers of rows that went into it.
     pub counts: SmallVec<[CountSource; 1]>,
+    /// What it spells out: the values of which its text or path is put together.
+    pub parts: SmallVec<[Part; 1]>,
     /// The event of a call to something outside whose result it is, or a part of it.
     pub external: Option<u32>,
     /// Whether something else than constants and fields went into it.
@@ -538,6 +540,17 @@ pub struct FieldSource {
     pub read: u32,
     /// How it went in.
     pub how: Derivation,
+}
+
+/// A value of which a text or a path is put together. What a function that is not understood gives spells out nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// A column of a row: the ordinal of the read.
+    Column(u32),
+    /// A parameter of the function.
+    Param(u32),
+    /// An attribute of a parameter.
+    Attribute(u32, Name),
 }
 
 /// A number or sum of rows that went into a value.
@@ -591,6 +604,11 @@ impl Sources {
                 self.counts.push(*count);
             }
         }
+        for part in &other.parts {
+            if !self.parts.contains(part) {
+                self.parts.push(*part);
+            }
+        }
         self.external = self.external.or(other.external);
         self.other |= other.other;
         self.fresh |= other.fresh;
@@ -633,6 +651,7 @@ impl Sources {
             }
         }
         self.counts.clear();
+        self.parts.clear();
         self
     }
 

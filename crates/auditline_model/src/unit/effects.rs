@@ -99,6 +99,8 @@ pub(super) fn effect_of(unit: &Unit) -> Effect {
                 matches!(row.origin, RowOrigin::Param(_) | RowOrigin::SelfRow)
             }
             EventKind::External { .. } | EventKind::ExternalLock(_) => true,
+            // What belongs to a change of the function's own is no longer its callers' matter.
+            EventKind::Removal { .. } => !unit.in_handler(ordinal) && unit.discarded(ordinal).is_none(),
             EventKind::Execute(query) | EventKind::Updates { query, .. } => is_known_update(unit, ordinal, query),
             _ => false,
         };
@@ -114,6 +116,12 @@ pub(super) fn effect_of(unit: &Unit) -> Effect {
             // Rows of the function's own mean nothing to its caller.
             EventKind::External { about, .. } => {
                 about.retain(|row| matches!(row.origin, RowOrigin::Param(_) | RowOrigin::SelfRow));
+            }
+            EventKind::Removal { named, given, .. } => {
+                named.retain(|(row, _)| matches!(row.origin, RowOrigin::Param(_) | RowOrigin::SelfRow));
+                if named.is_empty() && given.is_empty() {
+                    continue;
+                }
             }
             EventKind::ExternalLock(scope @ LockScope::Block) => *scope = LockScope::Call,
             EventKind::Updates { query, .. } => *query = Arc::new(for_callers(query)),

@@ -16,6 +16,7 @@ mod lock_order;
 mod locks;
 mod queries;
 mod reach;
+mod removals;
 mod summary;
 mod uses;
 mod waiting;
@@ -28,7 +29,7 @@ use smallvec::SmallVec;
 
 use crate::db::{ClassRef, FunctionRef};
 use crate::eval::value::{
-    ArgName, Key, Lock, QueryValue, RowValue, SessionValue, Sources, Step, TransactionKind, Value,
+    ArgName, Key, Lock, Part, QueryValue, RowValue, SessionValue, Sources, Step, TransactionKind, Value,
 };
 
 pub use beside::{Beside, Together, together};
@@ -43,6 +44,7 @@ pub use lock_order::{LockPair, lock_pairs, pairs_from};
 pub use locks::{LockScope, RowLock};
 pub use queries::{effect, event_range, unit, unit_of};
 pub use reach::{Waypoint, blocking_way};
+pub use removals::Discarded;
 pub use summary::{Commit, End, Summary, summary};
 pub use uses::Use;
 pub use waiting::{Blocking, blocking};
@@ -452,6 +454,17 @@ pub enum EventKind {
         reach: Reach,
         /// The rows that it is told of: their columns, or they themselves, went into its arguments.
         about: Vec<Arc<RowValue>>,
+    },
+    /// A file or an object of a storage is removed, by a name in which a row or a parameter has a part.
+    Removal {
+        /// The dotted path of what is called, or the method: `os.remove`, `unlink`.
+        path: Name,
+        /// The function that does it, when a callee does.
+        by: Option<FunctionRef>,
+        /// The rows that have a part in its name, each with the attribute.
+        named: Vec<(Arc<RowValue>, Name)>,
+        /// The parameters that have one.
+        given: SmallVec<[Part; 1]>,
     },
     /// A function of the workspace is called.
     Call {

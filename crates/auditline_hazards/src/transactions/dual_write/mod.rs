@@ -1,4 +1,7 @@
-//! AUD106: a worker is told of a row before the row can be seen.
+//! AUD106: another system is told of a change before the commit that makes it: a worker is given a task about a row, what a row
+//! names is removed.
+
+mod removed;
 
 use std::sync::Arc;
 
@@ -16,7 +19,7 @@ pub const HAZARD: Hazard = Hazard {
     name: "dual-write",
     family: Family::Transactions,
     severity: Severity::Warning,
-    summary: "A worker is given a task about a row before the commit that makes the row visible",
+    summary: "A worker is given a task about a row, or a file that a row names is removed, before the commit",
     page: include_str!("page.md"),
     check: Check::Function(check),
 };
@@ -26,6 +29,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         return;
     }
     let unit = unit_of(db, of);
+    removed::check(db, of, &unit, findings);
     for (ordinal, event) in unit.numbered() {
         let EventKind::External { reach: Reach::Enqueue, about, path, by, .. } = &event.kind else { continue };
         let Some(pending) = about.iter().find_map(|row| pending(&unit, ordinal, row)) else { continue };

@@ -2,7 +2,7 @@
 
 use auditline_syntax::python::ir::{Arg, ArgKind, Code, Expr};
 
-use crate::eval::value::{ArgName, Key, Sources, Value};
+use crate::eval::value::{ArgName, Key, Part, Sources, Value};
 use crate::eval::{Bound, Evaluator};
 
 /// The arguments of a call, evaluated.
@@ -37,6 +37,11 @@ impl Arguments {
     /// What the arguments were made from, for a call that computes with them.
     pub(in crate::eval) fn computed(&self) -> Sources {
         self.list.iter().fold(Sources::default(), |from, (_, bound)| from.with(&bound.from.clone().computed()))
+    }
+
+    /// What the arguments spell out.
+    pub(super) fn spelled(&self) -> Vec<Part> {
+        self.list.iter().flat_map(|(_, bound)| bound.from.parts.iter().copied()).collect()
     }
 
     /// What the arguments were made from, for a call that is not understood.

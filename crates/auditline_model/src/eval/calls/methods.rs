@@ -64,6 +64,11 @@ impl Evaluator<'_> {
                     }
                     None => {
                         self.given(attr, &arguments, range);
+                        if libraries::unlinks(&attr) {
+                            self.removal(attr, &object.from.parts, range);
+                        } else if names_object(&attr, &arguments) {
+                            self.removal(attr, &arguments.spelled(), range);
+                        }
                         let locks =
                             libraries::names_lock(&attr) || (attr == "acquire" && names_lock_value(&object.value));
                         if locks || claims_key(&attr, &arguments) {
@@ -125,7 +130,19 @@ impl Evaluator<'_> {
                                 from: object.from.clone().computed().with(&arguments.sources()),
                             };
                         }
-                        self.external_result(Name::new(&format!("{path}.{attr}")), &arguments, range)
+                        let path = Name::new(&format!("{path}.{attr}"));
+                        if libraries::removes(&path) {
+                            let mut parts = object.from.parts.to_vec();
+                            parts.extend(arguments.spelled());
+                            self.removal(path, &parts, range);
+                        }
+                        let mut result = self.external_result(path, &arguments, range);
+                        // A part of a path, or an object of a storage by its key: `path.resolve()`, `bucket.blob(key)`.
+                        if libraries::names_file(&path) || libraries::reaches_out(&path) {
+                            result.from.parts.clone_from(&object.from.parts);
+                            result.from.parts.extend(arguments.spelled());
+                        }
+                        result
                     }
                     value => self.call_value(code, &value, &arguments, args, (id, range)),
                 }
@@ -189,6 +206,16 @@ impl Evaluator<'_> {
                 Bound { value: Value::Unknown, from: Sources { other: true, ..arguments.sources() } }
             }
         }
+    }
+}
+
+/// Whether a call on something that is not understood removes an object of a storage that its arguments name, as boto3 and
+/// MinIO write it: `delete_object(Bucket=…, Key=…)`, `remove_object(bucket, name)`.
+fn names_object(method: &str, arguments: &Arguments) -> bool {
+    match method {
+        "delete_object" => arguments.keyword("Key").is_some(),
+        "remove_object" => arguments.keyword("object_name").is_some() || arguments.position(1).is_some(),
+        _ => false,
     }
 }
 

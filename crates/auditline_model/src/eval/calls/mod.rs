@@ -5,6 +5,7 @@ mod builtins;
 mod functions;
 mod methods;
 mod outside;
+mod removals;
 
 use auditline_syntax::python::ir::{Arg, Code, Expr, ExprId};
 use auditline_syntax::{Name, TextRange};
@@ -38,6 +39,9 @@ impl Evaluator<'_> {
             }
             if matches!(object.value, Value::Unknown | Value::Constant) && !object.from.fields.is_empty() {
                 let arguments = self.arguments(code, args);
+                if libraries::unlinks(attr) {
+                    self.removal(*attr, &object.from.parts, range);
+                }
                 let from = if NORMALISERS.contains(&attr.as_str()) {
                     object.from.normalised()
                 } else {

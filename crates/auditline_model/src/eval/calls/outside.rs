@@ -43,7 +43,12 @@ impl Evaluator<'_> {
             return Bound::of(Value::Never);
         }
         // What the standard library makes of a value is computed from it.
-        if matches!(canonical.split('.').next(), Some("json" | "copy" | "math" | "decimal" | "datetime" | "operator")) {
+        if libraries::removes(&canonical) {
+            self.removal(canonical, &arguments.spelled(), range);
+        }
+        let computes =
+            matches!(canonical.split('.').next(), Some("json" | "copy" | "math" | "decimal" | "datetime" | "operator"));
+        if computes || libraries::names_file(&canonical) {
             return Bound { value: Value::Made(canonical), from: Sources { other: true, ..arguments.computed() } };
         }
         self.external_result(canonical, arguments, range)
