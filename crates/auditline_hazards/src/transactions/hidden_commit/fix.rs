@@ -42,12 +42,14 @@ fn edits(db: &dyn Db, of: FunctionRef, commit: TextRange, index: u32) -> Option<
         let unit = unit_of(db, site.function);
         let call = unit.events.get(site.ordinal as usize)?;
         let Some(Value::Session(handed)) = argument_of(db, of, &site.event, index) else { return None };
-        // A caller that commits on its way out needs no second commit.
+        // A caller that commits on its way out needs no second commit. What another callee commits is in the middle of the
+        // caller's work as this one was: were it relied on, its commit would be the next to be moved.
         let commits = unit.numbered().any(|(ordinal, event)| {
             ordinal > site.ordinal
                 && event.range != call.range
-                && matches!(&event.kind, EventKind::Session { session: own, action: SessionAction::Commit, maybe: false, .. }
-                    if same_session(own, &handed))
+                && matches!(&event.kind,
+                    EventKind::Session { session: own, action: SessionAction::Commit, by: None, maybe: false }
+                        if same_session(own, &handed))
                 && unit.ancestors(call.frame).any(|(id, _)| id == event.frame)
                 && unit.can_follow(site.ordinal, ordinal)
         });
