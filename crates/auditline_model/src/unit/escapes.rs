@@ -11,49 +11,72 @@ use crate::db::{ClassRef, Db, FunctionRef, function, with_inner};
 use crate::eval::value::{QueryKind, SessionOrigin, SessionValue};
 use crate::symbols::Symbol;
 
-use super::{Breadth, EventKind, FrameId, FrameKind, SessionAction, Target, Unit, session_target, unit};
+use super::broken::{Ending, Fate, Walk};
+use super::{EventKind, SessionAction, Target, Unit, session_target, unit};
 
-/// Whether a write that a function sends through a session of somebody else can fail so that the error leaves the function,
-/// with the session still broken.
-///
-/// It cannot where the function catches it and goes on, rolls back before the error leaves, or stands under a decorator that
-/// rolls back.
-#[must_use]
-pub fn leaves_broken(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> bool {
-    leaves_broken_query(db, of, receiver)
+/// What a write that fails in a function does to the session of somebody else through which it was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Aftermath {
+    /// The error leaves the function, with the session still broken: nothing catches it, or what follows is refused.
+    pub leaves: bool,
+    /// The function swallows the error and says nothing, with the session still broken: its callers meet it.
+    pub stays: bool,
 }
 
+impl Aftermath {
+    fn join(self, other: Self) -> Self {
+        Self { leaves: self.leaves || other.leaves, stays: self.stays || other.stays }
+    }
+}
+
+/// What a write that fails in a function leaves to its caller: nothing where the function, or a decorator, rolls back.
 #[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]
-fn leaves_broken_query(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> bool {
+fn aftermath(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> Aftermath {
     if is_rolled_back_around(db, of) {
-        return false;
+        return Aftermath::default();
     }
     let unit = unit(db, of, receiver);
-    unit.numbered().any(|(ordinal, event)| {
-        let Some(session) = written(&event.kind) else { return false };
-        // The caller may hand in a session in place of the dependency's.
-        let is_handed = session_target(&session.origin) == Target::Visible
-            || matches!(session.origin, SessionOrigin::Dependency(_));
-        is_handed
-            && unit.guard(ordinal, session).is_none()
-            && !unit.swallows(event.frame)
-            && leaves_callee(db, &unit, ordinal)
-    })
+    let mut all = Aftermath::default();
+    for (ordinal, event) in unit.numbered() {
+        let Some(session) = written(&event.kind).filter(|session| is_handed(session)) else { continue };
+        let of_call = aftermath_of_call(db, &unit, ordinal);
+        if of_call.is_none_or(|callee| callee.leaves) {
+            for fate in unit.fates(event.frame, session) {
+                all = all.join(match fate {
+                    Fate::Healed => Aftermath::default(),
+                    Fate::Leaves => Aftermath { leaves: true, stays: false },
+                    Fate::Caught(handler, at) => ended(Walk::new(db, &unit, session).caught(handler, at)),
+                });
+            }
+        }
+        if of_call.is_some_and(|callee| callee.stays) {
+            all = all.join(ended(Walk::new(db, &unit, session).behind(ordinal)));
+        }
+    }
+    all
 }
 
-/// Whether the failure of an event leaves the function that is called there, if it is one that does it.
+fn ended(ending: Ending) -> Aftermath {
+    Aftermath { leaves: matches!(ending, Ending::Refused | Ending::Raised), stays: ending == Ending::Stayed }
+}
+
+/// What a failed write leaves behind where a function is called that does it; `None`: the event is no call.
 #[must_use]
-pub fn leaves_callee(db: &dyn Db, unit: &Unit, ordinal: u32) -> bool {
-    let Some(event) = unit.events.get(ordinal as usize) else { return true };
-    let mut called =
-        unit.events[..ordinal as usize].iter().filter(|other| other.range == event.range).filter_map(|other| {
-            match &other.kind {
-                EventKind::Call { callee, receiver, .. } => Some((*callee, *receiver)),
-                _ => None,
-            }
-        });
-    let Some(first) = called.next() else { return true };
-    std::iter::once(first).chain(called).any(|(callee, receiver)| leaves_broken(db, callee, receiver))
+pub fn aftermath_of_call(db: &dyn Db, unit: &Unit, ordinal: u32) -> Option<Aftermath> {
+    let event = unit.events.get(ordinal as usize)?;
+    unit.events[..ordinal as usize]
+        .iter()
+        .filter(|other| other.range == event.range)
+        .filter_map(|other| match &other.kind {
+            EventKind::Call { callee, receiver, .. } => Some(aftermath(db, *callee, *receiver)),
+            _ => None,
+        })
+        .reduce(Aftermath::join)
+}
+
+/// Whether a session is one of the caller's, who may hand in one in place of a dependency's.
+pub(super) fn is_handed(session: &SessionValue) -> bool {
+    session_target(&session.origin) == Target::Visible || matches!(session.origin, SessionOrigin::Dependency(_))
 }
 
 /// The session through which an event sends a write.
@@ -66,25 +89,6 @@ fn written(kind: &EventKind) -> Option<&SessionValue> {
             query.session.as_deref()
         }
         _ => None,
-    }
-}
-
-impl Unit {
-    /// Whether a database error in a frame never leaves the function: a handler around it catches every one, and goes on.
-    #[must_use]
-    pub fn swallows(&self, frame: FrameId) -> bool {
-        self.ancestors(frame).any(|(_, frame)| match &frame.kind {
-            FrameKind::WithSuppress => true,
-            FrameKind::Try(id) => self
-                .tries
-                .get(id.0 as usize)
-                .and_then(|info| info.handlers.iter().find(|handler| handler.breadth >= Breadth::AllDatabase))
-                .is_some_and(|handler| {
-                    let raises = |(_, event): (u32, &super::Event)| matches!(event.kind, EventKind::Raise);
-                    !handler.raises && !self.events_in(handler.frame).any(raises)
-                }),
-            _ => false,
-        })
     }
 }
 
@@ -141,7 +145,7 @@ pub fn captured_write(db: &dyn Db, outer: &Unit, inner: FunctionRef) -> Option<C
 }
 
 /// Whether a decorator of the project rolls back when the function fails.
-fn is_rolled_back_around(db: &dyn Db, of: FunctionRef) -> bool {
+pub(super) fn is_rolled_back_around(db: &dyn Db, of: FunctionRef) -> bool {
     classes::decorator_symbols(db, of).into_iter().any(|symbol| match symbol {
         Symbol::Function(decorator) => rolls_back(db, decorator, ()),
         _ => false,

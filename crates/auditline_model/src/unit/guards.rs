@@ -2,7 +2,7 @@
 
 use crate::eval::value::{SessionOrigin, SessionValue, TransactionKind};
 
-use super::{Breadth, EventKind, FrameId, FrameKind, SessionAction, TryId, Unit, Use};
+use super::{Breadth, EventKind, Frame, FrameId, FrameKind, SessionAction, TryId, Unit, Use};
 
 /// What ends the transaction in this function when an event fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +48,12 @@ impl Unit {
     /// As [`Unit::guard`], for a failure anywhere in a frame.
     #[must_use]
     pub fn guard_of_frame(&self, frame: FrameId, session: &SessionValue) -> Option<Guard> {
-        self.ancestors(frame).find_map(|(at, frame)| match &frame.kind {
+        self.ancestors(frame).find_map(|at| self.guard_at(at, session))
+    }
+
+    /// As [`Unit::guard_of_frame`], for one of the frames around the failure.
+    pub(super) fn guard_at(&self, (at, frame): (FrameId, &Frame), session: &SessionValue) -> Option<Guard> {
+        match &frame.kind {
             FrameKind::WithSession(held) | FrameKind::WithTransaction(held, TransactionKind::Begin)
                 if same_session(held, session) =>
             {
@@ -72,7 +77,7 @@ impl Unit {
                 info.finally.filter(|finally| self.ends_in(*finally, session)).map(|_| Guard::Finally)
             }
             _ => None,
-        })
+        }
     }
 
     /// Whether a frame rolls the session back or closes it.

@@ -4,6 +4,7 @@
 //! conditions, loops, `try` with its handlers, `with`. Rules read this and nothing else.
 
 mod beside;
+mod broken;
 mod effects;
 mod elsewhere;
 mod escapes;
@@ -33,9 +34,10 @@ use crate::eval::value::{
 };
 
 pub use beside::{Beside, Together, together};
+pub use broken::refused_behind;
 pub use effects::{Effect, Operation, Target, When, session_target};
 pub use elsewhere::waits_elsewhere;
-pub use escapes::{CapturedWrite, captured_write, leaves_broken, leaves_callee};
+pub use escapes::{Aftermath, CapturedWrite, aftermath_of_call, captured_write};
 pub use expired::{Closing, Expired, Expiry, Handed, How, expired, is_coroutine};
 pub use guards::{Guard, same_session};
 pub use holding::{Taken, awaits_while, keeps_lock, leaves_with, may_suspend, runs_on_event_loop, suspends, taken};

@@ -6,8 +6,8 @@ use auditline_model::eval::value::{QueryKind, SessionOrigin, SessionValue, Trans
 use auditline_model::owner::{Ownership, argument_of, callers, heals, owner};
 use auditline_model::symbols::Symbol;
 use auditline_model::unit::{
-    Breadth, EventKind, FrameId, FrameKind, HandlerInfo, SessionAction, TryId, Unit, Use, captured_write,
-    leaves_callee, same_session, unit_of,
+    Breadth, EventKind, FrameId, FrameKind, HandlerInfo, SessionAction, TryId, Unit, Use, aftermath_of_call,
+    captured_write, refused_behind, same_session, unit_of,
 };
 use auditline_model::{Db, FunctionRef, classes, entry};
 use auditline_syntax::TextRange;
@@ -62,9 +62,10 @@ struct Guarded {
 }
 
 fn swallowed(db: &dyn Db, of: FunctionRef, unit: &Unit, guarded: Guarded, handler: &HandlerInfo) -> Option<Finding> {
-    let (failing, failure) = unit.events_in(guarded.frame).find_map(|(ordinal, event)| {
+    let (failing, failure, way) = unit.events_in(guarded.frame).find_map(|(ordinal, event)| {
         let failure = failure(db, of, unit, &event.kind)?;
-        reaches_handler(db, unit, ordinal, &failure.session, guarded, handler).then_some((ordinal, failure))
+        let way = way(db, unit, ordinal, &failure.session, guarded, handler)?;
+        Some((ordinal, failure, way))
     })?;
     let session = failure.session;
     let finally = unit.tries.get(guarded.id.0 as usize)?.finally;
@@ -79,13 +80,29 @@ fn swallowed(db: &dyn Db, of: FunctionRef, unit: &Unit, guarded: Guarded, handle
     let event = unit.events.get(failing as usize)?;
     let what = failure.what;
     let caught = handler.catches.first().map_or_else(|| "everything".to_owned(), |caught| format!("`{caught}`"));
-    let message =
-        format!("`{name}` catches {caught} of this {what} and goes on without a rollback: {}", again.consequence);
+    let message = match way {
+        Way::Direct => {
+            format!("`{name}` catches {caught} of this {what} and goes on without a rollback: {}", again.consequence)
+        }
+        Way::Refused { callee, .. } => format!(
+            "`{name}` catches {caught} of a session that a failed {what} in `{}` has left broken, and goes on without a rollback: \
+             {}",
+            classes::simple(callee.path),
+            again.consequence
+        ),
+    };
     let mut evidence =
         vec![Evidence { place: Place::InFunction(of, event.range), message: format!("this {what} may fail") }];
     if let Some((inner, range)) = failure.inside {
         let message = format!("`{}` sends the {what} here", classes::simple(inner.path));
         evidence.push(Evidence { place: Place::InFunction(inner, range), message });
+    }
+    if let Way::Refused { callee, at } = way {
+        let swallowed = format!("`{}` catches the error, and rolls nothing back", classes::simple(callee.path));
+        evidence.push(Evidence { place: Place::Function(callee), message: swallowed });
+        let refused = unit.events.get(at as usize)?;
+        let message = "this then fails, and its error comes to the handler".to_owned();
+        evidence.push(Evidence { place: Place::InFunction(of, refused.range), message });
     }
     evidence.push(again.evidence);
     Some(Finding {
@@ -106,6 +123,15 @@ struct Failure {
     what: &'static str,
     /// Where a function inside of this one does it.
     inside: Option<(FunctionRef, TextRange)>,
+}
+
+/// How a failure comes to a handler.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    /// Its error does.
+    Direct,
+    /// A callee swallows the error and leaves the session broken; what the session refuses then fails, at that event.
+    Refused { callee: FunctionRef, at: u32 },
 }
 
 /// What fails in an event: a write. A read that fails is a mistake in the query. Where the class of the session rolls it back,
@@ -135,21 +161,21 @@ fn failure(db: &dyn Db, of: FunctionRef, unit: &Unit, kind: &EventKind) -> Optio
     }
 }
 
-/// Whether a failure of the event comes to the handler with the session still broken.
-fn reaches_handler(
+/// How a failure of the event comes to the handler with the session still broken, if it does.
+fn way(
     db: &dyn Db,
     unit: &Unit,
     ordinal: u32,
     session: &SessionValue,
     guarded: Guarded,
     handler: &HandlerInfo,
-) -> bool {
-    let Some(event) = unit.events.get(ordinal as usize) else { return false };
+) -> Option<Way> {
+    let event = unit.events.get(ordinal as usize)?;
     // What a broad handler around a call is there for is seldom what the callee only does at times.
     if handler.breadth >= Breadth::Exception
         && matches!(event.kind, EventKind::Session { by: Some(_), maybe: true, .. })
     {
-        return false;
+        return None;
     }
     // A callee that rolls back looks after its own failure.
     let by_callee = |kind: &EventKind| matches!(kind, EventKind::Session { by: Some(_), .. });
@@ -160,12 +186,33 @@ fn reaches_handler(
                     if same_session(own, session))
         })
     {
-        return false;
+        return None;
     }
-    if !leaves_callee(db, unit, ordinal) {
-        return false;
+    let of_call = aftermath_of_call(db, unit, ordinal);
+    if of_call.is_none_or(|callee| callee.leaves) && reaches_handler(unit, event.frame, session, guarded, handler) {
+        return Some(Way::Direct);
     }
-    for (id, frame) in unit.ancestors(event.frame) {
+    of_call.filter(|callee| callee.stays)?;
+    let callee = unit.events.iter().find_map(|other| match &other.kind {
+        EventKind::Call { callee, .. } if other.range == event.range => Some(*callee),
+        _ => None,
+    })?;
+    let at = refused_behind(db, unit, ordinal, session).into_iter().find(|at| {
+        let refused = unit.events.get(*at as usize);
+        refused.is_some_and(|refused| reaches_handler(unit, refused.frame, session, guarded, handler))
+    })?;
+    Some(Way::Refused { callee, at })
+}
+
+/// Whether an error in a frame comes to the handler with the session still broken.
+fn reaches_handler(
+    unit: &Unit,
+    frame: FrameId,
+    session: &SessionValue,
+    guarded: Guarded,
+    handler: &HandlerInfo,
+) -> bool {
+    for (id, frame) in unit.ancestors(frame) {
         if id == guarded.frame {
             return true;
         }
@@ -399,17 +446,7 @@ fn by_caller(db: &dyn Db, of: FunctionRef, unit: &Unit, session: &SessionValue) 
         }
         let Some(Value::Session(handed)) = argument_of(db, of, &site.event, index) else { continue };
         let caller = unit_of(db, site.function);
-        let range = caller.events.get(site.ordinal as usize)?.range;
-        let later = caller.numbered().find_map(|(ordinal, event)| {
-            let behind = ordinal > site.ordinal && event.range != range && caller.can_follow(site.ordinal, ordinal);
-            let used = if behind { caller.use_of(ordinal, &handed) } else { None };
-            match used {
-                Some(Use::Statement) => Some(Some(ordinal)),
-                Some(Use::End) => Some(None),
-                _ => None,
-            }
-        });
-        if let Some(Some(ordinal)) = later {
+        if let Some(ordinal) = refused_behind(db, &caller, site.ordinal, &handed).into_iter().next() {
             let name = classes::simple(site.function.path);
             return Some(Again {
                 consequence: format!("`{name}`, which called it, goes on with a session that refuses everything"),
