@@ -94,7 +94,7 @@ pub(super) fn refuses(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) 
     let unit = unit(db, of, receiver);
     handed(db, &unit).iter().any(|session| {
         let mut walk = Walk::new(db, &unit, session);
-        walk.along(FrameId(0), 0..u32::MAX) == Ending::Refused
+        walk.along(FrameId(0), 0..u32::MAX) == Some(Ending::Refused)
     })
 }
 
@@ -161,9 +161,8 @@ impl<'a> Walk<'a> {
         };
         let Some(inside) = self.unit.frames.get(handler.frame.0 as usize) else { return Ending::Stayed };
         let (first, behind) = (inside.first, inside.end);
-        match self.along(handler.frame, first..behind) {
-            Ending::Stayed => {}
-            ending => return ending,
+        if let Some(ending) = self.along(handler.frame, first..behind) {
+            return ending;
         }
         if !handler.exits {
             return self.from(handler.frame, behind);
@@ -185,18 +184,17 @@ impl<'a> Walk<'a> {
         let mut at = ordinal;
         for (id, looped) in unit.ancestors(frame).filter(|(_, frame)| matches!(frame.kind, FrameKind::Loop { .. })) {
             for (from, part) in [(frame, at..looped.end), (id, looped.first..at.min(looped.end))] {
-                match self.along(from, part) {
-                    Ending::Stayed => {}
-                    ending => return ending,
+                if let Some(ending) = self.along(from, part) {
+                    return ending;
                 }
             }
             at = looped.end;
         }
-        self.along(frame, at..u32::MAX)
+        self.along(frame, at..u32::MAX).unwrap_or(Ending::Stayed)
     }
 
-    /// Goes through events, as far as control comes to them from a frame.
-    pub(super) fn along(&mut self, from: FrameId, part: std::ops::Range<u32>) -> Ending {
+    /// Goes through events, as far as control comes to them from a frame; `None` where it comes to the end of them.
+    fn along(&mut self, from: FrameId, part: std::ops::Range<u32>) -> Option<Ending> {
         let end = part.end.min(u32::try_from(self.unit.events.len()).unwrap_or(u32::MAX));
         for ordinal in part.start..end {
             let Some(event) = self.unit.events.get(ordinal as usize) else { break };
@@ -206,31 +204,31 @@ impl<'a> Walk<'a> {
             self.seen[ordinal as usize] = true;
             let surely = self.unit.ancestors(from).any(|(id, _)| id == event.frame);
             match (&event.kind, surely) {
-                (EventKind::Return(_), true) => return Ending::Stayed,
-                (EventKind::Raise, true) => return Ending::Raised,
+                (EventKind::Return(_), true) => return Some(Ending::Stayed),
+                (EventKind::Raise, true) => return Some(Ending::Raised),
                 _ => {}
             }
             match self.meets(ordinal) {
                 Meeting::Nothing => {}
-                Meeting::Healed => return Ending::Healed,
+                Meeting::Healed => return Some(Ending::Healed),
                 Meeting::Refused => {
                     self.refused.push(ordinal);
                     let fates = self.unit.fates(event.frame, self.session);
                     if fates.iter().any(|fate| matches!(fate, Fate::Leaves)) {
-                        return Ending::Refused;
+                        return Some(Ending::Refused);
                     }
                     let caught = fates.into_iter().find_map(|fate| match fate {
                         Fate::Caught(handler, at) => Some((handler, at)),
                         _ => None,
                     });
-                    return match caught {
+                    return Some(match caught {
                         Some((handler, at)) => self.caught(handler, at),
                         None => Ending::Healed,
-                    };
+                    });
                 }
             }
         }
-        Ending::Stayed
+        None
     }
 
     /// Whether control comes from a frame to another one without an error on the way.
@@ -255,6 +253,10 @@ impl<'a> Walk<'a> {
                 .iter()
                 .any(|(session, _)| same_session(session, self.session));
             return if is_used && refuses(self.db, *callee, *receiver) { Meeting::Refused } else { Meeting::Nothing };
+        }
+        // A session that is opened anew is another one.
+        if matches!(&event.kind, EventKind::Open(opened) if same_session(opened, self.session)) {
+            return Meeting::Healed;
         }
         let by_callee = || {
             self.unit.events[..ordinal as usize]
