@@ -1,6 +1,8 @@
 //! What a session does with its rows when it commits.
 
-use crate::db::{Db, FunctionRef};
+use auditline_syntax::Name;
+
+use crate::db::{ClassRef, Db, FunctionRef};
 use crate::eval::attribute_method;
 use crate::eval::value::{OnCommit, SessionOrigin, SessionValue, Value};
 use crate::eval::{attribute, own_class};
@@ -44,29 +46,37 @@ fn within(db: &dyn Db, of: FunctionRef, session: &SessionValue, depth: u32) -> O
                 _ => OnCommit::Unknown,
             })
         })),
-        SessionOrigin::SelfAttribute(class, name) => {
-            let Value::Session(held) = attribute(db, *class, *name) else { return OnCommit::Unknown };
-            let Some(method) = attribute_method(db, *class, *name) else { return OnCommit::Unknown };
-            if held.on_commit != OnCommit::Unknown {
-                return held.on_commit;
-            }
-            let SessionOrigin::Param(index) = &held.origin else { return OnCommit::Unknown };
-            let handed_in = joined(constructions(db, *class).iter().filter_map(|site| {
-                if crate::entry::is_test(db, site.function.file) {
-                    return None;
-                }
-                Some(match argument_of(db, method, &site.event, *index) {
-                    Some(Value::Session(session)) => within(db, site.function, &session, depth),
-                    _ => OnCommit::Unknown,
-                })
-            }));
-            match handed_in {
-                // Made by the framework: the constructor's own dependency says what it gets.
-                OnCommit::Unknown if own_class(db, method) == Some(*class) => within(db, method, &held, depth),
-                known => known,
-            }
-        }
+        SessionOrigin::SelfAttribute(class, name) => of_attribute(db, *class, *name, depth),
+        // Another object keeps it: a service its repository, a request's handler its service.
+        SessionOrigin::ObjectAttribute(object, name) => match &**object {
+            Value::Instance(instance) => of_attribute(db, instance.class, *name, depth),
+            _ => OnCommit::Unknown,
+        },
         _ => OnCommit::Unknown,
+    }
+}
+
+/// What the sessions that objects of a class keep in an attribute do.
+fn of_attribute(db: &dyn Db, class: ClassRef, name: Name, depth: u32) -> OnCommit {
+    let Value::Session(held) = attribute(db, class, name) else { return OnCommit::Unknown };
+    let Some(method) = attribute_method(db, class, name) else { return OnCommit::Unknown };
+    if held.on_commit != OnCommit::Unknown {
+        return held.on_commit;
+    }
+    let SessionOrigin::Param(index) = &held.origin else { return OnCommit::Unknown };
+    let handed_in = joined(constructions(db, class).iter().filter_map(|site| {
+        if crate::entry::is_test(db, site.function.file) {
+            return None;
+        }
+        Some(match argument_of(db, method, &site.event, *index) {
+            Some(Value::Session(session)) => within(db, site.function, &session, depth),
+            _ => OnCommit::Unknown,
+        })
+    }));
+    match handed_in {
+        // Made by the framework: the constructor's own dependency says what it gets.
+        OnCommit::Unknown if own_class(db, method) == Some(class) => within(db, method, &held, depth),
+        known => known,
     }
 }
 
