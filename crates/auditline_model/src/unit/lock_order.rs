@@ -193,3 +193,58 @@ fn pairs_from_query(db: &dyn Db, _settings: Settings, first: ClassRef) -> Arc<[(
         })
         .collect()
 }
+
+/// What a lock that is yet to be taken would stand against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Opposed {
+    /// The class whose lock would come before or behind the new one.
+    pub beside: ClassRef,
+    /// The function that locks the two the other way round.
+    pub by: FunctionRef,
+    /// How it does.
+    pub pair: LockPair,
+}
+
+/// How many callers up it is looked for what is locked besides.
+const CALLERS: u32 = 2;
+
+/// What locks rows the other way round, were a function to lock a row of that class at an event: another function of the
+/// project that takes the lock which this one, or a caller, holds then or takes later, in the opposite order.
+#[salsa::tracked(returns(copy))]
+pub fn opposed_lock(db: &dyn Db, of: FunctionRef, at: u32, model: ClassRef) -> Option<Opposed> {
+    opposed(db, of, at, model, CALLERS)
+}
+
+fn opposed(db: &dyn Db, of: FunctionRef, at: u32, model: ClassRef, depth: u32) -> Option<Opposed> {
+    let unit = unit_of(db, of);
+    let steps = steps(db, &unit);
+    let held: Vec<ClassRef> =
+        steps.iter().filter(|step| step.at < at && holds_between(&unit, step.at, at)).map(|step| step.model).collect();
+    if held.contains(&model) {
+        return None;
+    }
+    let turned = |beside: ClassRef, first: ClassRef, second: ClassRef| {
+        let others = pairs_from(db, first);
+        let found = others
+            .iter()
+            .find(|(other, pair)| *other != of && pair.second == second && !crate::entry::is_script(db, other.file));
+        found.map(|(by, pair)| Opposed { beside, by: *by, pair: *pair })
+    };
+    let later = steps.iter().filter(|step| {
+        step.at > at && step.model != model && !held.contains(&step.model) && holds_between(&unit, at, step.at)
+    });
+    let here = held
+        .iter()
+        .find_map(|first| turned(*first, model, *first))
+        .or_else(|| later.into_iter().find_map(|step| turned(step.model, step.model, model)));
+    let end = u32::try_from(unit.events.len()).unwrap_or(u32::MAX);
+    here.or_else(|| {
+        let depth = depth.checked_sub(1)?;
+        let callers = callers(db, of);
+        let mut callers = callers.iter().filter(|site| !crate::entry::is_test(db, site.function.file));
+        // The caller goes on with the lock.
+        holds_between(&unit, at, end)
+            .then(|| callers.find_map(|site| opposed(db, site.function, site.ordinal, model, depth)))
+            .flatten()
+    })
+}

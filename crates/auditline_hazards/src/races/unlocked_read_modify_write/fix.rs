@@ -5,7 +5,9 @@ use auditline_model::names::{files_mentioning, resolve_global, resolve_in};
 use auditline_model::owner::callers;
 use auditline_model::symbols::Symbol;
 use auditline_model::tables::{self, TypeFamily};
-use auditline_model::unit::{EventKind, LoadForm, Unit, runs_on_event_loop, same_session};
+use auditline_model::unit::{
+    Event, EventKind, LoadForm, Opposed, Unit, opposed_lock, runs_on_event_loop, same_session,
+};
 use auditline_model::{ClassRef, Db, FunctionRef, class, classes, function, parsed};
 use auditline_source::TextEdit;
 use auditline_syntax::python::dotted;
@@ -59,6 +61,10 @@ pub(in crate::races) fn lock_fixes(db: &dyn Db, of: FunctionRef, unit: &Unit, ro
     let model = row.model.map_or("row", |class| classes::simple(class.path));
     let row_model = row.model;
     let Some(way) = way(db, of, unit, row) else { return Vec::new() };
+    // A lock for which two requests wait for one another is no cure.
+    if opposed(db, of, unit, row).is_some() {
+        return Vec::new();
+    }
     let title = match way {
         Way::Load(_) => format!("Lock the load of `{model}`"),
         Way::Behind { .. } | Way::Before { .. } => format!("Load `{model}` again with a lock"),
@@ -85,6 +91,25 @@ pub(in crate::races) fn lock_fixes(db: &dyn Db, of: FunctionRef, unit: &Unit, ro
         let prepared = way.prepare(db, of, row_model);
         edit::in_function(db, of, |scope| edit::make_plain_def(scope, |scope| prepared.edits(scope)))
     })]
+}
+
+/// What locks rows the other way round, were the load of a row to lock it (AUD211).
+pub(super) fn opposed(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue) -> Option<Opposed> {
+    let at = match row.origin {
+        RowOrigin::Dependency(_) | RowOrigin::Param(_) | RowOrigin::Related(_) => {
+            unit.numbered().find(|(_, event)| uses(event, row)).map(|(ordinal, _)| ordinal)?
+        }
+        _ => row.id,
+    };
+    opposed_lock(db, of, at, row.model?)
+}
+
+/// Whether an event reads or writes a column of a row in the function itself.
+fn uses(event: &Event, row: &RowValue) -> bool {
+    match &event.kind {
+        EventKind::Read { row: used, .. } | EventKind::Write { row: used, by: None, .. } => used.id == row.id,
+        _ => false,
+    }
 }
 
 fn lower_first(text: &str) -> String {
@@ -131,10 +156,7 @@ fn before(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue) -> Option<W
         RowOrigin::Param(index) => handed_in_together(db, of, *index, session),
         _ => false,
     })?;
-    let mut uses = unit.events.iter().filter(|event| match &event.kind {
-        EventKind::Read { row: used, .. } | EventKind::Write { row: used, by: None, .. } => used.id == row.id,
-        _ => false,
-    });
+    let mut uses = unit.events.iter().filter(|event| uses(event, row));
     let first = uses.clone().next()?;
     let last = uses.next_back()?;
     // The object of the first read or write is how the row is called here.

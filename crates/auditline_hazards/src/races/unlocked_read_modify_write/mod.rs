@@ -159,6 +159,17 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
     for (other, place) in others {
         evidence.push(Evidence { place, message: format!("`{other}` writes `{model}.{column}` too") });
     }
+    if let Some(opposed) = fix::opposed(db, of, unit, &change.row) {
+        let by = classes::simple(opposed.by.path);
+        let (first, second) = (classes::simple(opposed.pair.first.path), classes::simple(opposed.pair.second.path));
+        evidence.push(Evidence {
+            place: Place::Event(opposed.by, opposed.pair.then),
+            message: format!(
+                "`{by}` locks `{first}` and then `{second}`: a lock here alone would be taken in the opposite order, and the \
+                 two could wait for one another"
+            ),
+        });
+    }
     Finding {
         hazard: &HAZARD,
         severity: if is_batch(unit, change) || entry::is_unused(db, of) {
