@@ -7,9 +7,7 @@ use crate::eval::value::{SessionValue, Value};
 
 use super::escapes::{is_handed, is_rolled_back_around};
 use super::kept::{kept_by, statement_at};
-use super::{
-    Breadth, EventKind, Frame, FrameId, FrameKind, HandlerInfo, Unit, Use, same_session, sessions_of_call, unit,
-};
+use super::{Breadth, EventKind, Frame, FrameId, FrameKind, HandlerInfo, Unit, Use, same_session, unit};
 
 /// What becomes of a failure in the function where it happens.
 #[derive(Debug, Clone, Copy)]
@@ -102,15 +100,8 @@ pub(super) fn refuses(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) 
 fn handed(db: &dyn Db, unit: &Unit) -> Vec<Arc<SessionValue>> {
     let mut found: Vec<Arc<SessionValue>> = Vec::new();
     for (ordinal, event) in unit.numbered() {
-        let used: Vec<Arc<SessionValue>> = match &event.kind {
-            EventKind::Call { callee, receiver, arguments, object, .. } => {
-                let given = arguments.iter().filter_map(|(_, value)| match value {
-                    Value::Session(session) => Some(Arc::clone(session)),
-                    _ => None,
-                });
-                let kept = kept_by(db, unit, *callee, *receiver, object).into_iter().map(|(session, _)| session);
-                given.chain(kept).collect()
-            }
+        let used = match &event.kind {
+            kind @ EventKind::Call { .. } => given(db, unit, kind),
             _ => statement_at(unit, ordinal).into_iter().collect(),
         };
         for session in used {
@@ -120,6 +111,17 @@ fn handed(db: &dyn Db, unit: &Unit) -> Vec<Arc<SessionValue>> {
         }
     }
     found
+}
+
+/// The sessions that a call hands to its callee, or that the callee's object keeps.
+fn given(db: &dyn Db, unit: &Unit, call: &EventKind) -> Vec<Arc<SessionValue>> {
+    let EventKind::Call { callee, receiver, arguments, object, .. } = call else { return Vec::new() };
+    let given = arguments.iter().filter_map(|(_, value)| match value {
+        Value::Session(session) => Some(Arc::clone(session)),
+        _ => None,
+    });
+    let kept = kept_by(db, unit, *callee, *receiver, object).into_iter().map(|(session, _)| session);
+    given.chain(kept).collect()
 }
 
 /// What an event does with a broken session.
@@ -249,9 +251,8 @@ impl<'a> Walk<'a> {
     fn meets(&self, ordinal: u32) -> Meeting {
         let Some(event) = self.unit.events.get(ordinal as usize) else { return Meeting::Nothing };
         if let EventKind::Call { callee, receiver, .. } = &event.kind {
-            let is_used = sessions_of_call(self.db, self.unit, ordinal)
-                .iter()
-                .any(|(session, _)| same_session(session, self.session));
+            let is_used =
+                given(self.db, self.unit, &event.kind).iter().any(|session| same_session(session, self.session));
             return if is_used && refuses(self.db, *callee, *receiver) { Meeting::Refused } else { Meeting::Nothing };
         }
         // A session that is opened anew is another one.

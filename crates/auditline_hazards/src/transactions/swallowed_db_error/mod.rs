@@ -62,11 +62,16 @@ struct Guarded {
 }
 
 fn swallowed(db: &dyn Db, of: FunctionRef, unit: &Unit, guarded: Guarded, handler: &HandlerInfo) -> Option<Finding> {
-    let (failing, failure, way) = unit.events_in(guarded.frame).find_map(|(ordinal, event)| {
-        let failure = failure(db, of, unit, &event.kind)?;
-        let way = way(db, unit, ordinal, &failure.session, guarded, handler)?;
-        Some((ordinal, failure, way))
-    })?;
+    let failing = |ways: fn(&Way) -> bool| {
+        unit.events_in(guarded.frame).find_map(|(ordinal, event)| {
+            let failure = failure(db, of, unit, &event.kind)?;
+            let way = way(db, unit, ordinal, &failure.session, guarded, handler).filter(ways)?;
+            Some((ordinal, failure, way))
+        })
+    };
+    // What comes to the handler by itself tells more than what a callee has swallowed.
+    let direct = failing(|way| matches!(way, Way::Direct));
+    let (failing, failure, way) = direct.or_else(|| failing(|way| matches!(way, Way::Refused { .. })))?;
     let session = failure.session;
     let finally = unit.tries.get(guarded.id.0 as usize)?.finally;
     if unit.ends_in(handler.frame, &session)
@@ -178,18 +183,17 @@ fn way(
         return None;
     }
     // A callee that rolls back looks after its own failure.
-    let by_callee = |kind: &EventKind| matches!(kind, EventKind::Session { by: Some(_), .. });
-    if by_callee(&event.kind)
-        && unit.events.iter().any(|other| {
-            other.range == event.range
-                && matches!(&other.kind, EventKind::Session { session: own, action: SessionAction::Rollback | SessionAction::Restore | SessionAction::Close, .. }
-                    if same_session(own, session))
-        })
-    {
-        return None;
-    }
+    let heals_itself = matches!(&event.kind, EventKind::Session { by: Some(sender), .. }
+    if unit.events.iter().any(|other| {
+        other.range == event.range
+            && matches!(&other.kind, EventKind::Session { session: own, by: Some(by), action: SessionAction::Rollback | SessionAction::Restore | SessionAction::Close, .. }
+                if by == sender && same_session(own, session))
+    }));
     let of_call = aftermath_of_call(db, unit, ordinal);
-    if of_call.is_none_or(|callee| callee.leaves) && reaches_handler(unit, event.frame, session, guarded, handler) {
+    if !heals_itself
+        && of_call.is_none_or(|callee| callee.leaves)
+        && reaches_handler(unit, event.frame, session, guarded, handler)
+    {
         return Some(Way::Direct);
     }
     of_call.filter(|callee| callee.stays)?;
@@ -446,7 +450,22 @@ fn by_caller(db: &dyn Db, of: FunctionRef, unit: &Unit, session: &SessionValue) 
         }
         let Some(Value::Session(handed)) = argument_of(db, of, &site.event, index) else { continue };
         let caller = unit_of(db, site.function);
-        if let Some(ordinal) = refused_behind(db, &caller, site.ordinal, &handed).into_iter().next() {
+        let range = caller.events.get(site.ordinal as usize)?.range;
+        let later = caller.numbered().find_map(|(ordinal, event)| {
+            let behind = ordinal > site.ordinal && event.range != range && caller.can_follow(site.ordinal, ordinal);
+            let used = if behind { caller.use_of(ordinal, &handed) } else { None };
+            match used {
+                Some(Use::Statement) => Some(Some(ordinal)),
+                Some(Use::End) => Some(None),
+                _ => None,
+            }
+        });
+        // In the next round of a loop, or in a callee that only reads.
+        let later = match later {
+            Some(later) => later,
+            None => refused_behind(db, &caller, site.ordinal, &handed).into_iter().next(),
+        };
+        if let Some(ordinal) = later {
             let name = classes::simple(site.function.path);
             return Some(Again {
                 consequence: format!("`{name}`, which called it, goes on with a session that refuses everything"),
