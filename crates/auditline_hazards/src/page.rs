@@ -13,7 +13,8 @@
 //! ## Hazardous
 //! ### A short title of the example
 //! (a fenced block `py path=app/services.py`: the lines with findings end in `# finding: AUD201` or
-//!  `# finding: AUD201 "part of the message"`; several files are several blocks. Markers are removed
+//!  `# finding: AUD201 "part of the message"`, with the severity before the words where the example shows that:
+//!  `# finding: AUD201 information`; several files are several blocks. Markers are removed
 //!  before the code is checked. `repeat=40` says that the file holds the text so many times; markers count in the first.
 //!  Other kinds of files: ```dockerfile path=Dockerfile```, and `text path=…`; markers there
 //!  are lines above the finding that say `# finding-below: AUD701`, removed with their line end.)
@@ -40,6 +41,8 @@
 //! blocks directly under `## Hazardous` or `## Silent`, before the first `###`, belong to every example of the section.
 
 use thiserror::Error;
+
+use crate::finding::Severity;
 
 mod parse;
 mod render;
@@ -106,6 +109,8 @@ pub struct Expected {
     pub line: u32,
     /// The code.
     pub code: String,
+    /// The severity, where the example says it.
+    pub severity: Option<Severity>,
     /// What the message must contain.
     pub message: Option<String>,
 }

@@ -4,7 +4,7 @@
 mod workspace;
 
 use auditline_hazards::page::{Example, Fixed, Page, parse};
-use auditline_hazards::{CATALOGUE, Hazard};
+use auditline_hazards::{CATALOGUE, Hazard, Severity};
 use workspace::{Reported, Shape, Workspace};
 
 /// What went wrong, over all pages, so that one run shows everything.
@@ -171,6 +171,7 @@ fn differences(hazard: &Hazard, example: &Example, reported: &[Reported]) -> Vec
                 one.path == file.path
                     && one.line == expected.line
                     && one.code == expected.code
+                    && expected.severity.is_none_or(|severity| one.severity == severity)
                     && expected.message.as_ref().is_none_or(|part| one.message.contains(part.as_str()))
             });
             match at {
@@ -184,10 +185,11 @@ fn differences(hazard: &Hazard, example: &Example, reported: &[Reported]) -> Vec
                     }
                 }
                 None => messages.push(format!(
-                    "not reported: {}:{} {} {}",
+                    "not reported: {}:{} {} {} {}",
                     file.path,
                     expected.line,
                     expected.code,
+                    expected.severity.map_or("", Severity::as_str),
                     expected.message.as_deref().unwrap_or_default()
                 )),
             }
@@ -269,7 +271,7 @@ fn a_page_that_breaks_the_contract_is_refused_with_its_line() {
 
 #[test]
 fn markers_go_and_lines_are_counted_without_them() {
-    let text = "# AUD999 some-name\n\nHead\nparagraph.\n\n## Story\nS.\n\n## Hazardous\n```py path=shared.py\nshared = 1\n```\n\n### One\nWords.\n```py path=a.py\na = 1\nb = 2  # finding: AUD999 \"b\" # finding: AUD998\n```\n```dockerfile path=Dockerfile\nFROM x\n# finding-below: AUD999\nCOPY y z\n```\n#### Fixed\n```py path=a.py fix=\"Do it\"\na = 1\n```\n\n## Silent\n\n## Fix\nF.\n\n## Seen when run\nR.\n";
+    let text = "# AUD999 some-name\n\nHead\nparagraph.\n\n## Story\nS.\n\n## Hazardous\n```py path=shared.py\nshared = 1\n```\n\n### One\nWords.\n```py path=a.py\na = 1\nb = 2  # finding: AUD999 warning \"b\" # finding: AUD998\n```\n```dockerfile path=Dockerfile\nFROM x\n# finding-below: AUD999\nCOPY y z\n```\n#### Fixed\n```py path=a.py fix=\"Do it\"\na = 1\n```\n\n## Silent\n\n## Fix\nF.\n\n## Seen when run\nR.\n";
     let page = parse(text).unwrap();
     assert_eq!(page.summary(), "Head\nparagraph.");
     let example = &page.hazardous[0];
@@ -285,6 +287,7 @@ fn markers_go_and_lines_are_counted_without_them() {
         .map(|one| (one.line, one.code.as_str(), one.message.as_deref()))
         .collect();
     assert_eq!(expected, [(2, "AUD999", Some("b")), (2, "AUD998", None), (2, "AUD999", None)]);
+    assert_eq!(example.files[1].expected[0].severity, Some(Severity::Warning));
     assert_eq!(example.fixed[0].fix.as_deref(), Some("Do it"));
     assert_eq!(example.fixed[0].files, [("a.py".to_owned(), "a = 1\n".to_owned())]);
 }

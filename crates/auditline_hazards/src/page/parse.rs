@@ -1,5 +1,7 @@
 //! Reading a page.
 
+use crate::finding::Severity;
+
 use super::{Example, ExampleFile, Expected, Fixed, Page, PageError};
 
 /// The sections of a page, in their order.
@@ -331,7 +333,17 @@ fn marker_of(marker: &str, line: u32) -> Option<Expected> {
     if digits.len() != 3 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let rest = rest.trim();
+    let (severity, rest) = severity_of(rest.trim());
     let message = if rest.is_empty() { None } else { Some(rest.strip_prefix('"')?.strip_suffix('"')?.to_owned()) };
-    Some(Expected { line, code: code.to_owned(), message })
+    Some(Expected { line, code: code.to_owned(), severity, message })
+}
+
+/// The severity with which a marker begins, and what follows.
+fn severity_of(marker: &str) -> (Option<Severity>, &str) {
+    let (word, rest) = marker.split_once(' ').unwrap_or((marker, ""));
+    let all = [Severity::Hint, Severity::Information, Severity::Warning, Severity::Error];
+    match all.into_iter().find(|severity| severity.as_str() == word) {
+        Some(severity) => (Some(severity), rest.trim()),
+        None => (None, marker),
+    }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use auditline_hazards::page::Example;
-use auditline_hazards::{Finding, Hazard, check_file};
+use auditline_hazards::{Finding, Hazard, Severity, check_file};
 use auditline_model::{FileContent, RootDatabase, parsed};
 use auditline_source::{Encoding, TextEdit};
 use auditline_source::{FilePath, SourceText, apply_edits};
@@ -65,6 +65,8 @@ fn reindent(text: &str, unit: &str) -> String {
 pub(crate) struct Reported {
     /// The code.
     pub(crate) code: &'static str,
+    /// The severity.
+    pub(crate) severity: Severity,
     /// The path in the workspace.
     pub(crate) path: String,
     /// The line, from 1.
@@ -95,7 +97,7 @@ impl Reported {
 
 impl fmt::Display for Reported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{} {} {}", self.path, self.line, self.code, self.message)?;
+        write!(f, "{}:{} {} {} {}", self.path, self.line, self.severity.as_str(), self.code, self.message)?;
         for (path, line, message) in &self.evidence {
             write!(f, "\n      {path}:{line} {message}")?;
         }
@@ -141,6 +143,7 @@ impl Workspace {
         let (path, line) = self.position(finding.place).expect("the place of a finding exists");
         Reported {
             code: finding.hazard.code,
+            severity: finding.severity,
             path,
             line,
             message: finding.message.clone(),
