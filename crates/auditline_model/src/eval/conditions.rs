@@ -57,6 +57,12 @@ impl Evaluator<'_> {
             }
             Expr::Call { func, args } => {
                 let bound = self.expr(code, test);
+                if let (Expr::Name(name), [value, _]) = (&code[*func], &args[..])
+                    && *name == "isinstance"
+                {
+                    let from = self.bound_again(code, value.value).from;
+                    return self.field_conditions(&from, &Test::Class, true);
+                }
                 // `if order.is_paid():`
                 if args.is_empty()
                     && let Expr::Attribute { value, attr } = &code[*func]

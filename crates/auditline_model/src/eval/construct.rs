@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auditline_syntax::TextRange;
-use auditline_syntax::python::ir::{Arg, Code};
+use auditline_syntax::python::ir::{Arg, ArgKind, Code, Expr, ExprId, FStringPart};
 
 use crate::classes;
 use crate::db::ClassRef;
@@ -13,6 +13,7 @@ use crate::unit::{EventKind, Ingredient};
 
 use super::calls::Arguments;
 use super::libraries::{Known, known};
+use super::statements::is_constant;
 use super::value::{
     ArgName, Derivation, FactoryValue, InstanceOrigin, InstanceValue, OnCommit, RowOrigin, RowValue, SessionClass,
     Value,
@@ -22,10 +23,10 @@ use super::{Bound, Evaluator};
 impl Evaluator<'_> {
     pub(crate) fn construct(
         &mut self,
-        _code: &Code,
+        code: &Code,
         class: ClassRef,
         arguments: &Arguments,
-        _args: &[Arg],
+        args: &[Arg],
         range: TextRange,
     ) -> Bound {
         if let Some(model) = orm_model(self.db, class)
@@ -40,6 +41,13 @@ impl Evaluator<'_> {
             });
             self.event(EventKind::Create(Arc::clone(&row)), range);
             self.ingredients(row.id, arguments);
+            let composed = args.iter().filter_map(|arg| match arg.kind {
+                ArgKind::Keyword(name) if is_composed(code, arg.value) => {
+                    arguments.keyword(&name).is_some_and(|bound| !bound.from.fresh).then_some((row.id, name))
+                }
+                _ => None,
+            });
+            self.unit.composed.extend(composed);
             return Bound::of(Value::Row(row));
         }
         match session_class(self.db, class) {
@@ -183,4 +191,16 @@ pub(crate) fn session_class(db: &dyn crate::db::Db, class: ClassRef) -> Option<K
         found @ Some(Known::SessionClass(_) | Known::FactoryClass(_)) => found,
         _ => None,
     })
+}
+
+/// Whether a value is a constant, or a text that is put together of names alone.
+fn is_composed(code: &Code, expr: ExprId) -> bool {
+    match &code[expr] {
+        Expr::FString(parts) => parts.iter().all(|part| match part {
+            FStringPart::Hole(hole) => matches!(code[*hole], Expr::Name(_) | Expr::Attribute { .. }),
+            _ => true,
+        }),
+        Expr::None => false,
+        _ => is_constant(code, expr),
+    }
 }

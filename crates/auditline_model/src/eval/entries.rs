@@ -24,12 +24,14 @@ impl Evaluator<'_> {
     pub(crate) fn dict(&mut self, code: &Code, entries: &[(Option<ExprId>, ExprId)]) -> Bound {
         let mut from = Sources::default();
         let mut held = Vec::new();
+        let under = self.overlaid(code, entries);
         for (key, value) in entries {
             if let Some(key) = key {
                 self.expr(code, *key);
             }
             let bound = self.expr(code, *value);
-            from = from.with(&bound.from.clone().gathered());
+            let part = bound.from.clone();
+            from = from.with(&if under == Some(*value) { part.overlaid() } else { part.gathered() });
             match (key.map(|key| &code[key]), &bound.value) {
                 (Some(Expr::Str(name)), _) => held.push(self.entry(code, Name::new(name), &bound, *value)),
                 // `{Item.stock: …}`
@@ -43,6 +45,22 @@ impl Evaluator<'_> {
         }
         let value = if held.len() > MOST { Value::Unknown } else { Value::Dict(held.into()) };
         Bound { value, from }
+    }
+
+    /// What the others are laid over, where all of them stand under keys that are always the same: `{**old, "mode": mode}`.
+    fn overlaid(&self, code: &Code, entries: &[(Option<ExprId>, ExprId)]) -> Option<ExprId> {
+        let [(None, under), over @ ..] = entries else { return None };
+        let is_fixed = |(key, value): &(Option<ExprId>, ExprId)| match (key, &code[*value]) {
+            (Some(key), _) => matches!(code[*key], Expr::Str(_)),
+            // A dictionary that was written out, and is named for nothing else.
+            (None, Expr::Name(name)) => {
+                let is_known = matches!(self.environment.get(name), Some(Bound { value: Value::Dict(held), .. }) if !held.is_empty());
+                is_known
+                    && code.exprs.iter().filter(|expr| matches!(expr, Expr::Name(other) if other == name)).count() == 2
+            }
+            _ => false,
+        };
+        over.iter().all(is_fixed).then_some(*under)
     }
 
     pub(super) fn entry(&self, code: &Code, name: Name, bound: &Bound, source: ExprId) -> Entry {

@@ -182,9 +182,11 @@ impl Evaluator<'_> {
     /// As [`Self::expr_again`], with what the value was made from; the ordinals of its reads mean nothing.
     pub(crate) fn bound_again(&mut self, code: &Code, id: ExprId) -> Bound {
         let (events, ingredients) = (self.unit.events.len(), self.unit.ingredients.len());
+        let composed = self.unit.composed.len();
         let bound = self.expr(code, id);
         self.unit.events.truncate(events);
         self.unit.ingredients.truncate(ingredients);
+        self.unit.composed.truncate(composed);
         bound
     }
 

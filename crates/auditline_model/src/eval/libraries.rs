@@ -401,6 +401,15 @@ pub fn names_lock(name: &str) -> bool {
         || last.ends_with("mutex")
 }
 
+/// Whether a call releases a lock, by the words of its name: `redis.lock.Lock.release`, `release_lock`, `unlock`.
+#[must_use]
+pub fn frees_lock(path: &str) -> bool {
+    let (object, last) = path.rsplit_once('.').unwrap_or(("", path));
+    let last = last.to_ascii_lowercase();
+    let releases = last.split('_').any(|word| matches!(word, "release" | "free"));
+    releases && (names_lock(&last) || names_lock(object)) || last.split('_').any(|word| word == "unlock")
+}
+
 /// Whether a call on a lock object of another library says that the lock is held from there on: `redis.lock.Lock.acquire`,
 /// `.reacquire`, `.extend`.
 #[must_use]
@@ -418,7 +427,7 @@ pub fn reads_attributes(method: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{CLIENTS, holds_lock, reaches_out, reads_answer};
+    use super::{CLIENTS, frees_lock, holds_lock, reaches_out, reads_answer};
 
     #[test]
     fn a_lock_is_held_by_its_own_methods_only() {
@@ -426,6 +435,15 @@ mod tests {
         assert!(holds_lock("redis.Redis.lock.acquire"));
         assert!(!holds_lock("redis.lock.Lock.release"));
         assert!(!holds_lock("pool.Pool.acquire"));
+    }
+
+    #[test]
+    fn a_lock_is_released_by_what_says_so() {
+        assert!(frees_lock("redis.lock.Lock.release"));
+        assert!(frees_lock("release_lock"));
+        assert!(frees_lock("advisory_unlock"));
+        assert!(!frees_lock("pool.Pool.release"));
+        assert!(!frees_lock("unlocked_sessions"));
     }
 
     #[test]

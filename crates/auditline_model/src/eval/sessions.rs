@@ -15,7 +15,7 @@ use super::queries::is_true;
 use super::substitute::handed_row;
 use super::value::{
     FactoryValue, Key, Lock, OnCommit, QueryValue, RowOrigin, RowValue, SessionClass, SessionOrigin, SessionValue,
-    TransactionKind, Value,
+    Sought, TransactionKind, Value,
 };
 use super::{Bound, Evaluator};
 
@@ -253,12 +253,17 @@ impl Evaluator<'_> {
                 let lock = lock_argument(arguments.keyword("with_for_update"));
                 let populates = is_true(arguments.keyword("populate_existing")) || option_populates(code, args);
                 let keys = self.identity_keys(model, arguments, 1);
+                let mut sought = Sought::default();
+                if arguments.position(1).is_some_and(|key| key.value == Value::Constant) {
+                    sought.fixed.extend(model.and_then(|class| orm_model(self.db, class)?.key()));
+                }
                 let row = self.load(
                     QueryValue {
                         lock,
                         waits: is_patient(code, args),
                         populates,
                         keys,
+                        sought,
                         session: Some(Arc::clone(session)),
                         ..QueryValue::select(model)
                     },

@@ -410,6 +410,7 @@ impl Evaluator<'_> {
                 );
             }
             EventKind::ExternalLock(scope) => EventKind::ExternalLock(*scope),
+            EventKind::Release => EventKind::Release,
             EventKind::Removal { path, by, named, given } => {
                 let rows = named.iter().filter_map(|(row, column)| Some((self.row_of(row, object, filled)?, *column)));
                 let rows = rows.collect();

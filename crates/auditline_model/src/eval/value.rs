@@ -573,6 +573,9 @@ pub enum Derivation {
     Normalised,
     /// The value is what a function that is not understood made of it, perhaps among other things.
     Called,
+    /// The value is the column's document with values laid over it, under keys that are always the same:
+    /// `{**row.settings, "mode": mode}`.
+    Overlaid,
     /// The value was computed from it.
     Computed,
     /// Nothing of it went in, but it decided whether there is a value: `payment = fetch(order.payment_id)` where there is an
@@ -630,6 +633,21 @@ impl Sources {
     pub fn gathered(mut self) -> Self {
         self.counts.clear();
         self.computed()
+    }
+
+    /// As a document over which something is laid.
+    #[must_use]
+    pub fn overlaid(mut self) -> Self {
+        for field in &mut self.fields {
+            field.how = match field.how {
+                Derivation::Same | Derivation::Overlaid => Derivation::Overlaid,
+                Derivation::Normalised | Derivation::Called | Derivation::Computed | Derivation::Decided => {
+                    Derivation::Computed
+                }
+            };
+        }
+        self.counts.clear();
+        self
     }
 
     /// As what is taken away from something.

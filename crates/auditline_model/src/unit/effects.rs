@@ -98,7 +98,7 @@ pub(super) fn effect_of(unit: &Unit) -> Effect {
             EventKind::Write { row, .. } | EventKind::SetEach { row, .. } => {
                 matches!(row.origin, RowOrigin::Param(_) | RowOrigin::SelfRow)
             }
-            EventKind::External { .. } | EventKind::ExternalLock(_) => true,
+            EventKind::External { .. } | EventKind::ExternalLock(_) | EventKind::Release => true,
             // What belongs to a change of the function's own is no longer its callers' matter.
             EventKind::Removal { .. } => !unit.in_handler(ordinal) && unit.discarded(ordinal).is_none(),
             EventKind::Execute(query) | EventKind::Updates { query, .. } => is_known_update(unit, ordinal, query),
@@ -123,7 +123,9 @@ pub(super) fn effect_of(unit: &Unit) -> Effect {
                     continue;
                 }
             }
-            EventKind::ExternalLock(scope @ LockScope::Block) => *scope = LockScope::Call,
+            EventKind::ExternalLock(scope) if *scope == LockScope::Block || is_released(unit, ordinal) => {
+                *scope = LockScope::Call;
+            }
             EventKind::Updates { query, .. } => *query = Arc::new(for_callers(query)),
             _ => {}
         }
@@ -165,6 +167,11 @@ fn is_undone(unit: &Unit, event: &super::Event) -> bool {
     let EventKind::Session { session, action: SessionAction::Flush, .. } = &event.kind else { return false };
     unit.ancestors(event.frame)
         .any(|(_, frame)| matches!(&frame.kind, FrameKind::WithTransaction(own, _) if same_session(own, session)))
+}
+
+/// Whether the function releases the lock itself that it takes at that event.
+fn is_released(unit: &Unit, lock: u32) -> bool {
+    unit.numbered().any(|(ordinal, event)| event.kind == EventKind::Release && unit.can_follow(lock, ordinal))
 }
 
 /// The statement that loads the row that is returned.

@@ -15,7 +15,11 @@ pub fn waits_elsewhere(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>)
 fn waits_elsewhere_query(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> bool {
     let unit = unit(db, of, receiver.or_else(|| crate::eval::own_class(db, of)));
     unit.numbered().any(|(ordinal, event)| match &event.kind {
-        EventKind::External { .. } | EventKind::ExternalLock(_) | EventKind::Given { .. } | EventKind::Open(_) => true,
+        EventKind::External { .. }
+        | EventKind::ExternalLock(_)
+        | EventKind::Release
+        | EventKind::Given { .. }
+        | EventKind::Open(_) => true,
         EventKind::Call { callee, receiver, .. } => *callee != of && waits_elsewhere_query(db, *callee, *receiver),
         EventKind::Await => unit.awaits_unknown(ordinal),
         _ => false,

@@ -82,6 +82,9 @@ pub struct Unit {
     pub captures: Vec<(FunctionRef, Name, Arc<SessionValue>)>,
     /// What the rows that it constructs are made from.
     pub ingredients: Vec<Ingredient>,
+    /// The rows that were constructed with a value for an attribute that is the same for all who come with the same names:
+    /// a constant, or a text that is put together of names (`id=f"{tenant}-{image}"`).
+    pub composed: Vec<(u32, Name)>,
     /// The loops over what it was handed.
     pub batches: Vec<Batch>,
 }
@@ -319,6 +322,8 @@ pub enum Test {
     EqualsOther,
     /// `<`, `>` and their like.
     Order,
+    /// Of what class the value is: `isinstance(x, C)`.
+    Class,
 }
 
 /// The kinds of events.
@@ -444,6 +449,8 @@ pub enum EventKind {
     },
     /// A lock outside the row is taken: advisory, distributed.
     ExternalLock(LockScope),
+    /// Such a lock is released.
+    Release,
     /// Something outside the workspace is called that reaches another system.
     External {
         /// The dotted path of what is called: `stripe.Customer.create`.

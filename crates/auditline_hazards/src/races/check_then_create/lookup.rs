@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use auditline_model::eval::value::{QueryValue, Value};
+use auditline_model::eval::value::{Key, QueryValue, Value};
+use auditline_model::owner::argument_of;
+use auditline_model::symbols::Symbol;
 use auditline_model::tables::{self, Attribute, Column};
 use auditline_model::unit::{EventKind, LoadForm, Unit, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef};
 use auditline_syntax::Name;
 
 use crate::finding::Place;
+use crate::races::held::at_every_call;
 
 /// Whether the model lets two rows with the same values of the columns be.
 pub(super) enum Uniqueness {
@@ -72,6 +75,71 @@ fn no_filters(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _key: ()) -> Arc<F
     Arc::default()
 }
 
+/// By what a lookup looks that does not change from request to request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Settled {
+    /// The columns that it compares with constants.
+    constant: Vec<Name>,
+    /// Those that it compares with parameters.
+    given: Vec<(Name, u32)>,
+}
+
+/// Whether all requests look for the same row: each of the columns is compared with a constant, here or by all who call.
+pub(super) fn is_single(db: &dyn Db, of: FunctionRef, unit: &Unit, lookup: u32, columns: &[Name]) -> bool {
+    let settled = settled(db, of, unit, lookup);
+    columns.iter().all(|column| {
+        settled.constant.contains(column)
+            || settled.given.iter().filter(|(name, _)| name == column).any(|(_, param)| {
+                at_every_call(db, of, |site, _| {
+                    argument_of(db, of, &site.event, *param).is_some_and(|given| is_constant(&given))
+                })
+            })
+    })
+}
+
+fn is_constant(value: &Value) -> bool {
+    matches!(value, Value::Constant | Value::Bool(_) | Value::Symbol(Symbol::Variable(_)))
+}
+
+fn settled(db: &dyn Db, of: FunctionRef, unit: &Unit, lookup: u32) -> Settled {
+    let Some(event) = unit.events.get(lookup as usize) else { return Settled::default() };
+    let EventKind::Load { query, by, .. } = &event.kind else { return Settled::default() };
+    let Some(by) = by.filter(|by| *by != of) else { return said(query) };
+    let asked = returned_settled(db, by, ());
+    let call = unit.events.iter().take(lookup as usize).rev().find(|earlier| {
+        earlier.range == event.range && matches!(earlier.kind, EventKind::Call { callee, .. } if callee == by)
+    });
+    let mut settled = Settled { constant: asked.constant.clone(), given: Vec::new() };
+    for (column, param) in &asked.given {
+        match call.and_then(|call| argument_of(db, by, &call.kind, *param)) {
+            Some(Value::Param(own)) => settled.given.push((*column, own)),
+            Some(value) if is_constant(&value) => settled.constant.push(*column),
+            _ => {}
+        }
+    }
+    settled
+}
+
+fn said(query: &QueryValue) -> Settled {
+    let given = query.keys.iter().filter_map(|(column, key)| match key {
+        Key::Given(Value::Param(index)) => Some((*column, *index)),
+        _ => None,
+    });
+    Settled { constant: query.sought.fixed.to_vec(), given: given.collect() }
+}
+
+/// A query of its own for the same reason as [`returned_filters`].
+#[salsa::tracked(returns(clone), cycle_result = nothing_settled)]
+fn returned_settled(db: &dyn Db, of: FunctionRef, _key: ()) -> Arc<Settled> {
+    let unit = unit_of(db, of);
+    let Value::Row(row) = &unit.returns else { return Arc::default() };
+    settled(db, of, &unit, row.id).into()
+}
+
+fn nothing_settled(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _key: ()) -> Arc<Settled> {
+    Arc::default()
+}
+
 fn keys(db: &dyn Db, model: ClassRef) -> Vec<Name> {
     tables::orm_model(db, model).map_or_else(Vec::new, |model| {
         model.columns().filter(|(_, column)| column.primary_key).map(|(attribute, _)| attribute.name).collect()
@@ -81,6 +149,16 @@ fn keys(db: &dyn Db, model: ClassRef) -> Vec<Name> {
 /// Whether a column of the primary key is among the columns.
 pub(super) fn has_key(db: &dyn Db, model: ClassRef, columns: &[Name]) -> bool {
     keys(db, model).iter().any(|key| columns.contains(key))
+}
+
+/// Whether a row is made with a value for a unique column that is the same for all who come with the same names.
+pub(super) fn has_composed_key(db: &dyn Db, unit: &Unit, create: u32, class: ClassRef) -> bool {
+    let Some(model) = tables::orm_model(db, class) else { return false };
+    let is_key = |name: Name| {
+        let unique = model.column(name).is_some_and(|column| column.unique);
+        unique || keys(db, class)[..] == [name]
+    };
+    unit.composed.iter().any(|(row, attribute)| *row == create && is_key(*attribute))
 }
 
 /// Whether a constraint makes rows with these columns unique.

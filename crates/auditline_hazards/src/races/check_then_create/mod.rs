@@ -90,6 +90,10 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             {
                 Uniqueness::Unknown
             }
+            // A second one may have the same key, which the database refuses.
+            Uniqueness::NotUnique if lookup::has_composed_key(db, &unit, creation.create, creation.model) => {
+                Uniqueness::Unknown
+            }
             known => known,
         };
         let wanted = match uniqueness {
@@ -311,11 +315,14 @@ fn finding(
     });
     let unique = matches!(uniqueness, Uniqueness::Unique { .. });
     let is_loop = unit.in_loop(create.frame);
-    let severity = if matches!(uniqueness, Uniqueness::Unknown) || is_loop || !served::is_served(db, of) {
-        Severity::Information
-    } else {
-        Severity::Warning
+    // Of a row that is made once for all, one request fails once.
+    let is_single = match uniqueness {
+        Uniqueness::Unique { columns, .. } => lookup::is_single(db, of, unit, creation.lookup, columns),
+        _ => false,
     };
+    let is_aside = is_loop || is_single || !served::is_served(db, of);
+    let severity =
+        if matches!(uniqueness, Uniqueness::Unknown) || is_aside { Severity::Information } else { Severity::Warning };
     Finding {
         hazard: &HAZARD,
         severity,

@@ -45,7 +45,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         let Some(EventKind::External { path, .. }) = unit.events.get(call as usize).map(|event| &event.kind) else {
             continue;
         };
-        let model = rows::row_name(db, row);
+        let model = rows::row_name(row);
         let called = path.as_str();
         let mut evidence = Vec::new();
         evidence.extend(rows::load_evidence(db, of, &unit, row));

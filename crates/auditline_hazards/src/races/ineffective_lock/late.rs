@@ -35,7 +35,7 @@ pub(super) fn find(db: &dyn Db, of: FunctionRef, unit: &Unit, found: &mut Vec<Fu
         {
             continue;
         }
-        let name = rows::row_name(db, row);
+        let name = rows::row_name(row);
         let mut proof = Vec::new();
         proof.extend(evidence(of, unit, condition.at, format!("`{column}` decides here, before the lock")));
         proof.extend(evidence(of, unit, write, "and is changed here, without being looked at again"));
@@ -83,7 +83,7 @@ fn decided_before(db: &dyn Db, unit: &Unit, lock: u32, before: u32, behind: u32)
                     // What it is set to again does no harm.
                     Test::EqualsConstant => condition.holds || condition.constant != *constant,
                     Test::Order => !matches!(family, TypeFamily::DateTime | TypeFamily::Date),
-                    Test::Present | Test::EqualsOther => false,
+                    Test::Present | Test::EqualsOther | Test::Class => false,
                 }
         })?;
         let again = conditions

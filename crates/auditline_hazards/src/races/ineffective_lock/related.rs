@@ -6,7 +6,8 @@ use auditline_model::unit::{EventKind, Unit};
 use auditline_model::{ClassRef, Db, FunctionRef, classes};
 
 use crate::finding::Severity;
-use crate::races::rows::{self, Dependence};
+use crate::races::dependence::{Dependence, dependence};
+use crate::races::rows;
 
 use super::{Futile, evidence};
 
@@ -18,7 +19,7 @@ pub(super) fn find(db: &dyn Db, of: FunctionRef, unit: &Unit, found: &mut Vec<Fu
         let Some(from) = rows::followed(unit, row).and_then(|(parent, _)| parent.model) else { continue };
         let Some((lock, owner)) = rows::root(unit, row).and_then(|root| locked(unit, root.id, write)) else { continue };
         if reported.contains(&lock)
-            || !matches!(rows::dependence(db, of, unit, write), Some(Dependence::OwnValue(_)))
+            || !matches!(dependence(db, of, unit, write), Some(Dependence::OwnValue(_)))
             || !shares(db, from, model)
             || is_held(unit, write, row)
             || rows::durable(db, of, unit, write, row).is_none()

@@ -10,8 +10,9 @@ use auditline_syntax::Name;
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity, Story, symbol};
 
+use super::dependence::{Dependence, dependence};
 use super::isolation;
-use super::rows::{self, Dependence};
+use super::rows;
 
 /// AUD213.
 pub const HAZARD: Hazard = Hazard {
@@ -45,7 +46,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         {
             continue;
         }
-        let Some(dependence) = rows::dependence(db, of, &unit, write) else { continue };
+        let Some(dependence) = dependence(db, of, &unit, write) else { continue };
         let Some(lock) = last_lock(&unit, row, write) else { continue };
         let Some(release) = release(&unit, row, lock, write) else { continue };
         if rows::is_protected(db, of, &unit, write, row)
@@ -56,7 +57,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             continue;
         }
         reported.push(row.id);
-        findings.push(finding(db, of, &unit, (row, *column), lock, release, write, dependence));
+        findings.push(finding(of, &unit, (row, *column), lock, release, write, dependence));
     }
 }
 
@@ -113,7 +114,6 @@ fn release(unit: &Unit, row: &Arc<RowValue>, lock: u32, write: u32) -> Option<Re
 
 #[allow(clippy::too_many_arguments)]
 fn finding(
-    db: &dyn Db,
     of: FunctionRef,
     unit: &Unit,
     (row, column): (&Arc<RowValue>, Name),
@@ -122,7 +122,7 @@ fn finding(
     write: u32,
     dependence: Dependence,
 ) -> Finding {
-    let model = rows::row_name(db, row);
+    let model = rows::row_name(row);
     let lock_event = &unit.events[lock as usize];
     let write_event = &unit.events[write as usize];
     let mut evidence =

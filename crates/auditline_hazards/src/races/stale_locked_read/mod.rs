@@ -8,6 +8,7 @@ use auditline_syntax::Name;
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity, Story, symbol};
 
+use super::dependence::{Dependence, dependence};
 use super::{identity, isolation, rows};
 
 mod fix;
@@ -78,14 +79,14 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
 fn reliance(db: &dyn Db, of: FunctionRef, unit: &Unit, row: u32) -> Option<Reliance> {
     unit.numbered().find_map(|(ordinal, event)| match &event.kind {
         EventKind::Write { row: written, column, .. } if written.id == row => {
-            let dependence = rows::dependence(db, of, unit, ordinal)?;
+            let dependence = dependence(db, of, unit, ordinal)?;
             if rows::is_protected(db, of, unit, ordinal, written) {
                 return None;
             }
             rows::durable(db, of, unit, ordinal, written)?;
             Some(match dependence {
-                rows::Dependence::OwnValue(_) => Reliance { at: ordinal, column: *column, decides: false },
-                rows::Dependence::State(read) => Reliance { at: read, column: *column, decides: true },
+                Dependence::OwnValue(_) => Reliance { at: ordinal, column: *column, decides: false },
+                Dependence::State(read) => Reliance { at: read, column: *column, decides: true },
             })
         }
         // Another row is made or deleted because of what this one holds.

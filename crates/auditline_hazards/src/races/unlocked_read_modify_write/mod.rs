@@ -10,15 +10,15 @@ use auditline_syntax::Name;
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity, Story, listed, symbol};
 
+use super::dependence::{self, Dependence, dependence};
 use super::isolation;
-use super::rows::{self, Dependence, Durable};
+use super::rows::{self, Durable};
+use super::writers;
 use super::written::{Written, written};
 
 mod fix;
-mod writers;
 
 pub(super) use fix::{lock_fixes, name_in};
-pub(super) use writers::{is_brought_about, others as other_writers};
 
 /// AUD201.
 pub const HAZARD: Hazard = Hazard {
@@ -72,7 +72,7 @@ fn changes(db: &dyn Db, of: FunctionRef, unit: &Unit, elsewhere: &mut Vec<Name>)
     let mut changes: Vec<Change> = Vec::new();
     for (ordinal, event) in unit.numbered() {
         let Some(Written { row, column, by, .. }) = written(&event.kind) else { continue };
-        let Some(dependence) = rows::dependence(db, of, unit, ordinal) else { continue };
+        let Some(dependence) = dependence(db, of, unit, ordinal) else { continue };
         // In a webhook, a state decides between deliveries: that is AUD204's to say.
         if matches!(dependence, Dependence::State(_)) && entry::webhook(db, of).is_some() {
             continue;
@@ -103,7 +103,7 @@ fn changes(db: &dyn Db, of: FunctionRef, unit: &Unit, elsewhere: &mut Vec<Name>)
 fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Finding {
     let (write, column, dependence) = change.writes[0];
     let event = &unit.events[write as usize];
-    let model = rows::row_name(db, &change.row);
+    let model = rows::row_name(&change.row);
     let mut columns: Vec<Name> = Vec::new();
     for (_, column, _) in &change.writes {
         if !columns.contains(column) {
@@ -172,7 +172,7 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
     }
     Finding {
         hazard: &HAZARD,
-        severity: if is_batch(unit, change) || entry::is_unused(db, of) {
+        severity: if is_batch(unit, change) || entry::is_unused(db, of) || only_repeats(db, of, unit, change) {
             Severity::Information
         } else {
             Severity::Warning
@@ -193,6 +193,12 @@ fn is_batch(unit: &Unit, change: &Change) -> bool {
     let RowOrigin::Loaded { single, .. } = row.origin else { return false };
     let load = unit.events.get(row.id as usize);
     !single || load.is_some_and(|load| unit.in_loop(load.frame))
+}
+
+/// Whether two who do it at once leave behind what one of them does.
+fn only_repeats(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> bool {
+    let repeats = |write: u32, dependence| dependence::only_repeats(db, of, unit, write, dependence);
+    change.writes.iter().all(|(write, _, dependence)| repeats(*write, *dependence))
 }
 
 fn story(model: &str, column: Name, dependence: Dependence) -> Story {

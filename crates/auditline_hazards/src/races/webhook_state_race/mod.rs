@@ -10,8 +10,9 @@ use auditline_syntax::Name;
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity, Story, listed, symbol};
 
+use super::dependence::{Dependence, dependence, has_other_effects};
 use super::isolation;
-use super::rows::{self, Dependence};
+use super::rows;
 use super::written::{Written, written};
 
 /// AUD204.
@@ -41,7 +42,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         let Some(Written { row, column, in_sql: false, .. }) = written(&event.kind) else { continue };
         // Who hands a row in hears of it.
         if matches!(row.origin, RowOrigin::Param(_))
-            || matches!(rows::dependence(db, of, &unit, ordinal), Some(Dependence::OwnValue(_)))
+            || matches!(dependence(db, of, &unit, ordinal), Some(Dependence::OwnValue(_)))
             || is_settled(&unit, ordinal, row.id)
             || !rows::is_unlocked(db, of, row)
             || rows::is_protected(db, of, &unit, ordinal, row)
@@ -68,7 +69,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             continue;
         }
         let Some(event) = unit.events.get(change.write as usize) else { continue };
-        let model = rows::row_name(db, &change.row);
+        let model = rows::row_name(&change.row);
         let listed = listed(&change.columns);
         let mut evidence = Vec::new();
         evidence.extend(rows::load_evidence(db, of, &unit, &change.row));
@@ -78,9 +79,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
                 message: format!("the webhook handler `{}` calls this", classes::simple(handler.path)),
             });
         }
-        for (other, place) in
-            super::unlocked_read_modify_write::other_writers(db, of, change.row.model, change.columns[0])
-        {
+        for (other, place) in super::writers::others(db, of, change.row.model, change.columns[0]) {
             evidence.push(Evidence { place, message: format!("`{other}` writes `{model}.{}` too", change.columns[0]) });
         }
         let column = change.columns[0];
@@ -128,5 +127,5 @@ fn is_settled(unit: &Unit, write: u32, row: u32) -> bool {
             written.row.id == row && written.column == state_column && written.constant == Some(state)
         })
     });
-    enters && !rows::has_other_effects(unit, row, write, None)
+    enters && !has_other_effects(unit, row, write, None)
 }

@@ -1,11 +1,9 @@
 //! Calls of Python's own functions.
 
-use std::sync::Arc;
-
 use auditline_syntax::python::ir::{Arg, Code};
 use auditline_syntax::{Name, TextRange};
 
-use crate::eval::value::{ContextValue, CountSource, SessionOrigin, SessionValue, Sources, Value};
+use crate::eval::value::{CountSource, Sources, Value};
 use crate::eval::{Bound, Evaluator};
 use crate::symbols::Symbol;
 use crate::unit::EventKind;
@@ -84,23 +82,6 @@ impl Evaluator<'_> {
             }
         }
         from
-    }
-
-    /// `next(get_db())`: the session is taken out of its generator, and nobody runs what stands behind the `yield`
-    /// before the generator is collected.
-    fn pulled(&mut self, context: &ContextValue, range: TextRange) -> Value {
-        match &context.yields {
-            Value::Session(session) => {
-                let session = Arc::new(SessionValue {
-                    origin: SessionOrigin::Returned(context.function, Box::new(session.origin.clone())),
-                    id: self.next_ordinal(),
-                    ..(**session).clone()
-                });
-                self.event(EventKind::Open(Arc::clone(&session)), range);
-                Value::Session(session)
-            }
-            other => other.clone(),
-        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::eval::substitute::by_statement;
 use crate::eval::value::{
     ContextValue, CountSource, Lock, QueryValue, RowOrigin, RowValue, SessionOrigin, SessionValue, Value,
 };
-use crate::eval::{Bound, Evaluator, own_class, types};
+use crate::eval::{Bound, Evaluator, libraries, own_class, types};
 use crate::symbols::Symbol;
 use crate::unit::{Counted, EventKind, LoadForm, When, effect};
 
@@ -82,6 +82,9 @@ impl Evaluator<'_> {
             if let Some(ordinal) = self.apply(&operation.kind, callee, object, &filled, maybe, range) {
                 external = Some(ordinal);
             }
+        }
+        if libraries::frees_lock(classes::simple(callee.path)) {
+            self.event(EventKind::Release, range);
         }
         let returns = self.substituted(&effect.returns, callee, object, &filled);
         let count = effect.counts.map(|counted| self.counted_elsewhere(counted, callee, range));

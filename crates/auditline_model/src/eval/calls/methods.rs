@@ -69,9 +69,11 @@ impl Evaluator<'_> {
                         } else if names_object(&attr, &arguments) {
                             self.removal(attr, &arguments.spelled(), range);
                         }
-                        let locks =
-                            libraries::names_lock(&attr) || (attr == "acquire" && names_lock_value(&object.value));
-                        if locks || claims_key(&attr, &arguments) {
+                        let of_lock = names_lock_value(&object.value);
+                        let locks = libraries::names_lock(&attr) || (attr == "acquire" && of_lock);
+                        if libraries::frees_lock(&attr) || (attr == "release" && of_lock) {
+                            self.event(EventKind::Release, range);
+                        } else if locks || claims_key(&attr, &arguments) {
                             self.event(EventKind::ExternalLock(LockScope::Open), range);
                         }
                         Bound {
@@ -79,12 +81,20 @@ impl Evaluator<'_> {
                                 Value::Unknown => Value::Unknown,
                                 known => Value::Attribute(Box::new(known.clone()), attr),
                             },
-                            from: Sources { other: true, ..object.from.clone().computed().with(&arguments.sources()) },
+                            from: Sources {
+                                other: true,
+                                ..object.from.clone().computed().with(&chosen_or_made(attr, &arguments))
+                            },
                         }
                     }
                 };
                 self.columns = columns;
                 result
+            }
+            Value::Context(context) if matches!(attr.as_str(), "close" | "aclose") => {
+                let context = Arc::clone(context);
+                self.closed(&context, range);
+                Bound::constant(Value::None)
             }
             Value::Dict(_) => {
                 let arguments = self.arguments(code, args);
@@ -233,5 +243,14 @@ fn names_lock_value(value: &Value) -> bool {
     match value {
         Value::Attribute(_, name) | Value::Made(name) => libraries::names_lock(name),
         _ => false,
+    }
+}
+
+/// What goes into the result of a method that is not understood: of `changes.get("name", row.name)`, it is the default itself
+/// where there is no other.
+fn chosen_or_made(attr: Name, arguments: &Arguments) -> Sources {
+    match (attr.as_str(), &arguments.list[..]) {
+        ("get" | "pop", [(_, key), (_, default)]) => key.from.clone().called().with(&default.from),
+        _ => arguments.sources(),
     }
 }

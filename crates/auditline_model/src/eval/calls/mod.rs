@@ -3,6 +3,7 @@
 mod arguments;
 mod builtins;
 mod functions;
+mod generators;
 mod methods;
 mod outside;
 mod removals;

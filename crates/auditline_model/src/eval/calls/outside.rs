@@ -96,7 +96,9 @@ impl Evaluator<'_> {
         let mut from = arguments.sources();
         from.other = true;
         from.fresh |= libraries::is_fresh(&path);
-        if libraries::holds_lock(&path) || claims_key(&path, arguments) {
+        if libraries::frees_lock(&path) {
+            self.event(EventKind::Release, range);
+        } else if libraries::holds_lock(&path) || claims_key(&path, arguments) {
             self.event(EventKind::ExternalLock(LockScope::Open), range);
         } else if libraries::reaches_out(&path) {
             // Constructing a client reaches nobody.

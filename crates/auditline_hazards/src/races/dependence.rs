@@ -1,0 +1,281 @@
+//! Why the write of a column depends on what the row held before.
+
+use auditline_model::eval::value::{Derivation, RowOrigin, Sources};
+use auditline_model::tables::{AttributeKind, Column, TypeFamily};
+use auditline_model::unit::{Condition, EventKind, FrameId, FrameKind, Subject, Test, Unit};
+use auditline_model::{ClassRef, Db, FunctionRef, tables};
+use auditline_syntax::Name;
+
+use super::writers;
+use super::written::{Written, written};
+
+/// Why a write depends on what the row held before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dependence {
+    /// The new value is computed from the old one, read at that event.
+    OwnValue(u32),
+    /// The write happens only in a certain state, tested at that event.
+    State(u32),
+}
+
+/// Whether the write at an event depends on the old value of its column.
+pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) -> Option<Dependence> {
+    let event = unit.events.get(write as usize)?;
+    let Written { row, column, from, in_sql, constant, in_place, by } = written(&event.kind)?;
+    if in_sql {
+        return None;
+    }
+    // What the row is must be known: of a relationship to many, as in `order.items += more`, the ORM writes what was added
+    // and removed, not the whole. One to a row whose key this one holds is that key.
+    let class = row.model?;
+    let model = tables::orm_model(db, class).filter(|model| model.is_table())?;
+    if is_deleted_with(unit, write, row.id, by) {
+        return None;
+    }
+    let is_column = |kind: &AttributeKind| matches!(kind, AttributeKind::Column(_));
+    let related = model.attribute(column).is_some_and(|attribute| !is_column(&attribute.kind));
+    if related && tables::held_key(db, class, column).is_none() {
+        return None;
+    }
+    let declared = model.column(column);
+    if in_place {
+        // The ORM sees a change in place only where the column's type watches for it.
+        return declared.is_some_and(|column| column.mutable).then_some(Dependence::OwnValue(write));
+    }
+    let own = from.fields.iter().find(|field| {
+        field.row == row.id
+            && field.column == column
+            && !related
+            && match field.how {
+                // A name with a suffix is the same name whoever appends it; a text that the request adds to can be lost.
+                Derivation::Computed | Derivation::Overlaid => !is_text(declared) || from.other,
+                Derivation::Called => declared.is_some_and(|column| adds_up(column, from.other)),
+                Derivation::Same | Derivation::Normalised | Derivation::Decided => false,
+            }
+    });
+    if let Some(field) = own.filter(|_| !is_converted(unit, event.frame, row.id, column)) {
+        return Some(Dependence::OwnValue(field.read));
+    }
+    let family = declared.map(|column| column.family).unwrap_or_default();
+    let overwrite = Overwrite { row: row.id, model: row.model, column, family, constant, from, by, at: write };
+    unit.ancestors(event.frame).find_map(|(guarded, frame)| match &frame.kind {
+        FrameKind::Branch { conditions, rest, split, .. } => {
+            let told = conditions.iter().filter(|condition| {
+                condition.test == Test::Present
+                    && matches!(condition.subject, Subject::Field { row: tested, .. } if tested == row.id)
+            });
+            let turns_away = *rest && (told.count() == 1 || unit.is_refused(*split));
+            let guard = Guarded { frame: guarded, split: *split, turns_away };
+            let decisive = conditions.iter().find(|condition| decides(db, of, unit, condition, &overwrite, guard))?;
+            Some(Dependence::State(decisive.at))
+        }
+        _ => None,
+    })
+}
+
+/// Whether who comes second only writes the same again, so that nothing is lost: nobody sets the column to anything else, and
+/// nothing but the column is changed.
+pub(super) fn only_repeats(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32, dependence: Dependence) -> bool {
+    let Some(event) = unit.events.get(write as usize) else { return false };
+    let Some(Written { row, column, from, constant, .. }) = written(&event.kind) else { return false };
+    let Some(class) = row.model else { return false };
+    match dependence {
+        // The other keys of the document come from others.
+        Dependence::OwnValue(_) => {
+            let mut own = from.fields.iter().filter(|field| field.row == row.id && field.column == column);
+            own.all(|field| field.how == Derivation::Overlaid)
+                && !writers::is_brought_about(db, of, class, column, None)
+        }
+        Dependence::State(_) => {
+            constant.is_some_and(|state| !writers::leads_elsewhere(db, class, column, state))
+                && !has_other_effects(unit, row.id, write, None)
+                && !is_accompanied(unit, row.id, column)
+        }
+    }
+}
+
+/// Whether other columns of the row are written from more than constants: who comes second overwrites them.
+fn is_accompanied(unit: &Unit, row: u32, column: Name) -> bool {
+    unit.events.iter().any(|event| match written(&event.kind) {
+        Some(other) => {
+            other.row.id == row
+                && other.column != column
+                && (other.from.other || !other.from.fields.is_empty() || other.by.is_some())
+        }
+        None => false,
+    })
+}
+
+/// Whether the row is deleted behind the write, or by the callee that writes it: what the column holds then matters to nobody.
+fn is_deleted_with(unit: &Unit, write: u32, row: u32, by: Option<FunctionRef>) -> bool {
+    unit.numbered().any(|(ordinal, event)| match &event.kind {
+        EventKind::Delete { row: Some(deleted), by: deleter, .. } => {
+            deleted.id == row && (unit.can_follow(write, ordinal) || by.is_some() && *deleter == by)
+        }
+        _ => false,
+    })
+}
+
+/// Whether a column is written only where it holds a value of another class: the same value in another form.
+fn is_converted(unit: &Unit, frame: FrameId, row: u32, column: Name) -> bool {
+    unit.ancestors(frame).any(|(_, frame)| match &frame.kind {
+        FrameKind::Branch { conditions, .. } => conditions.iter().any(|condition| {
+            condition.test == Test::Class
+                && matches!(condition.subject, Subject::Field { row: tested, column: name } if tested == row && name == column)
+        }),
+        _ => false,
+    })
+}
+
+/// Whether changes of a column add up that a function makes from its old value: of a number, a document or a list. What it
+/// makes of a text (a hash, a cleaned form) is no sum of changes; of a type of the project's own, it is where something else
+/// goes in: `sealed(merged(opened(row.secrets), given))`.
+fn adds_up(column: &Column, other: bool) -> bool {
+    match column.family {
+        TypeFamily::Integer
+        | TypeFamily::BigInteger
+        | TypeFamily::Numeric
+        | TypeFamily::Float
+        | TypeFamily::Interval
+        | TypeFamily::Json
+        | TypeFamily::Array
+        | TypeFamily::Unknown => true,
+        TypeFamily::String
+        | TypeFamily::Text
+        | TypeFamily::Boolean
+        | TypeFamily::DateTime
+        | TypeFamily::Date
+        | TypeFamily::Time
+        | TypeFamily::Uuid
+        | TypeFamily::Enum
+        | TypeFamily::Binary => false,
+        TypeFamily::Other(_) => other,
+    }
+}
+
+fn is_text(column: Option<&Column>) -> bool {
+    column.is_some_and(|column| matches!(column.family, TypeFamily::String | TypeFamily::Text))
+}
+
+/// A column that is written without a look at its old value.
+struct Overwrite<'a> {
+    row: u32,
+    model: Option<ClassRef>,
+    column: Name,
+    family: TypeFamily,
+    /// The new value as written, where it is a constant.
+    constant: Option<Name>,
+    /// What the new value is made from.
+    from: &'a Sources,
+    /// The callee that writes it.
+    by: Option<FunctionRef>,
+    /// The ordinal of the write.
+    at: u32,
+}
+
+/// What a condition lets happen.
+#[derive(Clone, Copy)]
+struct Guarded {
+    frame: FrameId,
+    /// The `if` or `match` whose arm it is.
+    split: u32,
+    /// Whether it is the rest of a block behind a guard that left it: by an error, or for that one reason. One that leaves
+    /// where several columns are filled (`if row.name and row.size: return`) says of none that it was empty.
+    turns_away: bool,
+}
+
+fn decides(
+    db: &dyn Db,
+    of: FunctionRef,
+    unit: &Unit,
+    condition: &Condition,
+    write: &Overwrite<'_>,
+    guarded: Guarded,
+) -> bool {
+    let same = matches!(&condition.subject, Subject::Field { row: tested, column: name }
+        if *tested == write.row && is_same_column(db, write.model, *name, write.column));
+    if !same {
+        return false;
+    }
+    let once = || has_other_effects(unit, write.row, write.at, Some(guarded.frame));
+    match condition.test {
+        // One state leads to another: two requests leave it at once.
+        Test::EqualsConstant if condition.holds => condition.constant.is_none() || condition.constant != write.constant,
+        // `if x.status != "done": x.status = "done"` writes the same again, unless something else was to happen once.
+        // `if x.status == "closed": raise` guards against a state that somebody else must be able to bring about.
+        // What a callee writes there may be what was tested.
+        Test::EqualsConstant if write.by.is_some() && write.constant.is_none() => false,
+        Test::EqualsConstant => {
+            let idempotent = condition.constant.is_some() && condition.constant == write.constant;
+            once()
+                || !idempotent
+                    && write
+                        .model
+                        .is_some_and(|model| writers::is_brought_about(db, of, model, write.column, condition.constant))
+        }
+        // A time that is old enough only throttles; one that is compared with what is written keeps the newest.
+        Test::Order => {
+            !matches!(write.family, TypeFamily::DateTime | TypeFamily::Date)
+                || condition.against.iter().any(|(row, column)| {
+                    *row != write.row
+                        && write.from.fields.iter().any(|field| field.row == *row && field.column == *column)
+                })
+        }
+        // `if x.name != name: x.name = name` is a plain overwrite.
+        Test::EqualsOther | Test::Class => false,
+        // A guard that turned the second one away (`if code.used_at: raise`) decides where something else happens once for
+        // it; filling in what is empty, or setting a flag that is set already, does no harm twice.
+        Test::Present if condition.holds => false,
+        Test::Present => guarded.turns_away && once() || makes_another(unit, write, guarded),
+    }
+}
+
+/// Whether two attributes of a class are one column: a relationship to one row, and the key that it sets.
+fn is_same_column(db: &dyn Db, model: Option<ClassRef>, one: Name, other: Name) -> bool {
+    let key = |name: Name| model.and_then(|class| tables::held_key(db, class, name)).unwrap_or(name);
+    one == other || key(one) == key(other)
+}
+
+/// Whether the other arm of the `if`, where the column is filled already, gives the same to a row that it makes: only one
+/// is to take this row, and who comes second is to have another.
+fn makes_another(unit: &Unit, write: &Overwrite<'_>, guarded: Guarded) -> bool {
+    let is_other_arm = |frame: FrameId| {
+        unit.ancestors(frame).any(|(id, frame)| {
+            id != guarded.frame && matches!(&frame.kind, FrameKind::Branch { split, .. } if *split == guarded.split)
+        })
+    };
+    unit.events.iter().any(|event| match &event.kind {
+        EventKind::Write { row, column, .. } => {
+            row.id != write.row
+                && *column == write.column
+                && row.model == write.model
+                && row.origin == RowOrigin::Created
+                && is_other_arm(event.frame)
+        }
+        _ => false,
+    })
+}
+
+/// Whether the unit does something besides changing or deleting that row: makes rows, deletes others, changes another one
+/// from its old value, or calls another system. Where a frame is given, what stands outside of it does not count: it happens
+/// whatever the frame's conditions say.
+pub(super) fn has_other_effects(unit: &Unit, row: u32, write: u32, within: Option<FrameId>) -> bool {
+    unit.numbered().any(|(ordinal, event)| {
+        if within.is_some_and(|within| !unit.ancestors(event.frame).any(|(frame, _)| frame == within)) {
+            return false;
+        }
+        let effect = match &event.kind {
+            EventKind::Create(_) | EventKind::External { .. } => true,
+            EventKind::Delete { row: deleted, .. } => deleted.as_ref().is_none_or(|deleted| deleted.id != row),
+            // What was loaded is in its session already.
+            EventKind::Add { row: Some(added), .. } => {
+                added.id != row && !matches!(added.origin, RowOrigin::Loaded { .. } | RowOrigin::Related(_))
+            }
+            EventKind::Write { row: other, from, .. } => {
+                other.id != row && from.fields.iter().any(|field| field.row == other.id)
+            }
+            _ => false,
+        };
+        effect && (unit.can_follow(write, ordinal) || unit.can_follow(ordinal, write))
+    })
+}
