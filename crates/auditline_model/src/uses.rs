@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use auditline_syntax::Name;
-use auditline_syntax::python::ir::{ArgKind, Expr, ExprId, Function, StmtKind};
+use auditline_syntax::python::ir::{ArgKind, Block, Expr, ExprId, Function, StmtKind};
 use auditline_syntax::python::walk_statements;
+use rustc_hash::FxHashMap;
 
 use crate::db::{Db, FunctionRef, SourceFile, parsed};
 
@@ -38,14 +39,41 @@ struct Uses {
 #[salsa::tracked(returns(clone))]
 fn uses_in(db: &dyn Db, file: SourceFile) -> Arc<Uses> {
     let (mut calls, mut assignments) = (Vec::new(), Vec::new());
-    for function in &parsed(db, file).module.functions {
-        calls.extend(called_names(function).map(|name| (name, function.path)));
+    let parsed = parsed(db, file);
+    let mut renamed = Renamed::default();
+    imported_under_other_names(&parsed.module.code.block, &mut renamed);
+    for function in &parsed.module.functions {
+        imported_under_other_names(&function.code.block, &mut renamed);
+    }
+    for function in &parsed.module.functions {
+        for name in called_names(function) {
+            calls.push((name, function.path));
+            calls.extend(renamed.get(&name).into_iter().flatten().map(|own| (*own, function.path)));
+        }
         assigned_attributes(function, |name| assignments.push((name, function.path)));
     }
     Arc::new(Uses { calls: Occurrences::new(calls), assignments: Occurrences::new(assignments) })
 }
 
-/// The functions of a file in which something of that name is called: `name()`, `object.name()`.
+/// Names behind `as`, with those that what they stand for has in its own module.
+type Renamed = FxHashMap<Name, Vec<Name>>;
+
+fn imported_under_other_names(block: &Block, into: &mut Renamed) {
+    walk_statements(block, &mut |stmt| {
+        let StmtKind::ImportFrom(import) = &stmt.kind else { return };
+        for imported in &import.names {
+            if let Some(alias) = imported.alias.filter(|alias| *alias != imported.name) {
+                let own = into.entry(alias).or_default();
+                if !own.contains(&imported.name) {
+                    own.push(imported.name);
+                }
+            }
+        }
+    });
+}
+
+/// The functions of a file in which something of that name is called: `name()`, `object.name()`, also under another name
+/// that its import gives it.
 #[must_use]
 pub fn functions_calling(db: &dyn Db, file: SourceFile, name: &str) -> Vec<FunctionRef> {
     uses_in(db, file).calls.of(name).map(|path| FunctionRef { file, path }).collect()

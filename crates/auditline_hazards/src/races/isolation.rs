@@ -40,7 +40,7 @@ fn level(db: &dyn Db, of: FunctionRef, session: Option<&SessionValue>) -> Option
         .and_then(|body| (0..body.code.exprs.len()).filter_map(|at| level_in(&body.code, id(at))).max());
     let of_engine = match session.map(|session| factory(db, session)) {
         Some(Some(factory)) => level_of_factory(db, factory, ()),
-        Some(None) => level_of_engines(db, Settings::get(db)),
+        Some(None) => level_of_engines(db, Settings::get(db), session.and_then(|session| session.is_async)),
         None => None,
     };
     said.max(of_engine)
@@ -148,13 +148,19 @@ fn level_of_call(code: &Code, call: ExprId) -> Option<Level> {
     })
 }
 
-/// The level that every engine of the project names, for a session of which it is not seen where it comes from.
+/// The level that every engine of the project names, for a session of which it is not seen where it comes from. An
+/// asynchronous session has an asynchronous engine, and no other has one.
 ///
 /// A query of its own: it looks into many files, and its answer is small.
 #[salsa::tracked(returns(copy))]
-fn level_of_engines(db: &dyn Db, _settings: Settings) -> Option<Level> {
+fn level_of_engines(db: &dyn Db, _settings: Settings, is_async: Option<bool>) -> Option<Level> {
     let mut lowest: Option<Level> = None;
-    for word in ["create_engine", "create_async_engine"] {
+    let words: &[&str] = match is_async {
+        Some(true) => &["create_async_engine"],
+        Some(false) => &["create_engine"],
+        None => &["create_engine", "create_async_engine"],
+    };
+    for word in words {
         for file in files_mentioning(db, word).iter() {
             if entry::is_aside(db, *file) {
                 continue;
@@ -168,7 +174,7 @@ fn level_of_engines(db: &dyn Db, _settings: Settings) -> Option<Level> {
                 for call in (0..code.exprs.len()).map(id) {
                     let Expr::Call { func, .. } = &code[call] else { continue };
                     let makes = match &code[*func] {
-                        Expr::Name(name) | Expr::Attribute { attr: name, .. } => *name == word,
+                        Expr::Name(name) | Expr::Attribute { attr: name, .. } => name == word,
                         _ => false,
                     };
                     if makes {

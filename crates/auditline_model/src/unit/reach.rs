@@ -60,7 +60,10 @@ fn go(
         When::IfParam(index, wanted) => fact(facts, index).is_some_and(|fact| fact.truth() == wanted),
         When::Maybe => false,
     };
-    for place in blocking_places(db, of, receiver) {
+    let mut places = blocking_places(db, of, receiver);
+    // What happens each time says more than what happens in a branch.
+    places.sort_by_key(|place| !matches!(place.when, When::Always | When::UnlessParam(..)));
+    for place in places {
         let Some(event) = unit.events.get(place.ordinal as usize) else { continue };
         if !fits(&place) || is_excluded(db, &body, of, event.range, facts) {
             continue;
@@ -68,6 +71,7 @@ fn go(
         way.push(Waypoint { function: of, receiver, ordinal: place.ordinal });
         let found = match place.through {
             None => !goes_through_none(&unit, place.ordinal, facts),
+            Some((next, _)) if is_memoised(db, next) => false,
             Some(next) => go(db, next, &handed(db, next.0, &event.kind, facts), way),
         };
         if found {
@@ -76,6 +80,14 @@ fn go(
         way.pop();
     }
     false
+}
+
+/// Whether a function is entered once for all who ask the same of it
+/// (<https://docs.python.org/3/library/functools.html#functools.lru_cache>).
+fn is_memoised(db: &dyn Db, of: FunctionRef) -> bool {
+    classes::decorator_symbols(db, of).into_iter().any(|symbol| {
+        matches!(symbol, Symbol::External(path) if matches!(path.as_str(), "functools.lru_cache" | "functools.cache"))
+    })
 }
 
 fn fact(facts: &[Option<Fact>], index: u32) -> Option<Fact> {

@@ -71,7 +71,8 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
     let evidence = std::iter::once(on_the_loop).chain(chained).collect();
     findings.push(Finding {
         hazard: &HAZARD,
-        severity: Severity::Warning,
+        // Nobody waits on a loop that nobody comes to.
+        severity: if entry::is_unused(db, of) { Severity::Information } else { Severity::Warning },
         message,
         place: Place::InFunction(of, event.range),
         symbol: symbol(of.path),
