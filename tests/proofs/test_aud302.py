@@ -1,6 +1,6 @@
 """AUD302: a function fails, and the session that it opened keeps its connection."""
 
-from harness import call, proof
+from harness import call, look_alike, proof
 from harness.world import World
 
 
@@ -29,3 +29,12 @@ def test_sweep(world: World) -> dict:
 )
 def test_async(world: World) -> dict:
     return left_open(world, "app.tasks:count_orders")
+
+
+@look_alike(
+    "AUD302",
+    "Taken out of a generator, which is closed",
+    seen={"answer": "ProgrammingError", "open": 0},
+)
+def test_closed_generator(world: World) -> dict:
+    return left_open(world, "app.jobs:pay", 1)
