@@ -748,9 +748,13 @@ pub(crate) fn is_constant(code: &Code, expr: ExprId) -> bool {
         Expr::Dict(_) => empty_display(code, expr).is_some(),
         Expr::Call { func, args } => {
             // `Status("paid")`, `frozenset({...})`
-            matches!(&code[*func], Expr::Name(_) | Expr::Attribute { .. })
-                && !args.is_empty()
-                && args.iter().all(|arg| is_constant(code, arg.value))
+            // `datetime.now(UTC)` is another one each time.
+            let is_made = match &code[*func] {
+                Expr::Name(_) => true,
+                Expr::Attribute { attr, .. } => attr.chars().next().is_some_and(char::is_uppercase),
+                _ => false,
+            };
+            is_made && !args.is_empty() && args.iter().all(|arg| is_constant(code, arg.value))
         }
         _ => false,
     }

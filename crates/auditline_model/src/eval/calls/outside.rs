@@ -42,14 +42,16 @@ impl Evaluator<'_> {
         if libraries::never_returns(&canonical) {
             return Bound::of(Value::Never);
         }
-        // What the standard library makes of a value is computed from it.
         if libraries::removes(&canonical) {
             self.removal(canonical, &arguments.spelled(), range);
         }
+        // What the standard library makes of a value is computed from it.
         let computes =
             matches!(canonical.split('.').next(), Some("json" | "copy" | "math" | "decimal" | "datetime" | "operator"));
         if computes || libraries::names_file(&canonical) {
-            return Bound { value: Value::Made(canonical), from: Sources { other: true, ..arguments.computed() } };
+            let computed = arguments.computed();
+            let fresh = computed.fresh || libraries::is_fresh(&canonical);
+            return Bound { value: Value::Made(canonical), from: Sources { other: true, fresh, ..computed } };
         }
         self.external_result(canonical, arguments, range)
     }
