@@ -112,7 +112,7 @@ fn swallowed(db: &dyn Db, of: FunctionRef, unit: &Unit, guarded: Guarded, handle
     evidence.push(again.evidence);
     Some(Finding {
         hazard: &HAZARD,
-        severity: Severity::Warning,
+        severity: if again.is_told { Severity::Information } else { Severity::Warning },
         message,
         place: Place::InFunction(of, handler.head),
         symbol: symbol(of.path),
@@ -259,6 +259,8 @@ fn opened_in(unit: &Unit, frame: FrameId, session: &SessionValue) -> bool {
 struct Again {
     consequence: String,
     evidence: Evidence,
+    /// Whether nobody is told anything wrong: the request has been answered with the failure, and the commit behind it fails too.
+    is_told: bool,
 }
 
 fn used_again(
@@ -280,6 +282,7 @@ fn used_again(
         unit.events_in(handler.frame).find(|(ordinal, _)| unit.use_of(*ordinal, session) == Some(Use::Statement));
     if let Some((ordinal, _)) = inside {
         return Some(Again {
+            is_told: false,
             consequence: format!("the next statement, in the handler itself, {fails}"),
             evidence: at(ordinal, "this uses the session whose transaction has failed")?,
         });
@@ -295,6 +298,7 @@ fn used_again(
             match unit.use_of(ordinal, session) {
                 Some(Use::Statement) => {
                     return Some(Again {
+                        is_told: false,
                         consequence: format!("the next statement on the session {fails}"),
                         evidence: at(ordinal, "this uses the session whose transaction has failed")?,
                     });
@@ -323,6 +327,7 @@ fn used_again(
             && let Some((ordinal, Some(Use::Statement))) = first
         {
             return Some(Again {
+                is_told: false,
                 consequence: format!("in the next round of the loop, the session {fails}, and so for all the rest"),
                 evidence: at(ordinal, "the next round uses the session whose transaction has failed")?,
             });
@@ -334,7 +339,7 @@ fn used_again(
     if limit.frame.is_some() {
         return lost_with_scope(of, unit, guarded, session, &limit);
     }
-    by_provider(db, of, session).or_else(|| by_caller(db, of, unit, session))
+    by_provider(db, of, session, handler).or_else(|| by_caller(db, of, unit, session))
 }
 
 /// Whether what stands behind the `try` in its loop always ends the loop: a `return` or `raise` of a block around the `try`.
@@ -412,13 +417,14 @@ fn lost_with_scope(
     })?;
     let event = unit.events.get(other as usize)?;
     Some(Again {
+        is_told: false,
         consequence: "the scope then rolls back everything, and reports no error".to_owned(),
         evidence: Evidence { place: Place::InFunction(of, event.range), message: "this is lost with it".to_owned() },
     })
 }
 
 /// The dependency or scope that commits when it is left.
-fn by_provider(db: &dyn Db, of: FunctionRef, session: &SessionValue) -> Option<Again> {
+fn by_provider(db: &dyn Db, of: FunctionRef, session: &SessionValue, handler: &HandlerInfo) -> Option<Again> {
     let provider = match &session.origin {
         SessionOrigin::Context(function) | SessionOrigin::Dependency(Symbol::Function(function)) => *function,
         _ => return None,
@@ -428,6 +434,7 @@ fn by_provider(db: &dyn Db, of: FunctionRef, session: &SessionValue) -> Option<A
     }
     let name = classes::simple(provider.path);
     Some(Again {
+        is_told: handler.exits && entry::is_endpoint(db, of),
         consequence: format!("`{name}` then commits a transaction that has failed"),
         evidence: Evidence { place: Place::Function(provider), message: format!("`{name}` commits when it is left") },
     })
@@ -468,6 +475,7 @@ fn by_caller(db: &dyn Db, of: FunctionRef, unit: &Unit, session: &SessionValue) 
         if let Some(ordinal) = later {
             let name = classes::simple(site.function.path);
             return Some(Again {
+                is_told: false,
                 consequence: format!("`{name}`, which called it, goes on with a session that refuses everything"),
                 evidence: Evidence {
                     place: Place::Event(site.function, ordinal),
