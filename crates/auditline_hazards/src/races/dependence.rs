@@ -49,7 +49,7 @@ pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) 
             && match field.how {
                 // A name with a suffix is the same name whoever appends it; a text that the request adds to can be lost.
                 Derivation::Computed | Derivation::Overlaid => !is_text(declared) || from.other,
-                Derivation::Called => declared.is_some_and(|column| adds_up(column, from.other)),
+                Derivation::Called => declared.is_some_and(adds_up),
                 Derivation::Same | Derivation::Normalised | Derivation::Decided => false,
             }
     });
@@ -73,37 +73,17 @@ pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) 
     })
 }
 
-/// Whether who comes second only writes the same again, so that nothing is lost: nobody sets the column to anything else, and
-/// nothing but the column is changed.
-pub(super) fn only_repeats(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32, dependence: Dependence) -> bool {
+/// Whether who comes second only writes the same again, so that nothing is lost: under the same keys of a document that nobody
+/// else sets, here or elsewhere.
+pub(super) fn only_repeats(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) -> bool {
     let Some(event) = unit.events.get(write as usize) else { return false };
-    let Some(Written { row, column, from, constant, .. }) = written(&event.kind) else { return false };
+    let Some(Written { row, column, from, .. }) = written(&event.kind) else { return false };
     let Some(class) = row.model else { return false };
-    match dependence {
-        // The other keys of the document come from others.
-        Dependence::OwnValue(_) => {
-            let mut own = from.fields.iter().filter(|field| field.row == row.id && field.column == column);
-            own.all(|field| field.how == Derivation::Overlaid)
-                && !writers::is_brought_about(db, of, class, column, None)
-        }
-        Dependence::State(_) => {
-            constant.is_some_and(|state| !writers::leads_elsewhere(db, class, column, state))
-                && !has_other_effects(unit, row.id, write, None)
-                && !is_accompanied(unit, row.id, column)
-        }
-    }
-}
-
-/// Whether other columns of the row are written from more than constants: who comes second overwrites them.
-fn is_accompanied(unit: &Unit, row: u32, column: Name) -> bool {
-    unit.events.iter().any(|event| match written(&event.kind) {
-        Some(other) => {
-            other.row.id == row
-                && other.column != column
-                && (other.from.other || !other.from.fields.is_empty() || other.by.is_some())
-        }
-        None => false,
-    })
+    let writes = unit.events.iter().filter_map(|event| written(&event.kind));
+    let mut own = from.fields.iter().filter(|field| field.row == row.id && field.column == column);
+    own.all(|field| field.how == Derivation::Overlaid)
+        && writes.filter(|other| other.row.id == row.id && other.column == column).count() == 1
+        && !writers::is_brought_about(db, of, class, column, None)
 }
 
 /// Whether the row is deleted behind the write, or by the callee that writes it: what the column holds then matters to nobody.
@@ -119,18 +99,18 @@ fn is_deleted_with(unit: &Unit, write: u32, row: u32, by: Option<FunctionRef>) -
 /// Whether a column is written only where it holds a value of another class: the same value in another form.
 fn is_converted(unit: &Unit, frame: FrameId, row: u32, column: Name) -> bool {
     unit.ancestors(frame).any(|(_, frame)| match &frame.kind {
-        FrameKind::Branch { conditions, .. } => conditions.iter().any(|condition| {
+        FrameKind::Branch { conditions, rest: false, .. } => conditions.iter().any(|condition| {
             condition.test == Test::Class
+                && !condition.holds
                 && matches!(condition.subject, Subject::Field { row: tested, column: name } if tested == row && name == column)
         }),
         _ => false,
     })
 }
 
-/// Whether changes of a column add up that a function makes from its old value: of a number, a document or a list. What it
-/// makes of a text (a hash, a cleaned form) is no sum of changes; of a type of the project's own, it is where something else
-/// goes in: `sealed(merged(opened(row.secrets), given))`.
-fn adds_up(column: &Column, other: bool) -> bool {
+/// Whether changes of a column add up: a number, a document or a list. What a function makes of a text (a hash, a cleaned form)
+/// or of a type of the project's own is no sum of changes.
+fn adds_up(column: &Column) -> bool {
     match column.family {
         TypeFamily::Integer
         | TypeFamily::BigInteger
@@ -149,7 +129,7 @@ fn adds_up(column: &Column, other: bool) -> bool {
         | TypeFamily::Uuid
         | TypeFamily::Enum
         | TypeFamily::Binary => false,
-        TypeFamily::Other(_) => other,
+        TypeFamily::Other(_) => false,
     }
 }
 

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use auditline_model::eval::libraries::names_lock;
-use auditline_model::eval::value::{Derivation, Key, RowOrigin, RowValue, TransactionKind, Value};
+use auditline_model::eval::value::{Key, RowValue, TransactionKind, Value};
 use auditline_model::eval::{Depended, dependency_of_param};
 use auditline_model::owner::{CallSite, callers};
 use auditline_model::symbols::Symbol;
 use auditline_model::tables::{owners, refers};
-use auditline_model::unit::{Event, EventKind, FrameKind, LockScope, RowLock, SessionAction, Subject, Unit, unit_of};
+use auditline_model::unit::{Event, EventKind, FrameKind, LockScope, RowLock, Subject, Unit, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef, classes, entry, head, with_inner};
 
 /// How many callers up a lock is looked for.
@@ -88,57 +88,6 @@ fn holds(db: &dyn Db, unit: &Unit, at: u32, lookup: Option<u32>, made: Option<Ma
         || unit.numbered().take(at as usize).any(|(earlier, event)| {
             locks(db, unit, event, made) && lookup != Some(earlier) && unit.can_follow(earlier, at)
         })
-        || made.is_some_and(|made| changes_owner(db, unit, made, at))
-}
-
-/// Whether the row that owns what is made is changed before it is looked for: autoflush sends that UPDATE with the lookup
-/// (<https://docs.sqlalchemy.org/en/20/orm/session_basics.html#flushing>), and a second request waits at its own UPDATE until
-/// the first one has committed. A new value that may be the old one sends none.
-fn changes_owner(db: &dyn Db, unit: &Unit, made: Made, at: u32) -> bool {
-    let Some(making) = unit.events.get(at as usize) else { return false };
-    unit.numbered().take(at as usize).any(|(earlier, event)| {
-        let EventKind::Write { row, column, from, in_sql, .. } = &event.kind else { return false };
-        let Some(owner) = row.model else { return false };
-        let differs = *in_sql
-            || from.fresh
-            || from
-                .fields
-                .iter()
-                .any(|field| field.row == row.id && field.column == *column && field.how == Derivation::Computed);
-        differs
-            && is_persistent(row)
-            && refers(db, made.model, owner)
-            && unit.ancestors(making.frame).any(|(frame, _)| frame == event.frame)
-            && unit.numbered().take(at as usize).skip(earlier as usize).all(|(_, between)| {
-                !matches!(
-                    between.kind,
-                    EventKind::Session { action: SessionAction::Commit | SessionAction::Rollback, .. }
-                )
-            })
-            && looks_between(unit, made.model, earlier, at)
-    })
-}
-
-/// Whether a row is there for others too.
-fn is_persistent(row: &RowValue) -> bool {
-    match row.origin {
-        RowOrigin::Loaded { .. } | RowOrigin::Dependency(_) | RowOrigin::Param(_) => true,
-        RowOrigin::Related(_) | RowOrigin::Created | RowOrigin::SelfRow | RowOrigin::Unknown => false,
-    }
-}
-
-/// Whether rows of the class are looked for between two events, here or in the callee at the second.
-fn looks_between(unit: &Unit, model: ClassRef, from: u32, to: u32) -> bool {
-    let is_call = unit.events.get(to as usize).is_some_and(|event| matches!(event.kind, EventKind::Call { .. }));
-    let mut loads = unit.numbered().take(to as usize).filter_map(|(ordinal, event)| match &event.kind {
-        EventKind::Load { query, .. } if query.model == Some(model) => Some(ordinal),
-        _ => None,
-    });
-    // What was looked for before the change was looked for without a lock.
-    match loads.next() {
-        Some(first) => first > from,
-        None => is_call,
-    }
 }
 
 /// Whether an event takes a lock on rows that may guard what is made.

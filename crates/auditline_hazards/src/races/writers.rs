@@ -38,15 +38,6 @@ pub(super) fn is_brought_about(
     bringers(db, model, column, state).iter().any(|other| *other != of)
 }
 
-/// Whether somebody may set the column of a row that exists to something else than that state.
-///
-/// A query of its own for the same reason as [`writers`].
-#[salsa::tracked(returns(copy))]
-pub(super) fn leads_elsewhere(db: &dyn Db, model: ClassRef, column: Name, state: Name) -> bool {
-    let written = writes(db, Settings::get(db), column);
-    written.get(&model).into_iter().flatten().any(|write| write.constant.is_none_or(|own| last(own) != last(state)))
-}
-
 /// The first two functions that set the column to that state: the one under check may be among them.
 ///
 /// A query of its own for the same reason as [`writers`].
@@ -64,15 +55,11 @@ fn bringers(db: &dyn Db, model: ClassRef, column: Name, state: Option<Name>) -> 
 
 /// Whether a written value may be a state, each as written where it is a constant.
 fn may_be(written: Option<Name>, state: Option<Name>) -> bool {
+    let last = |name: Name| name.rsplit('.').next().map(str::to_owned);
     match (written, state) {
         (Some(written), Some(state)) => last(written) == last(state),
         (None, _) | (_, None) => true,
     }
-}
-
-/// The name of a constant, whatever it is reached through.
-fn last(name: Name) -> Option<String> {
-    name.rsplit('.').next().map(str::to_owned)
 }
 
 /// A write of a column by the function's own statement.

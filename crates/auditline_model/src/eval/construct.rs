@@ -13,7 +13,6 @@ use crate::unit::{EventKind, Ingredient};
 
 use super::calls::Arguments;
 use super::libraries::{Known, known};
-use super::statements::is_constant;
 use super::value::{
     ArgName, Derivation, FactoryValue, InstanceOrigin, InstanceValue, OnCommit, RowOrigin, RowValue, SessionClass,
     Value,
@@ -41,13 +40,13 @@ impl Evaluator<'_> {
             });
             self.event(EventKind::Create(Arc::clone(&row)), range);
             self.ingredients(row.id, arguments);
-            let composed = args.iter().filter_map(|arg| match arg.kind {
-                ArgKind::Keyword(name) if is_composed(code, arg.value) => {
-                    arguments.keyword(&name).is_some_and(|bound| !bound.from.fresh).then_some((row.id, name))
+            for arg in args {
+                if let ArgKind::Keyword(name) = arg.kind
+                    && self.is_composed(code, arg.value)
+                {
+                    self.unit.composed.push((row.id, name));
                 }
-                _ => None,
-            });
-            self.unit.composed.extend(composed);
+            }
             return Bound::of(Value::Row(row));
         }
         match session_class(self.db, class) {
@@ -95,6 +94,20 @@ impl Evaluator<'_> {
             .into_iter()
             .any(|name| classes::method(self.db, class, auditline_syntax::Name::new(name)).is_some());
         if own { OnCommit::Unknown } else { super::calls::on_commit(arguments) }
+    }
+
+    /// Whether a value is a text or number that is written out, or a text that is put together of what callers hand in.
+    fn is_composed(&mut self, code: &Code, expr: ExprId) -> bool {
+        match &code[expr] {
+            Expr::Str(_) | Expr::Int(_) => true,
+            Expr::FString(parts) => parts.iter().all(|part| match part {
+                FStringPart::Hole(hole) => {
+                    matches!(self.bound_again(code, *hole).value, Value::Param(_) | Value::Attribute(..))
+                }
+                FStringPart::Text(_) => true,
+            }),
+            _ => false,
+        }
     }
 
     /// Records the rows of which something went into a row that is constructed.
@@ -191,16 +204,4 @@ pub(crate) fn session_class(db: &dyn crate::db::Db, class: ClassRef) -> Option<K
         found @ Some(Known::SessionClass(_) | Known::FactoryClass(_)) => found,
         _ => None,
     })
-}
-
-/// Whether a value is a constant, or a text that is put together of names alone.
-fn is_composed(code: &Code, expr: ExprId) -> bool {
-    match &code[expr] {
-        Expr::FString(parts) => parts.iter().all(|part| match part {
-            FStringPart::Hole(hole) => matches!(code[*hole], Expr::Name(_) | Expr::Attribute { .. }),
-            _ => true,
-        }),
-        Expr::None => false,
-        _ => is_constant(code, expr),
-    }
 }

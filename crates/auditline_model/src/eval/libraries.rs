@@ -407,7 +407,7 @@ pub fn frees_lock(path: &str) -> bool {
     let (object, last) = path.rsplit_once('.').unwrap_or(("", path));
     let last = last.to_ascii_lowercase();
     let releases = last.split('_').any(|word| matches!(word, "release" | "free"));
-    releases && (names_lock(&last) || names_lock(object)) || last.split('_').any(|word| word == "unlock")
+    releases && (names_lock(&last) || names_lock(object)) || last.rsplit('_').next() == Some("unlock")
 }
 
 /// Whether a call on a lock object of another library says that the lock is held from there on: `redis.lock.Lock.acquire`,
@@ -444,6 +444,7 @@ mod tests {
         assert!(frees_lock("advisory_unlock"));
         assert!(!frees_lock("pool.Pool.release"));
         assert!(!frees_lock("unlocked_sessions"));
+        assert!(!frees_lock("unlock_account"));
     }
 
     #[test]

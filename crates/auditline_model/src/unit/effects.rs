@@ -98,7 +98,13 @@ pub(super) fn effect_of(unit: &Unit) -> Effect {
             EventKind::Write { row, .. } | EventKind::SetEach { row, .. } => {
                 matches!(row.origin, RowOrigin::Param(_) | RowOrigin::SelfRow)
             }
-            EventKind::External { .. } | EventKind::ExternalLock(_) | EventKind::Release => true,
+            EventKind::External { .. } | EventKind::ExternalLock(_) => true,
+            // A lock that the function has taken itself is its own matter.
+            EventKind::Release => !unit
+                .events
+                .iter()
+                .take(ordinal as usize)
+                .any(|earlier| matches!(earlier.kind, EventKind::ExternalLock(_))),
             // What belongs to a change of the function's own is no longer its callers' matter.
             EventKind::Removal { .. } => !unit.in_handler(ordinal) && unit.discarded(ordinal).is_none(),
             EventKind::Execute(query) | EventKind::Updates { query, .. } => is_known_update(unit, ordinal, query),
@@ -171,7 +177,9 @@ fn is_undone(unit: &Unit, event: &super::Event) -> bool {
 
 /// Whether the function releases the lock itself that it takes at that event.
 fn is_released(unit: &Unit, lock: u32) -> bool {
-    unit.numbered().any(|(ordinal, event)| event.kind == EventKind::Release && unit.can_follow(lock, ordinal))
+    unit.numbered().any(|(ordinal, event)| {
+        event.kind == EventKind::Release && !unit.in_except(ordinal) && unit.can_follow(lock, ordinal)
+    })
 }
 
 /// The statement that loads the row that is returned.

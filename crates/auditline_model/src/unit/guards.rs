@@ -136,4 +136,12 @@ impl Unit {
                 .any(|(_, frame)| matches!(frame.kind, FrameKind::Handler(..) | FrameKind::Finally(_)))
         })
     }
+
+    /// Whether an event stands in an `except` clause: it happens only when something fails.
+    #[must_use]
+    pub fn in_except(&self, ordinal: u32) -> bool {
+        self.events.get(ordinal as usize).is_some_and(|event| {
+            self.ancestors(event.frame).any(|(_, frame)| matches!(frame.kind, FrameKind::Handler(..)))
+        })
+    }
 }

@@ -36,10 +36,22 @@ impl Unit {
         let Some(event) = self.events.get(at as usize) else { return false };
         self.ancestors(event.frame).any(|(_, frame)| matches!(frame.kind, FrameKind::WithLock))
             || self.numbered().take(at as usize).any(|(ordinal, earlier)| match earlier.kind {
-                EventKind::ExternalLock(LockScope::Open) => self.can_follow(ordinal, at),
+                EventKind::ExternalLock(LockScope::Open) => {
+                    self.can_follow(ordinal, at) && !self.is_released_between(ordinal, at)
+                }
                 EventKind::ExternalLock(LockScope::Call) => earlier.range == event.range,
                 _ => false,
             })
+    }
+
+    /// Whether a lock is given back between two events, whatever happens.
+    fn is_released_between(&self, lock: u32, at: u32) -> bool {
+        self.numbered().take(at as usize).skip(lock as usize).any(|(ordinal, event)| {
+            event.kind == EventKind::Release
+                && !self.in_except(ordinal)
+                && self.can_follow(lock, ordinal)
+                && self.can_follow(ordinal, at)
+        })
     }
 }
 

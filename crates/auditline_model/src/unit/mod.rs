@@ -82,8 +82,8 @@ pub struct Unit {
     pub captures: Vec<(FunctionRef, Name, Arc<SessionValue>)>,
     /// What the rows that it constructs are made from.
     pub ingredients: Vec<Ingredient>,
-    /// The rows that were constructed with a value for an attribute that is the same for all who come with the same names:
-    /// a constant, or a text that is put together of names (`id=f"{tenant}-{image}"`).
+    /// The rows that were constructed with a value for an attribute that is the same for all who come with the same: a text
+    /// that is written out, or put together of what callers hand in (`id=f"{tenant}-{image}"`).
     pub composed: Vec<(u32, Name)>,
     /// The loops over what it was handed.
     pub batches: Vec<Batch>,

@@ -82,12 +82,9 @@ fn go(
     false
 }
 
-/// Whether a function is entered once for all who ask the same of it
-/// (<https://docs.python.org/3/library/functools.html#functools.lru_cache>).
+/// Whether a function runs once in the life of a process: with parameters, once for each thing that is asked.
 fn is_memoised(db: &dyn Db, of: FunctionRef) -> bool {
-    classes::decorator_symbols(db, of).into_iter().any(|symbol| {
-        matches!(symbol, Symbol::External(path) if matches!(path.as_str(), "functools.lru_cache" | "functools.cache"))
-    })
+    classes::is_cached(db, of) && head(db, of).is_some_and(|body| body.params.is_empty())
 }
 
 fn fact(facts: &[Option<Fact>], index: u32) -> Option<Fact> {

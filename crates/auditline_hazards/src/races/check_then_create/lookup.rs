@@ -151,7 +151,7 @@ pub(super) fn has_key(db: &dyn Db, model: ClassRef, columns: &[Name]) -> bool {
     keys(db, model).iter().any(|key| columns.contains(key))
 }
 
-/// Whether a row is made with a value for a unique column that is the same for all who come with the same names.
+/// Whether a row is made with a value for a unique column that is the same for all who come with the same.
 pub(super) fn has_composed_key(db: &dyn Db, unit: &Unit, create: u32, class: ClassRef) -> bool {
     let Some(model) = tables::orm_model(db, class) else { return false };
     let is_key = |name: Name| {

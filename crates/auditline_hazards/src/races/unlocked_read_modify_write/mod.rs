@@ -197,8 +197,9 @@ fn is_batch(unit: &Unit, change: &Change) -> bool {
 
 /// Whether two who do it at once leave behind what one of them does.
 fn only_repeats(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> bool {
-    let repeats = |write: u32, dependence| dependence::only_repeats(db, of, unit, write, dependence);
-    change.writes.iter().all(|(write, _, dependence)| repeats(*write, *dependence))
+    change.writes.iter().all(|(write, _, dependence)| {
+        matches!(dependence, Dependence::OwnValue(_)) && dependence::only_repeats(db, of, unit, *write)
+    })
 }
 
 fn story(model: &str, column: Name, dependence: Dependence) -> Story {

@@ -9,8 +9,9 @@ use auditline_model::unit::{
     Breadth, EventKind, FrameId, FrameKind, HandlerInfo, SessionAction, TryId, Unit, Use, aftermath_of_call,
     captured_write, refused_behind, same_session, unit_of,
 };
-use auditline_model::{Db, FunctionRef, classes, entry};
+use auditline_model::{Db, FunctionRef, classes, entry, function};
 use auditline_syntax::TextRange;
+use auditline_syntax::python::ir::{ArgKind, Code, Expr, ExprId};
 
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity, symbol};
@@ -112,7 +113,7 @@ fn swallowed(db: &dyn Db, of: FunctionRef, unit: &Unit, guarded: Guarded, handle
     evidence.push(again.evidence);
     Some(Finding {
         hazard: &HAZARD,
-        severity: if again.is_told { Severity::Information } else { Severity::Warning },
+        severity: if again.answers_failure { Severity::Information } else { Severity::Warning },
         message,
         place: Place::InFunction(of, handler.head),
         symbol: symbol(of.path),
@@ -183,17 +184,18 @@ fn way(
         return None;
     }
     // A callee that rolls back looks after its own failure.
-    let heals_itself = matches!(&event.kind, EventKind::Session { by: Some(sender), .. }
-    if unit.events.iter().any(|other| {
-        other.range == event.range
-            && matches!(&other.kind, EventKind::Session { session: own, by: Some(by), action: SessionAction::Rollback | SessionAction::Restore | SessionAction::Close, .. }
-                if by == sender && same_session(own, session))
-    }));
-    let of_call = aftermath_of_call(db, unit, ordinal);
-    if !heals_itself
-        && of_call.is_none_or(|callee| callee.leaves)
-        && reaches_handler(unit, event.frame, session, guarded, handler)
+    let by_callee = |kind: &EventKind| matches!(kind, EventKind::Session { by: Some(_), .. });
+    if by_callee(&event.kind)
+        && unit.events.iter().any(|other| {
+            other.range == event.range
+                && matches!(&other.kind, EventKind::Session { session: own, action: SessionAction::Rollback | SessionAction::Restore | SessionAction::Close, .. }
+                    if same_session(own, session))
+        })
     {
+        return None;
+    }
+    let of_call = aftermath_of_call(db, unit, ordinal);
+    if of_call.is_none_or(|callee| callee.leaves) && reaches_handler(unit, event.frame, session, guarded, handler) {
         return Some(Way::Direct);
     }
     of_call.filter(|callee| callee.stays)?;
@@ -259,8 +261,8 @@ fn opened_in(unit: &Unit, frame: FrameId, session: &SessionValue) -> bool {
 struct Again {
     consequence: String,
     evidence: Evidence,
-    /// Whether nobody is told anything wrong: the request has been answered with the failure, and the commit behind it fails too.
-    is_told: bool,
+    /// Whether the request is answered with the failure all the same.
+    answers_failure: bool,
 }
 
 fn used_again(
@@ -282,7 +284,7 @@ fn used_again(
         unit.events_in(handler.frame).find(|(ordinal, _)| unit.use_of(*ordinal, session) == Some(Use::Statement));
     if let Some((ordinal, _)) = inside {
         return Some(Again {
-            is_told: false,
+            answers_failure: false,
             consequence: format!("the next statement, in the handler itself, {fails}"),
             evidence: at(ordinal, "this uses the session whose transaction has failed")?,
         });
@@ -298,7 +300,7 @@ fn used_again(
             match unit.use_of(ordinal, session) {
                 Some(Use::Statement) => {
                     return Some(Again {
-                        is_told: false,
+                        answers_failure: false,
                         consequence: format!("the next statement on the session {fails}"),
                         evidence: at(ordinal, "this uses the session whose transaction has failed")?,
                     });
@@ -327,7 +329,7 @@ fn used_again(
             && let Some((ordinal, Some(Use::Statement))) = first
         {
             return Some(Again {
-                is_told: false,
+                answers_failure: false,
                 consequence: format!("in the next round of the loop, the session {fails}, and so for all the rest"),
                 evidence: at(ordinal, "the next round uses the session whose transaction has failed")?,
             });
@@ -339,7 +341,7 @@ fn used_again(
     if limit.frame.is_some() {
         return lost_with_scope(of, unit, guarded, session, &limit);
     }
-    by_provider(db, of, session, handler).or_else(|| by_caller(db, of, unit, session))
+    by_provider(db, of, unit, session, handler).or_else(|| by_caller(db, of, unit, session))
 }
 
 /// Whether what stands behind the `try` in its loop always ends the loop: a `return` or `raise` of a block around the `try`.
@@ -417,14 +419,20 @@ fn lost_with_scope(
     })?;
     let event = unit.events.get(other as usize)?;
     Some(Again {
-        is_told: false,
+        answers_failure: false,
         consequence: "the scope then rolls back everything, and reports no error".to_owned(),
         evidence: Evidence { place: Place::InFunction(of, event.range), message: "this is lost with it".to_owned() },
     })
 }
 
 /// The dependency or scope that commits when it is left.
-fn by_provider(db: &dyn Db, of: FunctionRef, session: &SessionValue, handler: &HandlerInfo) -> Option<Again> {
+fn by_provider(
+    db: &dyn Db,
+    of: FunctionRef,
+    unit: &Unit,
+    session: &SessionValue,
+    handler: &HandlerInfo,
+) -> Option<Again> {
     let provider = match &session.origin {
         SessionOrigin::Context(function) | SessionOrigin::Dependency(Symbol::Function(function)) => *function,
         _ => return None,
@@ -434,10 +442,41 @@ fn by_provider(db: &dyn Db, of: FunctionRef, session: &SessionValue, handler: &H
     }
     let name = classes::simple(provider.path);
     Some(Again {
-        is_told: handler.exits && entry::is_endpoint(db, of),
+        answers_failure: entry::is_endpoint(db, of) && answers_failure(db, of, unit, handler),
         consequence: format!("`{name}` then commits a transaction that has failed"),
         evidence: Evidence { place: Place::Function(provider), message: format!("`{name}` commits when it is left") },
     })
+}
+
+/// Whether a handler returns nothing but responses whose status it says itself.
+fn answers_failure(db: &dyn Db, of: FunctionRef, unit: &Unit, handler: &HandlerInfo) -> bool {
+    let Some(body) = function(db, of) else { return false };
+    let code = &body.code;
+    let says_status = |within: TextRange| {
+        code.exprs.iter().zip(&code.ranges).any(|(expr, range)| match expr {
+            Expr::Call { args, .. } if within.contains_range(*range) => args.iter().any(|arg| {
+                let is_status = matches!(arg.kind, ArgKind::Keyword(name) if name == "status_code" || name == "status");
+                is_status && is_error(code, arg.value)
+            }),
+            _ => false,
+        })
+    };
+    let mut answers =
+        unit.events_in(handler.frame).filter(|(_, event)| matches!(event.kind, EventKind::Return(_))).peekable();
+    handler.exits
+        && !handler.repeats
+        && !handler.breaks
+        && answers.peek().is_some()
+        && answers.all(|(_, event)| says_status(event.statement))
+}
+
+/// Whether a status is one of an error: `500`, `status.HTTP_409_CONFLICT`.
+fn is_error(code: &Code, expr: ExprId) -> bool {
+    match &code[expr] {
+        Expr::Int(Some(status)) => *status >= 400,
+        Expr::Attribute { attr, .. } => attr.starts_with("HTTP_4") || attr.starts_with("HTTP_5"),
+        _ => false,
+    }
 }
 
 /// A caller that cannot know, and goes on with the session.
@@ -475,7 +514,7 @@ fn by_caller(db: &dyn Db, of: FunctionRef, unit: &Unit, session: &SessionValue) 
         if let Some(ordinal) = later {
             let name = classes::simple(site.function.path);
             return Some(Again {
-                is_told: false,
+                answers_failure: false,
                 consequence: format!("`{name}`, which called it, goes on with a session that refuses everything"),
                 evidence: Evidence {
                     place: Place::Event(site.function, ordinal),

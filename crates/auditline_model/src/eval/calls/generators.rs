@@ -36,14 +36,15 @@ impl Evaluator<'_> {
         if !cleans_up(self.db, context.function) {
             return;
         }
-        let pulled = self.unit.events.iter().rev().find_map(|event| match &event.kind {
+        let mut pulled = self.unit.events.iter().filter_map(|event| match &event.kind {
             EventKind::Open(session) => {
                 matches!(&session.origin, SessionOrigin::Returned(from, _) if *from == context.function)
                     .then(|| Arc::clone(session))
             }
             _ => None,
         });
-        if let Some(session) = pulled {
+        // Of two generators of one function, which one is closed is not seen.
+        if let (Some(session), None) = (pulled.next(), pulled.next()) {
             let by = Some(context.function);
             self.event(EventKind::Session { session, action: SessionAction::Close, by, maybe: false }, range);
         }
