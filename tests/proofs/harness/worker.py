@@ -157,13 +157,15 @@ class Worker:
         call = _CALL.get()
         if call is None:
             return None
-        future = self.loop.create_future()
+        # Mostly the worker's own; an example may run another one in a thread.
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
 
         def settle(answer: Any) -> None:
             if not future.done():
                 future.set_result(answer)
 
-        self.announce(call, what, lambda answer: self.loop.call_soon_threadsafe(settle, answer))
+        self.announce(call, what, lambda answer: loop.call_soon_threadsafe(settle, answer))
         return await future
 
     def announce(self, call: int, what: str, go: Callable[[Any], None]) -> None:
