@@ -1,6 +1,6 @@
 """AUD301: two requests use one session."""
 
-from harness import get, look_alike, post, proof
+from harness import call, get, look_alike, post, proof
 from harness.world import World
 
 ROUTES = """
@@ -30,15 +30,64 @@ def count(db=Depends(get_db)) -> int:
     return db.scalar(text("SELECT count(*) FROM orders"))
 """
 
+FLASK_ROUTES = """
+from sqlalchemy import create_engine, text
+from app.shop import app as router, orders
+
+other = create_engine("postgresql+psycopg://shop@db/shop")
+
+
+@router.post("/orders")
+def add() -> str:
+    orders.session.execute(text("INSERT INTO orders DEFAULT VALUES"))
+    with other.connect() as connection:
+        connection.execute(text("SELECT 1"))
+    orders.session.commit()
+    return ""
+
+
+@router.post("/fail")
+def fail() -> str:
+    orders.session.rollback()
+    return ""
+
+
+@router.get("/orders")
+def count() -> str:
+    return str(orders.session.scalar(text("SELECT count(*) FROM orders")))
+"""
+
+
+def run_script(path: str) -> int:
+    """Runs, in a worker, a script of the example; how many threads have asked the database."""
+    import runpy
+    import threading
+
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    threads: set[int] = set()
+
+    @event.listens_for(Engine, "before_cursor_execute")
+    def note(*_: object) -> None:
+        threads.add(threading.get_ident())
+
+    runpy.run_path(path, run_name="__main__")
+    return len(threads)
+
 
 def meet(world: World, module: str, accessor: str) -> dict:
     """While one request has written and not committed, another reads, and a third fails and rolls back."""
+    return meet_at(world, ROUTES.format(module=module, accessor=accessor))
+
+
+def meet_at(world: World, routes: str) -> dict:
     world.sql("CREATE TABLE orders (id serial PRIMARY KEY)")
-    world.write("app/shop.py", ROUTES.format(module=module, accessor=accessor))
+    world.write("app/routes.py", routes)
     worker = world.worker()
-    adding = worker.start(post("app.shop:router", "/orders")).until("^SELECT 1")
-    seen = worker.run(get("app.shop:router", "/orders")).value
-    worker.run(post("app.shop:router", "/fail"))
+    adding = worker.start(post("app.routes:router", "/orders")).until("^SELECT 1")
+    seen = worker.run(get("app.routes:router", "/orders")).value
+    worker.run(post("app.routes:router", "/fail"))
     answer = adding.finish().brief
     return {"uncommitted rows seen": seen, "answer": answer, "saved": world.value("SELECT count(*) FROM orders")}
 
@@ -102,3 +151,50 @@ def test_application(world: World) -> list:
     one = worker.start(get("app.main:app", "/orders/count")).until("^CONNECT")
     other = worker.run(get("app.main:app", "/orders/count"))
     return [other.brief, one.finish().brief]
+
+
+@look_alike("AUD301", "Flask-SQLAlchemy's registry", seen=APART)
+def test_flask(world: World) -> dict:
+    return meet_at(world, FLASK_ROUTES)
+
+
+@look_alike("AUD301", "A singleton that keeps the factory", seen=["returned", "returned"])
+def test_factory(world: World) -> list:
+    worker = world.worker()
+    one = worker.start(call("app.agents:agent.work")).until("^CONNECT")
+    other = worker.run(call("app.agents:agent.work"))
+    return [other.brief, one.finish().brief]
+
+
+@look_alike(
+    "AUD301",
+    "A worker that opens a session for each job",
+    seen={"answers": ["DataError", "returned"], "done": True},
+)
+def test_jobs(world: World) -> dict:
+    """While one job has written and not committed, another one fails and rolls back."""
+    world.sql("CREATE TABLE jobs (id serial PRIMARY KEY, done boolean)")
+    world.sql("INSERT INTO jobs (done) VALUES (false)")
+    worker = world.worker()
+    one = worker.start(call("app.worker:worker.run", 1)).until("^COMMIT")
+    other = worker.run(call("app.worker:worker.run", "none"))
+    answers = [other.brief, one.finish().brief]
+    return {"answers": answers, "done": world.value("SELECT done FROM jobs")}
+
+
+@look_alike("AUD301", "A script with a session of its own", seen={"connections": 2, "threads": [1, 1]})
+def test_script(world: World) -> dict:
+    return run_twice(world, "scripts/seed.py")
+
+
+@look_alike("AUD301", "A script whose name nothing can import", seen={"connections": 2, "threads": [1, 1]})
+def test_unimportable(world: World) -> dict:
+    return run_twice(world, "docs/guides/first-steps.py")
+
+
+def run_twice(world: World, script: str) -> dict:
+    """Two people run the script at once: how many connections have they, and how many threads use each?"""
+    one, other = [world.start(call(run_script, script)).until("^SELECT 1") for _ in range(2)]
+    mine = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE %s"
+    connections = world.value(mine, f"{world.database}\\_%")
+    return {"connections": connections, "threads": [one.finish().value, other.finish().value]}
