@@ -1,6 +1,6 @@
 """AUD105: the third item fails, and the request has failed; what is saved of the others?"""
 
-from harness import look_alike, post, proof
+from harness import call, look_alike, post, proof
 from harness.world import World
 
 
@@ -18,6 +18,7 @@ NONE = {"answer": "IntegrityError", "saved": []}
 @proof("AUD105", "Each item of a request's list", faulty=HALF, cured=NONE, fix="--unsafe-fixes")
 @proof("AUD105", "A helper commits, called for each item", faulty=HALF, fix=None)
 @look_alike("AUD105", "One commit behind the loop", seen=NONE)
+@look_alike("AUD105", "Chunks", seen=NONE)
 @look_alike("AUD105", "Each item is looked after", seen={"answer": 200, "saved": ["1", "2", "3"]})
 def test_import(world: World) -> dict:
     return third_fails(world, "/orders/import")
@@ -26,3 +27,61 @@ def test_import(world: World) -> dict:
 @proof("AUD105", "The keys are needed in the loop", faulty=HALF, cured=NONE, fix="--unsafe-fixes")
 def test_copy(world: World) -> dict:
     return third_fails(world, "/orders/copy")
+
+
+def new_orders(world: World) -> None:
+    """Three of them, the third of which stays as it is."""
+    world.tables("app.database")
+    world.sql("INSERT INTO orders (number, state) VALUES ('1', 'open'), ('2', 'open'), ('3', 'open')")
+    world.sql("ALTER TABLE orders ADD CONSTRAINT stays CHECK (number <> '3' OR state IN ('open', 'new'))")
+
+
+def in_state(world: World, state: str) -> list[str]:
+    return [number for (number,) in world.rows("SELECT number FROM orders WHERE state = %s ORDER BY number", state)]
+
+
+@proof("AUD105", "Under a condition on the item", faulty=HALF, fix=None)
+def test_close(world: World) -> dict:
+    new_orders(world)
+    outcome = world.run(post("app.orders:router", "/orders/close", json=[1, 2, 3]))
+    return {"answer": outcome.brief, "saved": in_state(world, "closed")}
+
+
+@look_alike("AUD105", "Chunks", seen=3)
+def test_chunks(world: World) -> int:
+    world.tables("app.database")
+    importing = world.start(post("app.orders:router", "/orders/import", json=[str(number) for number in range(1001)]))
+    importing.finish()
+    return importing.history.count("COMMIT")
+
+
+@look_alike("AUD105", "A worker, which no request waits for", seen={"first": ["1", "2"], "second": ["1", "2", "3"], "done again": 0})
+def test_worker(world: World) -> dict:
+    new_orders(world)
+    world.sql("UPDATE orders SET state = 'new'")
+    world.run(call("app.worker:work"))
+    first = in_state(world, "done")
+    world.sql("ALTER TABLE orders DROP CONSTRAINT stays")
+    # The next round goes on where the one before has failed.
+    again = world.start(call("app.worker:work"))
+    again.finish()
+    updates = sum(step.startswith("UPDATE") for step in again.history)
+    return {"first": first, "second": in_state(world, "done"), "done again": updates - 1}
+
+
+@look_alike(
+    "AUD105",
+    "Each item calls another system, whose answer must not be lost",
+    seen=[(0, []), (1, ["1"]), (2, ["1", "2"])],
+)
+def test_parcels(world: World) -> list:
+    new_orders(world)
+    world.elsewhere = lambda method, url: {}
+    shipping = world.start(post("app.orders:router", "/orders/ship", json=[1, 2, 3]))
+    seen = []
+    for _ in range(3):
+        # Should it end here, every parcel that was ordered is known.
+        shipping.until("^POST")
+        seen.append((len(world.asked), in_state(world, "shipped")))
+        shipping.go()
+    return seen
