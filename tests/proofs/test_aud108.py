@@ -19,6 +19,7 @@ DROPPED = {"answer": {"status": "imported"}, "saved": ["1", "2", "3"]}
 @proof("AUD108", "Each item of a request's list", faulty=DROPPED, fix=None)
 @look_alike("AUD108", "The answer lists what failed", seen={"answer": {"failed": ["2"]}, "saved": ["1", "2", "3"]})
 @look_alike("AUD108", "The answer says how many were saved", seen={"answer": {"saved": 3}, "saved": ["1", "2", "3"]})
+@look_alike("AUD108", "A row is kept of what failed", seen={"answer": {"status": "imported"}, "saved": ["1", "2", "failed 2", "3"]})
 def test_list(world: World) -> dict:
     return import_orders(world, NUMBERS)
 
@@ -39,3 +40,36 @@ def test_task(world: World) -> list:
     payload = {"orders": [{"number": number} for number in NUMBERS]}
     outcome = world.run(call("app.tasks:import_orders", payload))
     return [outcome.brief] + [number for (number,) in world.rows("SELECT number FROM orders ORDER BY id")]
+
+
+def import_damaged(world: World) -> list:
+    """What is answered for what is there already, and for what the database cannot hold."""
+    world.tables("app.database")
+    bodies = [NUMBERS, ["4", "5\0", "6"]]
+    answers = [world.run(post("app.orders:router", "/orders/import", json=body)).brief for body in bodies]
+    return answers + [number for (number,) in world.rows("SELECT number FROM orders ORDER BY id")]
+
+
+@look_alike("AUD108", "It is raised again", seen=["IntegrityError", "DataError", "1", "2", "4"])
+@look_alike("AUD108", "Only what is there already is passed over", seen=[200, "DataError", "1", "2", "3", "4"])
+def test_damaged(world: World) -> list:
+    return import_damaged(world)
+
+
+@look_alike("AUD108", "The next round of a poller sees the row again", seen=[["done", "new", "done"], ["done", "done", "done"]])
+def test_poller(world: World) -> list:
+    world.tables("app.database")
+    world.sql("INSERT INTO orders (number, state) VALUES ('1', 'new'), ('2', 'new'), ('3', 'new')")
+    world.sql("ALTER TABLE orders ADD CONSTRAINT stays CHECK (number <> '2' OR state = 'new')")
+    rounds = []
+    for _ in range(2):
+        world.run(call("app.worker:work"))
+        rounds.append([state for (state,) in world.rows("SELECT state FROM orders ORDER BY number")])
+        world.sql("ALTER TABLE orders DROP CONSTRAINT IF EXISTS stays")
+    return rounds
+
+
+@look_alike("AUD108", "Nothing is saved in the loop", seen={"answer": {"status": "checked"}, "steps": []})
+def test_check(world: World) -> dict:
+    checking = world.start(post("app.orders:router", "/orders/check", json=["1", "two", "3"]))
+    return {"answer": checking.finish().value, "steps": checking.history}
