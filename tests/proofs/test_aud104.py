@@ -181,9 +181,9 @@ def test_missing_parent(world: World) -> list:
     return [first.brief, second.brief, *counts]
 
 
-@look_alike("AUD104", "The second half is tried for its own sake", seen={"answer": "returned", "key": 1, "users": ["ana@example.com"]})
-def test_own_sake(world: World) -> dict:
+@look_alike("AUD104", "The second half is tried for its own sake", seen=("returned", 1, ["ana@example.com"]))
+def test_own_sake(world: World) -> tuple:
     world.tables("app.database")
     # The team is not there; whoever asked for the user is told of the user, who is.
     outcome = world.run(call(in_session, "app.users", "create_user", "ana@example.com", 1))
-    return {"answer": outcome.brief, "key": outcome.value, "users": first_half(world)}
+    return outcome.brief, outcome.value, first_half(world)

@@ -40,7 +40,10 @@ async def sign_up_async(driver: str) -> bool:
         return await sign_up(session, "ana@example.com")
 
 
-@proof("AUD107", "Everything is caught, and the text is kept in a variable", faulty=[("returned", False), ("IntegrityError", None)], fix=None)
+TEXT_DECIDES = [("returned", False), ("IntegrityError", None)]
+
+
+@proof("AUD107", "Everything is caught, and the text is kept in a variable", faulty=TEXT_DECIDES, fix=None)
 def test_driver(world: World) -> list:
     world.tables("app.database")
     world.sql("INSERT INTO users (email) VALUES ('ana@example.com')")

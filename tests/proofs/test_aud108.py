@@ -19,7 +19,7 @@ DROPPED = {"answer": {"status": "imported"}, "saved": ["1", "2", "3"]}
 @proof("AUD108", "Each item of a request's list", faulty=DROPPED, fix=None)
 @look_alike("AUD108", "The answer lists what failed", seen={"answer": {"failed": ["2"]}, "saved": ["1", "2", "3"]})
 @look_alike("AUD108", "The answer says how many were saved", seen={"answer": {"saved": 3}, "saved": ["1", "2", "3"]})
-@look_alike("AUD108", "A row is kept of what failed", seen={"answer": {"status": "imported"}, "saved": ["1", "2", "failed 2", "3"]})
+@look_alike("AUD108", "A row is kept of what failed", seen=DROPPED | {"saved": ["1", "2", "failed 2", "3"]})
 def test_list(world: World) -> dict:
     return import_orders(world, NUMBERS)
 
@@ -42,18 +42,14 @@ def test_task(world: World) -> list:
     return [outcome.brief] + [number for (number,) in world.rows("SELECT number FROM orders ORDER BY id")]
 
 
-def import_damaged(world: World) -> list:
-    """What is answered for what is there already, and for what the database cannot hold."""
-    world.tables("app.database")
-    bodies = [NUMBERS, ["4", "5\0", "6"]]
-    answers = [world.run(post("app.orders:router", "/orders/import", json=body)).brief for body in bodies]
-    return answers + [number for (number,) in world.rows("SELECT number FROM orders ORDER BY id")]
-
-
 @look_alike("AUD108", "It is raised again", seen=["IntegrityError", "DataError", "1", "2", "4"])
 @look_alike("AUD108", "Only what is there already is passed over", seen=[200, "DataError", "1", "2", "3", "4"])
 def test_damaged(world: World) -> list:
-    return import_damaged(world)
+    world.tables("app.database")
+    # Some of it is there already, and then comes what the database cannot hold.
+    bodies = [NUMBERS, ["4", "5\0", "6"]]
+    answers = [world.run(post("app.orders:router", "/orders/import", json=body)).brief for body in bodies]
+    return answers + [number for (number,) in world.rows("SELECT number FROM orders ORDER BY id")]
 
 
 @look_alike("AUD108", "The next round of a poller sees the row again", seen=[["done", "new", "done"], ["done", "done", "done"]])
