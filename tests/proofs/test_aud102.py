@@ -15,6 +15,14 @@ def run_import(*emails: str) -> None:
         import_contacts(db, list(emails))
 
 
+def failing(world: World, *arguments: object) -> dict:
+    """What is saved of contacts of which one is there already."""
+    world.tables("app.database")
+    world.sql(EXISTING)
+    outcome = world.run(call(*arguments))
+    return {"answer": outcome.brief, "saved": world.value("SELECT count(*) FROM contacts")}
+
+
 # The first round fails, and so do all that follow: the handler sees duplicates where there are none.
 @look_alike("AUD102", "The handler rolls back", seen={"answer": "returned", "saved": 3})
 @look_alike("AUD102", "A savepoint for each item", seen={"answer": "returned", "saved": 3})
@@ -32,10 +40,7 @@ def run_import(*emails: str) -> None:
     cured={"answer": "returned", "saved": 3},
 )
 def test_loop(world: World) -> dict:
-    world.tables("app.database")
-    world.sql(EXISTING)
-    outcome = world.run(call(run_import, "a@x", "b@x", "c@x"))
-    return {"answer": outcome.brief, "saved": world.value("SELECT count(*) FROM contacts")}
+    return failing(world, run_import, "a@x", "b@x", "c@x")
 
 
 @proof(
@@ -52,10 +57,7 @@ def test_loop(world: World) -> dict:
     cured={"answer": "returned", "saved": 1},
 )
 def test_rounds(world: World) -> dict:
-    world.tables("app.database")
-    world.sql(EXISTING)
-    outcome = world.run(call(run_import, "b@x", "a@x", "c@x"))
-    return {"answer": outcome.brief, "saved": world.value("SELECT count(*) FROM contacts")}
+    return failing(world, run_import, "b@x", "a@x", "c@x")
 
 
 async def note(email: str) -> int:
@@ -155,14 +157,6 @@ def with_session(target: str, *arguments: object) -> object:
 
     with SessionLocal() as db:
         return named(target)(db, *arguments)
-
-
-def failing(world: World, *arguments: object) -> dict:
-    """What is saved of contacts of which one is there already."""
-    world.tables("app.database")
-    world.sql(EXISTING)
-    outcome = world.run(call(*arguments))
-    return {"answer": outcome.brief, "saved": world.value("SELECT count(*) FROM contacts")}
 
 
 EMAILS = ["a@x", "b@x", "c@x"]
