@@ -187,3 +187,35 @@ def test_own_sake(world: World) -> tuple:
     # The team is not there; whoever asked for the user is told of the user, who is.
     outcome = world.run(call(in_session, "app.users", "create_user", "ana@example.com", 1))
     return outcome.brief, outcome.value, first_half(world)
+
+
+@look_alike("AUD104", "Things that have nothing to do with each other", seen=[("ana@example.org", "first"), ("ana@example.org", "second")])
+def test_unrelated(world: World) -> list:
+    world.tables("app.database")
+    world.sql("INSERT INTO users (id, email) VALUES (1, 'ana@example.com')")
+    world.sql("INSERT INTO teams (id, code) VALUES (1, 'first')")
+    world.sql("ALTER TABLE teams ADD CONSTRAINT stays CHECK (code = 'first')")
+    rename = call(in_session, "app.users", "rename", 1, "ana@example.org", 1, "second")
+    names = "SELECT users.email, teams.code FROM users, teams"
+    world.run(rename)
+    [failed] = world.rows(names)
+    world.sql("ALTER TABLE teams DROP CONSTRAINT stays")
+    world.run(rename)
+    return [failed, *world.rows(names)]
+
+
+def start() -> None:
+    """Starts, in a worker, the example's application."""
+    from app.main import app
+    from fastapi.testclient import TestClient
+
+    with TestClient(app):
+        pass
+
+
+@look_alike("AUD104", "When the application starts", seen=("IntegrityError", 1, 0))
+def test_start(world: World) -> tuple:
+    world.tables("app.database")
+    world.sql("INSERT INTO users (email) VALUES ('root@example.com')")
+    outcome = world.run(call(start))
+    return outcome.brief, world.value("SELECT count(*) FROM teams"), world.value("SELECT count(*) FROM members")

@@ -17,6 +17,7 @@ NONE = {"answer": "IntegrityError", "saved": []}
 
 @proof("AUD105", "Each item of a request's list", faulty=HALF, cured=NONE, fix="--unsafe-fixes")
 @proof("AUD105", "A helper commits, called for each item", faulty=HALF, fix=None)
+@look_alike("AUD105", "A session for each item", seen=HALF)
 @look_alike("AUD105", "One commit behind the loop", seen=NONE)
 @look_alike("AUD105", "Chunks", seen=NONE)
 @look_alike("AUD105", "Each item is looked after", seen={"answer": 200, "saved": ["1", "2", "3"]})

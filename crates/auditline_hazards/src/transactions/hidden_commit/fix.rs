@@ -2,7 +2,7 @@
 
 use auditline_model::eval::value::{SessionOrigin, SessionValue, Value};
 use auditline_model::owner::{argument_of, callers};
-use auditline_model::unit::{EventKind, SessionAction, same_session, unit_of};
+use auditline_model::unit::{EventKind, SessionAction, Unit, same_session, unit_of};
 use auditline_model::{Db, FunctionRef, classes, entry, function, head};
 use auditline_source::TextEdit;
 use auditline_syntax::TextRange;
@@ -35,6 +35,7 @@ fn edits(db: &dyn Db, of: FunctionRef, commit: TextRange, index: u32) -> Option<
     };
     let own = Document::of(db, of.file)?;
     put(of.file, edit::call_other_method(own.function(of.path)?, commit, "flush")?);
+    let cuts = super::cuts(db, of);
     for site in callers(db, of).iter() {
         if entry::is_test(db, site.function.file) {
             continue;
@@ -42,19 +43,12 @@ fn edits(db: &dyn Db, of: FunctionRef, commit: TextRange, index: u32) -> Option<
         let unit = unit_of(db, site.function);
         let call = unit.events.get(site.ordinal as usize)?;
         let Some(Value::Session(handed)) = argument_of(db, of, &site.event, index) else { return None };
-        // A caller that commits on its way out needs no second commit. What another callee commits is in the middle of the
-        // caller's work as this one was: were it relied on, its commit would be the next to be moved.
-        let commits = unit.numbered().any(|(ordinal, event)| {
-            ordinal > site.ordinal
-                && event.range != call.range
-                && matches!(&event.kind,
-                    EventKind::Session { session: own, action: SessionAction::Commit, by: None, maybe: false }
-                        if same_session(own, &handed))
-                && unit.ancestors(call.frame).any(|(id, _)| id == event.frame)
-                && unit.can_follow(site.ordinal, ordinal)
-        });
-        if commits {
+        if commits_later(db, of, &unit, site.ordinal, &handed) {
             continue;
+        }
+        // A commit right behind the call would cut that caller's work in two as this one does.
+        if cuts.iter().any(|cut| cut.caller == site.function) {
+            return None;
         }
         let document = Document::of(db, site.function.file)?;
         let scope = document.function(site.function.path)?;
@@ -76,4 +70,21 @@ fn edits(db: &dyn Db, of: FunctionRef, commit: TextRange, index: u32) -> Option<
         .into_iter()
         .map(|(file, edits)| Some(FileEdit { file, edits: Document::of(db, file)?.checked(edits)? }))
         .collect()
+}
+
+/// Whether a caller of `of` commits the session that it has handed over on its way out, and needs no second commit: by itself,
+/// or by another function. Where that one's commit is hidden as well it is not relied on, for it is the next to be moved.
+fn commits_later(db: &dyn Db, of: FunctionRef, unit: &Unit, call: u32, handed: &SessionValue) -> bool {
+    let Some(called) = unit.events.get(call as usize) else { return false };
+    unit.numbered().any(|(ordinal, event)| {
+        let EventKind::Session { session, action: SessionAction::Commit, by, maybe: false } = &event.kind else {
+            return false;
+        };
+        ordinal > call
+            && event.range != called.range
+            && same_session(session, handed)
+            && unit.ancestors(called.frame).any(|(id, _)| id == event.frame)
+            && unit.can_follow(call, ordinal)
+            && by.is_none_or(|by| by != of && super::cuts(db, by).is_empty())
+    })
 }

@@ -66,8 +66,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         }
         return;
     }
-    let mut cut: Vec<Cut> = Vec::new();
-    collect(db, of, of, DEPTH, &mut cut);
+    let cut = cuts(db, of);
     let Some(first) = cut.first() else { return };
     let caller = classes::simple(first.caller.path);
     let mut evidence = Vec::new();
@@ -115,6 +114,13 @@ struct Cut {
     before: u32,
     /// The ordinal of a write behind it.
     after: u32,
+}
+
+/// The callers, near and far, whose work is cut in two by what a function commits.
+fn cuts(db: &dyn Db, of: FunctionRef) -> Vec<Cut> {
+    let mut found = Vec::new();
+    collect(db, of, of, DEPTH, &mut found);
+    found
 }
 
 fn collect(db: &dyn Db, commits: FunctionRef, of: FunctionRef, depth: u32, found: &mut Vec<Cut>) {
