@@ -10,6 +10,7 @@ mod collected;
 mod compare;
 mod expressions;
 mod inspected;
+mod kept_apart;
 mod led;
 mod models;
 mod operations;
@@ -27,6 +28,7 @@ mod value;
 
 pub use collected::{Collector, Collectors, Metadata, collectors, metadata_of_class};
 pub use compare::{Difference, column_in, differences};
+pub use kept_apart::kept_apart;
 pub use led::{Led, led};
 pub use models::schema_of_models;
 pub use overview::{ColumnRow, Overview, Row, overview};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use auditline_syntax::Name;
 use auditline_syntax::python::ir::StmtKind;
 use auditline_syntax::python::walk_statements;
-use auditline_syntax::sql::TableName;
+use auditline_syntax::sql::{Distinct, TableName};
 use rustc_hash::FxHashSet;
 
 use crate::classes::mro;
@@ -49,11 +49,9 @@ pub fn schema_of_models(db: &dyn Db) -> Arc<Schema> {
             for (column, own) in &core.columns {
                 table.add(*column, own.clone(), Place::Variable(core.variable));
             }
-            table.indexes.extend(core.unique.iter().map(|columns| Index {
-                name: None,
-                columns: columns.clone(),
-                unique: true,
-            }));
+            for columns in &core.unique {
+                table.unique(None, columns.clone(), Place::Variable(core.variable));
+            }
             match schema.tables.get_mut(&name) {
                 // The class that is mapped to it is there already.
                 Some(known)
@@ -131,7 +129,8 @@ fn table_of_class(db: &dyn Db, class: ClassRef, model: &OrmModel) -> Table {
                     let column = &table.columns[table.columns.len() - 1].1.column;
                     if column.primary_key || column.unique || column.index {
                         let unique = column.primary_key || column.unique;
-                        table.indexes.push(Index { name: None, columns: vec![name], unique });
+                        let distinct = if unique { Distinct::Yes } else { Distinct::No };
+                        table.indexes.push(Index { name: None, columns: vec![name], distinct, origin });
                     }
                 }
             }
@@ -144,15 +143,15 @@ fn table_of_class(db: &dyn Db, class: ClassRef, model: &OrmModel) -> Table {
         let in_table = |name: &Name| model.column(*name).and_then(|column| column.column_name).unwrap_or(*name);
         names.iter().map(in_table).collect()
     };
-    table.indexes.extend(model.unique.iter().map(|columns| Index {
-        name: None,
-        columns: to_columns(columns),
-        unique: true,
-    }));
+    let origin = table.origin;
+    for columns in &model.unique {
+        table.unique(None, to_columns(columns), origin);
+    }
     table.indexes.extend(model.indexes.iter().map(|columns| Index {
         name: None,
         columns: to_columns(columns),
-        unique: false,
+        distinct: Distinct::No,
+        origin,
     }));
     table
 }

@@ -5,7 +5,7 @@
 //! and nothing else.
 
 use auditline_syntax::Name;
-use auditline_syntax::sql::TableName;
+use auditline_syntax::sql::{Distinct, TableName};
 
 use crate::classes::Detached;
 use crate::place::Place;
@@ -88,20 +88,24 @@ impl Run<'_> {
                 if let (Some(table), Some(columns)) = (table(1, "table_name"), columns) {
                     let table = self.schema.touch(table, place);
                     if name == "create_primary_key" {
-                        table.key(constraint, columns);
+                        table.key(constraint, columns, place);
                     } else {
-                        table.indexes.push(Index { name: constraint, columns, unique: true });
+                        table.unique(constraint, columns, place);
                     }
                 }
             }
             "create_index" => {
                 let columns = args.get(1 + skip, "columns").and_then(Value::names).unwrap_or_default();
                 let partial = args.keywords.iter().any(|(name, _)| name.ends_with("_where"));
-                let unique = args.keyword("unique").and_then(Value::truth) == Some(true);
                 if let Some(table) = table(1, "table_name") {
                     let name = args.get(0, "index_name").and_then(Value::name);
-                    let unique = unique && !partial && !columns.is_empty();
-                    self.schema.touch(table, place).indexes.push(Index { name, columns, unique });
+                    let distinct = match args.keyword("unique").and_then(Value::truth) {
+                        Some(true) if partial || columns.is_empty() => Distinct::Partly,
+                        Some(true) => Distinct::Yes,
+                        _ => Distinct::No,
+                    };
+                    let index = Index { name, columns, distinct, origin: place };
+                    self.schema.touch(table, place).indexes.push(index);
                 }
             }
             "drop_index" | "drop_constraint" => {
@@ -143,12 +147,11 @@ impl Run<'_> {
                 Value::Declared(declared) if declared.call().is_some() => match declared.last_name().as_deref() {
                     Some("Column") => match self.column(arg) {
                         Some((name, column)) => {
-                            let unique = column.unique || column.index;
-                            if column.primary_key {
-                                table.indexes.push(Index { name: None, columns: vec![name], unique: true });
-                            } else if unique {
-                                let unique = column.unique;
-                                table.indexes.push(Index { name: None, columns: vec![name], unique });
+                            if column.primary_key || column.unique {
+                                table.unique(None, vec![name], place);
+                            } else if column.index {
+                                let distinct = Distinct::No;
+                                table.indexes.push(Index { name: None, columns: vec![name], distinct, origin: place });
                             }
                             table.add(name, column, place);
                         }
@@ -162,7 +165,7 @@ impl Run<'_> {
             }
         }
         for declared in constraints {
-            constrain(&mut table, declared);
+            constrain(&mut table, declared, place);
         }
         self.schema.create(name, table);
         Value::Unknown
@@ -227,27 +230,33 @@ impl Run<'_> {
 }
 
 /// What a constraint among the arguments of `create_table` says.
-fn constrain(table: &mut Table, declared: &Detached) {
+fn constrain(table: &mut Table, declared: &Detached, place: Place) {
     let name = declared.keyword("name").and_then(|name| Value::from(name).name());
     let names = |skip: usize| -> Option<Vec<Name>> { declared.positional().skip(skip).map(Detached::text).collect() };
     match declared.last_name().as_deref() {
         Some("PrimaryKeyConstraint") => {
             if let Some(columns) = names(0) {
-                table.key(name, columns);
+                table.key(name, columns, place);
             }
         }
         Some("UniqueConstraint") => {
             if let Some(columns) = names(0) {
-                table.indexes.push(Index { name, columns, unique: true });
+                table.unique(name, columns, place);
             }
         }
         Some("Index") => {
             if let Some(columns) = names(1) {
-                let unique = declared.keyword("unique").and_then(Detached::bool) == Some(true);
+                let partial = ["postgresql_where", "sqlite_where"].iter().any(|name| declared.keyword(name).is_some());
+                let distinct = match declared.keyword("unique").and_then(Detached::bool) {
+                    Some(true) if partial => Distinct::Partly,
+                    Some(true) => Distinct::Yes,
+                    _ => Distinct::No,
+                };
                 table.indexes.push(Index {
                     name: declared.positional().next().and_then(Detached::text),
                     columns,
-                    unique,
+                    distinct,
+                    origin: place,
                 });
             }
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auditline_source::FileKind;
 use auditline_syntax::Name;
-use auditline_syntax::sql::{Limit, Routine, TableName, Trigger};
+use auditline_syntax::sql::{Distinct, Limit, Routine, TableName, Trigger};
 use text_size::TextRange;
 
 use crate::db::{Db, SourceFile};
@@ -189,7 +189,10 @@ fn triggers_of(db: &dyn Db, schema: &Schema, function: TableName, alone: bool) -
 fn is_one_row(schema: &Schema, table: TableName, limit: &PlacedLimit) -> bool {
     let Some((_, table)) = table_in(schema, table) else { return false };
     let is_given = |column: &Name| limit.limit.keys.iter().any(|key| same_word(key.column, *column));
-    table.indexes.iter().any(|index| index.unique && !index.columns.is_empty() && index.columns.iter().all(is_given))
+    table
+        .indexes
+        .iter()
+        .any(|index| index.distinct == Distinct::Yes && !index.columns.is_empty() && index.columns.iter().all(is_given))
 }
 
 /// What a foreign key among the counted columns points at.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use auditline_syntax::Name;
-use auditline_syntax::sql::TableName;
+use auditline_syntax::sql::{Distinct, TableName};
 
 use crate::place::Place;
 use crate::tables::{Column, TypeFamily};
@@ -54,8 +54,10 @@ pub struct Index {
     pub name: Option<Name>,
     /// Its columns; none where it is over expressions.
     pub columns: Vec<Name>,
-    /// Whether no two rows agree in them.
-    pub unique: bool,
+    /// Whether it lets two rows agree in them.
+    pub distinct: Distinct,
+    /// What made it.
+    pub origin: Place,
 }
 
 /// A column.
@@ -129,14 +131,19 @@ impl Table {
     }
 
     /// Makes columns a key: none of them is NULL.
-    pub(super) fn key(&mut self, name: Option<Name>, columns: Vec<Name>) {
+    pub(super) fn key(&mut self, name: Option<Name>, columns: Vec<Name>, origin: Place) {
         for column in &columns {
             if let Some(known) = self.column_mut(*column) {
                 known.column.primary_key = true;
                 known.column.nullable = Some(false);
             }
         }
-        self.indexes.push(Index { name, columns, unique: true });
+        self.unique(name, columns, origin);
+    }
+
+    /// Makes rows differ in columns.
+    pub(super) fn unique(&mut self, name: Option<Name>, columns: Vec<Name>, origin: Place) {
+        self.indexes.push(Index { name, columns, distinct: Distinct::Yes, origin });
     }
 
     /// Forgets what its columns are.

@@ -206,7 +206,7 @@ fn created(schema: &Schema, create: &CreateTable, place: Place) -> Table {
         add(&mut table, &pointing(schema, column), place);
     }
     for constraint in &create.constraints {
-        constrain(&mut table, &completed(schema, constraint));
+        constrain(&mut table, &completed(schema, constraint), place);
     }
     table
 }
@@ -247,16 +247,16 @@ fn add(table: &mut Table, column: &SqlColumn, place: Place) {
         return;
     }
     if column.primary_key || column.unique {
-        table.indexes.push(Index { name: None, columns: vec![column.name], unique: true });
+        table.unique(None, vec![column.name], place);
     }
     table.add(column.name, column_of(column), place);
 }
 
-fn constrain(table: &mut Table, constraint: &Constraint) {
+fn constrain(table: &mut Table, constraint: &Constraint, place: Place) {
     match constraint {
-        Constraint::PrimaryKey(columns) => table.key(None, columns.clone()),
+        Constraint::PrimaryKey(columns) => table.key(None, columns.clone(), place),
         Constraint::Unique(name, columns) => {
-            table.indexes.push(Index { name: *name, columns: columns.clone(), unique: true });
+            table.unique(*name, columns.clone(), place);
         }
         Constraint::ForeignKey { columns, table: other, referred, on_delete, .. } => {
             if let ([column], referred) = (&columns[..], referred.first())
@@ -316,10 +316,10 @@ fn alter(schema: &mut Schema, name: TableName, change: &Change, place: Place) {
                 table.cloud();
             }
         }
-        Change::Add(constraint) => constrain(table, constrained.as_ref().unwrap_or(constraint)),
+        Change::Add(constraint) => constrain(table, constrained.as_ref().unwrap_or(constraint), place),
         Change::DropConstraint(name) => table.indexes.retain(|index| index.name != Some(*name)),
-        Change::Index(name, columns, unique) => {
-            table.indexes.push(Index { name: *name, columns: columns.clone(), unique: *unique });
+        Change::Index(name, columns, distinct) => {
+            table.indexes.push(Index { name: *name, columns: columns.clone(), distinct: *distinct, origin: place });
         }
         Change::Unread => table.cloud(),
         Change::Rename(_) | Change::Moved => {}

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use auditline_syntax::Name;
-use auditline_syntax::sql::TableName;
+use auditline_syntax::sql::{Distinct, TableName};
 
 use crate::classes;
 use crate::db::{ClassRef, Db, VariableRef};
 use crate::place::Place;
-use crate::schema::{descriptions, table_in};
+use crate::schema::{descriptions, kept_apart, table_in};
 
 use super::attributes::Attribute;
 use super::columns::Column;
@@ -79,7 +79,9 @@ impl KeyedTable {
 
     fn add(&mut self, columns: &[Name], place: Place, primary: bool) {
         if let Some(columns) = self.attributes(columns).filter(|columns| !columns.is_empty())
-            && !self.keys.iter().any(|known| known.columns == columns)
+            && !self.keys.iter().any(|known| {
+                known.columns.len() == columns.len() && columns.iter().all(|column| known.columns.contains(column))
+            })
         {
             self.keys.push(UniqueKey { columns, place, primary });
         }
@@ -116,6 +118,9 @@ pub fn keyed_class(db: &dyn Db, class: ClassRef) -> Option<KeyedTable> {
     if let Some(first) = primary.first() {
         let columns: Vec<Name> = primary.iter().map(|attribute| attribute.name).collect();
         table.add(&columns, place(first), true);
+    }
+    for index in kept_apart(db, class).iter().filter(|index| index.distinct == Distinct::Yes) {
+        table.add(&index.columns, index.origin, false);
     }
     Some(table)
 }
@@ -172,7 +177,7 @@ fn described(db: &dyn Db, name: TableName, _key: ()) -> Option<Arc<KeyedTable>> 
         constraints: described
             .indexes
             .iter()
-            .filter(|index| index.unique)
+            .filter(|index| index.distinct == Distinct::Yes)
             .filter_map(|index| Some((index.name?, index.columns.clone())))
             .collect(),
     };
@@ -182,8 +187,8 @@ fn described(db: &dyn Db, name: TableName, _key: ()) -> Option<Arc<KeyedTable>> 
     for (name, column) in described.columns.iter().filter(|(_, column)| column.column.unique) {
         table.add(&[*name], column.origin, false);
     }
-    for index in described.indexes.iter().filter(|index| index.unique) {
-        table.add(&index.columns, described.origin, false);
+    for index in described.indexes.iter().filter(|index| index.distinct == Distinct::Yes) {
+        table.add(&index.columns, index.origin, false);
     }
     Some(Arc::new(table))
 }

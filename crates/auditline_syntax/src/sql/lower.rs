@@ -10,7 +10,7 @@ use text_size::TextRange;
 
 use super::routine::routine;
 use super::split::split;
-use super::{Change, Constraint, CreateTable, Script, SqlColumn, SqlType, Statement, TableName};
+use super::{Change, Constraint, CreateTable, Distinct, Script, SqlColumn, SqlType, Statement, TableName};
 use crate::Name;
 
 /// The longest statement that is read.
@@ -126,8 +126,12 @@ fn read(statement: &ast::Statement, range: TextRange, found: &mut Vec<(TextRange
             let Some(table) = table_name(&index.table_name) else { return };
             let name = index.name.as_ref().and_then(last_part);
             let columns: Option<Vec<Name>> = index.columns.iter().map(|own| column_of(&own.column.expr)).collect();
-            let unique = index.unique && index.predicate.is_none() && columns.is_some();
-            found.push((range, Statement::Alter(table, Change::Index(name, columns.unwrap_or_default(), unique))));
+            let distinct = match (index.unique, index.predicate.is_none() && columns.is_some()) {
+                (false, _) => Distinct::No,
+                (true, false) => Distinct::Partly,
+                (true, true) => Distinct::Yes,
+            };
+            found.push((range, Statement::Alter(table, Change::Index(name, columns.unwrap_or_default(), distinct))));
         }
         ast::Statement::Drop { object_type, names, .. } => {
             for name in names {

@@ -121,6 +121,17 @@ pub enum Constraint {
     },
 }
 
+/// Whether an index lets two rows agree in its columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Distinct {
+    /// It does.
+    No,
+    /// It is unique for some rows only (`WHERE …`), or over expressions.
+    Partly,
+    /// It does not.
+    Yes,
+}
+
 /// A change of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
@@ -144,8 +155,8 @@ pub enum Change {
     Add(Constraint),
     /// A constraint goes.
     DropConstraint(Name),
-    /// An index is made: its name, columns (none where it is over expressions), and whether it is unique without a condition.
-    Index(Option<Name>, Vec<Name>, bool),
+    /// An index is made: its name, its columns (none where it is over expressions), and whether it is unique.
+    Index(Option<Name>, Vec<Name>, Distinct),
     /// A change that is not read.
     Unread,
 }

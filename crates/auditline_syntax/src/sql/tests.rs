@@ -1,4 +1,4 @@
-use super::{Change, Constraint, Statement, lower};
+use super::{Change, Constraint, Distinct, Statement, lower};
 
 #[test]
 fn a_schema_file_is_read_statement_by_statement() {
@@ -45,7 +45,7 @@ fn a_schema_file_is_read_statement_by_statement() {
                 Statement::Alter(_, Change::AddColumn(_, false)),
                 Statement::Alter(_, Change::DropColumn(_)),
                 Statement::Alter(_, Change::SetNotNull(_, true)),
-                Statement::Alter(_, Change::Index(Some(_), _, true)),
+                Statement::Alter(_, Change::Index(Some(_), _, Distinct::Yes)),
             ]
         ),
         "{rest:?}"

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use auditline_model::eval::value::{Key, QueryValue, Value};
 use auditline_model::owner::argument_of;
+use auditline_model::schema::kept_apart;
 use auditline_model::symbols::Symbol;
 use auditline_model::tables::{self, Attribute, Column};
 use auditline_model::unit::{EventKind, LoadForm, Unit, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef};
 use auditline_syntax::Name;
+use auditline_syntax::sql::Distinct;
 
 use crate::finding::Place;
 use crate::races::held::at_every_call;
@@ -188,6 +190,7 @@ pub(super) fn uniqueness(db: &dyn Db, class: ClassRef, found_by: &Filters) -> Un
         let null = nulls.iter().copied().find(|name| is_called(*name, *wanted));
         null.filter(|_| !model.nulls_are_equal)
     };
+    let has_null = |columns: &[Name]| columns.iter().any(|column| null_of(column).is_some());
     let mut together = model.unique.clone();
     together.push(keys(db, class));
     // Of a constraint that is wider than what is looked for: `UNIQUE (text, project_id)`, looked for by the text.
@@ -204,10 +207,19 @@ pub(super) fn uniqueness(db: &dyn Db, class: ClassRef, found_by: &Filters) -> Un
         is_scope.then(|| Uniqueness::Within { place: Place::Class(class), columns: columns.clone(), keys })
     });
     together.retain(|columns| !columns.is_empty() && columns.iter().all(is_filtered));
-    if let Some(columns) = together.iter().find(|columns| !columns.iter().any(|column| null_of(column).is_some())) {
+    if let Some(columns) = together.iter().find(|columns| !has_null(columns)) {
         return Uniqueness::Unique { place: Place::Class(class), columns: columns.clone() };
     }
-    if model.partly_unique.iter().any(|columns| columns.is_empty() || columns.iter().any(is_filtered)) {
+    // A migration may know of a key that the class does not.
+    let apart = kept_apart(db, class);
+    if let Some(key) = apart
+        .iter()
+        .find(|key| key.distinct == Distinct::Yes && key.columns.iter().all(is_filtered) && !has_null(&key.columns))
+    {
+        return Uniqueness::Unique { place: key.origin, columns: key.columns.clone() };
+    }
+    let partly = apart.iter().filter(|key| key.distinct == Distinct::Partly).map(|key| &key.columns);
+    if model.partly_unique.iter().chain(partly).any(|columns| columns.is_empty() || columns.iter().any(is_filtered)) {
         return Uniqueness::Partly;
     }
     if let Some((columns, null)) =
