@@ -242,3 +242,34 @@ def import_rows(rows: list[dict]) -> int:
 def test_callee_catches(world: World) -> dict:
     # What the handler around it does see leaves the session as it was.
     return failing(world, import_rows, [{"name": "b"}, {"email": "b@x"}, {"email": "a@x"}, {"email": "c@x"}])
+
+
+ONE_THERE = [{"email": email} for email in EMAILS]
+
+
+@proof(
+    "AUD102",
+    "The callee says nothing, and the next round is refused",
+    faulty={"answer": "returned", "saved": 1},
+    cured=ALL,
+)
+@look_alike("AUD102", "The callee catches the error and rolls back, and the next round goes well", seen=ALL)
+def test_callee_is_silent(world: World) -> dict:
+    return failing(world, import_rows, ONE_THERE)
+
+
+@proof(
+    "AUD102",
+    "The endpoint answers with the failure, and its dependency commits",
+    faulty=[(500, "PendingRollbackError"), (200, "PendingRollbackError"), 1],
+    fix=None,
+)
+def test_dependency_commits(world: World) -> list:
+    world.tables("app.database")
+    world.sql(EXISTING)
+    worker = world.worker()
+    paths = ["/contacts/a@x", "/contacts/a@x/quietly"]
+    outcomes = [worker.run(post("app.api:router", path)) for path in paths]
+    # Each answer was on its way when its dependency failed.
+    told = [(one.status, one.error) for one in outcomes]
+    return [*told, world.value("SELECT count(*) FROM contacts")]
