@@ -1,10 +1,26 @@
 """AUD105: the third item fails, and the request has failed; what is saved of the others?"""
 
+from collections.abc import Iterable, Iterator
+
 from harness import call, look_alike, post, proof
 from harness.world import World
 
 
+def give_batched() -> None:
+    """Gives a worker's Python what later ones have."""
+    import itertools
+
+    def batched(items: Iterable, size: int) -> Iterator[tuple]:
+        rest = iter(items)
+        while batch := tuple(itertools.islice(rest, size)):
+            yield batch
+
+    if not hasattr(itertools, "batched"):
+        itertools.batched = batched
+
+
 def third_fails(world: World, path: str) -> dict:
+    world.prepare(give_batched)
     world.tables("app.database")
     outcome = world.run(post("app.orders:router", path, json=["1", "2", "2", "3"]))
     saved = world.rows("SELECT number FROM orders ORDER BY number")
@@ -20,6 +36,7 @@ NONE = {"answer": "IntegrityError", "saved": []}
 @look_alike("AUD105", "A session for each item", seen=HALF)
 @look_alike("AUD105", "One commit behind the loop", seen=NONE)
 @look_alike("AUD105", "Chunks", seen=NONE)
+@look_alike("AUD105", "Batches", seen=NONE)
 @look_alike("AUD105", "Each item is looked after", seen={"answer": 200, "saved": ["1", "2", "3"]})
 def test_import(world: World) -> dict:
     return third_fails(world, "/orders/import")
@@ -49,7 +66,9 @@ def test_close(world: World) -> dict:
 
 
 @look_alike("AUD105", "Chunks", seen=3)
+@look_alike("AUD105", "Batches", seen=3)
 def test_chunks(world: World) -> int:
+    world.prepare(give_batched)
     world.tables("app.database")
     importing = world.start(post("app.orders:router", "/orders/import", json=[str(number) for number in range(1001)]))
     importing.finish()
