@@ -18,6 +18,7 @@ def answer(outcome: Outcome) -> object:
 @look_alike("AUD309", "The row is read inside of the scope", seen=[1, 1])
 @look_alike("AUD309", "The row goes into another session", seen=[1, 1])
 @look_alike("AUD309", "The session of the caller is still open", seen=[1, 1])
+@look_alike("AUD309", "A row that is only handed on", seen=[None, 1])
 def test_register(world: World) -> list:
     world.tables("app.database")
     outcome = world.run(call("app.users:register", "ada"))
