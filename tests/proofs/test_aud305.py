@@ -1,6 +1,6 @@
 """AUD305: a route fails, and its connection does not come back."""
 
-from harness import get, look_alike, proof
+from harness import call, get, look_alike, proof
 from harness.world import World
 
 ROUTES = """
@@ -37,13 +37,13 @@ def routes(world: World, dependency: str, asynchronous: bool = False) -> None:
     world.write("app/more.py", ROUTES.format(dependency=dependency, **words))
 
 
-def fail_twice(world: World, dependency: str, asynchronous: bool = False) -> list:
+def fail_twice(world: World, dependency: str, asynchronous: bool = False, app: str = "app.more:router") -> list:
     """Two requests for what does not exist, and then one that does nothing wrong, with a pool of two connections."""
     world.small_pools()
     routes(world, dependency, asynchronous)
     worker = world.worker()
     paths = ["/missing", "/missing", "/fine"]
-    return [worker.run(get("app.more:router", path)).brief for path in paths] + [world.open_transactions()]
+    return [worker.run(get(app, path)).brief for path in paths] + [world.open_transactions()]
 
 
 DRY = [404, 404, "TimeoutError", 2]
@@ -92,3 +92,49 @@ def test_cancelled(world: World) -> str:
     assert gone.finish().error == "CancelledError"
     # Another request wants the row that the cancelled one has changed.
     return world.start(touch).advance(None)
+
+
+MIDDLEWARE = """
+from fastapi import FastAPI
+
+from app.database import SessionLocal
+from app.more import router
+
+app = FastAPI()
+app.include_router(router)
+
+
+@app.middleware("http")
+async def give_session(request, call_next):
+    with SessionLocal() as request.state.db:
+        return await call_next(request)
+"""
+
+
+@look_alike("AUD305", "The session of a middleware", seen=BACK)
+def test_middleware(world: World) -> list:
+    world.write("app/main.py", MIDDLEWARE)
+    return fail_twice(world, "get_db", app="app.main:app")
+
+
+def fail_after_select() -> None:
+    """Has something fail, in a worker, after each `SELECT 1`: the transaction that it has begun is still open."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    @event.listens_for(Engine, "after_cursor_execute")
+    def fail(connection: object, cursor: object, text: str, *_: object) -> None:
+        if text == "SELECT 1":
+            raise RuntimeError(text)
+
+
+@look_alike(
+    "AUD305",
+    "No dependency at all: a helper whose caller closes",
+    seen=["RuntimeError", "RuntimeError", "RuntimeError", 0],
+)
+def test_caller_closes(world: World) -> list:
+    world.small_pools()
+    world.prepare(fail_after_select)
+    worker = world.worker()
+    return [worker.run(call("app.jobs:run")).brief for _ in range(3)] + [world.open_transactions()]
