@@ -57,3 +57,11 @@ def test_stream(world: World) -> dict:
     world.sql("INSERT INTO orders (state) VALUES ('new')")
     outcome = world.run(get("app.routes:router", "/orders.csv"))
     return {"answer": outcome.value, "open": world.open_transactions()}
+
+
+@look_alike("AUD306", "The task is awaited", seen={"answer": {"id": 1, "state": "new"}, "open": 0})
+def test_awaited(world: World) -> dict:
+    world.tables("app.database")
+    world.sql("INSERT INTO orders (state) VALUES ('new')")
+    outcome = world.run(get("app.routes:router", "/orders/1"))
+    return {"answer": outcome.value, "open": world.open_transactions()}
