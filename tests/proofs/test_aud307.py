@@ -1,5 +1,7 @@
 """AUD307: a transaction ends, and a coroutine reads what its rows were."""
 
+import httpx
+
 from harness import call, delete, look_alike, post, proof, put
 from harness.calls import Outcome
 from harness.world import World
@@ -27,6 +29,13 @@ def test_create(world: World) -> list:
     outcome = world.run(post("app.routes:router", "/customers?name=ada"))
     # The customer is there, whatever the client was told.
     return [answer(outcome), world.value("SELECT count(*) FROM customers")]
+
+
+@look_alike("AUD307", "Nobody says what the session does", seen={"id": 1})
+def test_library(world: World) -> object:
+    world.write("shop_library.py", "from app.database import get_keeping_db as make_session\n")
+    customers(world)
+    return answer(world.run(post("app.routes:router", "/customers?name=ada")))
 
 
 @proof(
@@ -98,19 +107,79 @@ def test_sqlmodel(world: World) -> object:
     return answer(world.run(call("app.heroes:enrol", "ada")))
 
 
-async def close() -> int:
-    """Calls, in a worker, the example's function with a session that is closed afterwards."""
-    from app.baskets import close
+async def with_session(function: str, *arguments: object) -> object:
+    """Calls, in a worker, a function of the example with a session that is closed afterwards."""
     from app.database import async_session
 
+    from harness.worker import named
+
     async with async_session() as db:
-        return await close(1, db)
+        return await named(function)(*arguments, db)
 
 
 @proof("AUD307", "A relationship is followed", faulty=["MissingGreenlet", True], fix=None)
+@look_alike("AUD307", "A relationship that gives a query", seen=[1, True])
 def test_relationship(world: World) -> list:
     world.tables("app.baskets")
     world.sql("INSERT INTO baskets (closed) VALUES (false)")
     world.sql("INSERT INTO lines (basket_id) VALUES (1)")
-    outcome = world.run(call(close))
+    outcome = world.run(call(with_session, "app.baskets:close", 1))
     return [answer(outcome), world.value("SELECT closed FROM baskets")]
+
+
+@proof("AUD307", "The variable of a comprehension", faulty=["MissingGreenlet", ["new", "new"]], fix=None)
+def test_comprehension(world: World) -> list:
+    customers(world, "ada")
+    world.sql("INSERT INTO orders (customer_id, state) VALUES (1, 'new'), (1, 'new')")
+    world.sql("ALTER TABLE orders ADD CHECK (id < 2 OR state = 'new')")
+    outcome = world.run(call(with_session, "app.sync:mark_all"))
+    return [answer(outcome), [state for (state,) in world.rows("SELECT state FROM orders")]]
+
+
+@look_alike("AUD307", "The helper rolls back only where it is told to", seen="ada")
+def test_told_to(world: World) -> object:
+    customers(world, "ada")
+    return answer(world.run(call(with_session, "app.customers:show", 1)))
+
+
+def renamed(world: World, *names: str) -> list:
+    """What the client hears of each name that it gives to the first customer, and how that one is called then."""
+    answers = [answer(world.run(put("app.routes:router", f"/customers/1?name={name}"))) for name in names]
+    return [*answers, world.value("SELECT name FROM customers WHERE id = 1")]
+
+
+@proof(
+    "AUD307",
+    "A service keeps the session, and its caller goes on with the row",
+    faulty=["MissingGreenlet", "grace"],
+    fix=None,
+)
+def test_kept(world: World) -> list:
+    customers(world, "ada")
+    return renamed(world, "grace")
+
+
+@look_alike(
+    "AUD307",
+    "The handler says that there is nothing left to tell",
+    seen=[{"told": []}, {"id": 1, "told": ["joan"]}, "joan"],
+)
+def test_nothing_to_tell(world: World) -> list:
+    customers(world, "ada", "grace")
+    return renamed(world, "grace", "joan")
+
+
+def nobody_answers() -> None:
+    """Has every request of a worker to another system fail."""
+
+    def post(*_: object, **__: object) -> None:
+        raise httpx.ConnectError("nobody answers")
+
+    httpx.post = post
+
+
+@look_alike("AUD307", "A rollback behind a commit has nothing to roll back", seen=[{"id": 1}, "grace"])
+def test_nothing_to_roll_back(world: World) -> list:
+    world.prepare(nobody_answers)
+    customers(world, "ada")
+    return renamed(world, "grace")
