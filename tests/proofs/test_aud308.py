@@ -1,6 +1,6 @@
 """AUD308: the commit fails; what was the client told?"""
 
-from harness import look_alike, post, proof, put
+from harness import get, look_alike, post, proof, put
 from harness.calls import Outcome
 from harness.world import World
 
@@ -33,3 +33,15 @@ def test_state_is_refused(world: World) -> dict:
     outcome = world.run(put("app.routes:router", "/orders/1/state?state=lost"))
     assert world.value("SELECT state FROM orders") == "new"
     return told(outcome)
+
+
+@look_alike("AUD308", "Nothing is written", seen={"status": 200, "error": "OperationalError", "numbers": ["7"]})
+def test_nothing_is_written(world: World) -> dict:
+    world.tables("app.database")
+    world.sql("INSERT INTO orders (number) VALUES ('7')")
+    listing = world.start(get("app.routes:router", "/orders")).until("^COMMIT")
+    world.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", listing.process.name)
+    outcome = listing.finish()
+    # The commit has failed, and what the client was told is so.
+    assert outcome.value == [number for (number,) in world.rows("SELECT number FROM orders")]
+    return told(outcome) | {"numbers": outcome.value}
