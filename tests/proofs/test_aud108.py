@@ -69,3 +69,15 @@ def test_poller(world: World) -> list:
 def test_check(world: World) -> dict:
     checking = world.start(post("app.orders:router", "/orders/check", json=["1", "two", "3"]))
     return {"answer": checking.finish().value, "steps": checking.history}
+
+
+@proof("AUD108", "Each item of a request's list", faulty=DROPPED | {"saved": ["1", "3"]}, fix=None)
+@look_alike("AUD108", "What does the work tries again by itself", seen=DROPPED)
+def test_for_a_while(world: World) -> dict:
+    world.tables("app.database")
+    world.sql("ALTER TABLE orders ADD CONSTRAINT for_a_while CHECK (number <> '2')")
+    importing = world.start(post("app.orders:router", "/orders/import", json=["1", "2", "3"])).until("^ROLLBACK")
+    world.sql("ALTER TABLE orders DROP CONSTRAINT for_a_while")
+    outcome = importing.finish()
+    saved = world.rows("SELECT number FROM orders ORDER BY number")
+    return {"answer": outcome.value, "saved": [number for (number,) in saved]}
