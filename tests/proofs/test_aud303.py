@@ -40,10 +40,9 @@ async def sweep() -> None:
     await Sweeper().run()
 
 
-def run_script(module: str) -> int:
-    """Runs, in a worker, a script of the example; how many tasks its loop had whenever it asked the database."""
+def count_tasks() -> set[int]:
+    """Notes, in a worker, how many tasks a loop has whenever it asks the database."""
     import asyncio
-    import runpy
 
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
@@ -54,7 +53,35 @@ def run_script(module: str) -> int:
     def count(*_: object) -> None:
         tasks.add(len(asyncio.all_tasks()))
 
+    return tasks
+
+
+def run_script(module: str) -> int:
+    """Runs, in a worker, a script of the example; how many tasks its loop had whenever it asked the database."""
+    import runpy
+
+    tasks = count_tasks()
     runpy.run_module(module, run_name="__main__")
+    [number] = tasks
+    return number
+
+
+def work_off(order_ids: list[int]) -> int:
+    """Has, in a worker, one of dramatiq report those orders; how many tasks its loop had whenever it asked the database."""
+    import dramatiq
+    from dramatiq.brokers.stub import StubBroker
+
+    broker = StubBroker()
+    dramatiq.set_broker(broker)
+    from app.tasks import report
+
+    tasks = count_tasks()
+    for order_id in order_ids:
+        report.send(order_id)
+    worker = dramatiq.Worker(broker, worker_threads=1)
+    worker.start()
+    broker.join(report.queue_name, fail_fast=True)
+    worker.stop()
     [number] = tasks
     return number
 
@@ -219,3 +246,15 @@ def test_script(world: World) -> dict:
     worker = orders(world)
     tasks = worker.run(call(run_script, "app.import_orders")).value
     return {"tasks of its loop": tasks, "orders": world.value("SELECT count(*) FROM orders")}
+
+
+@look_alike("AUD303", "A worker's task that runs one coroutine", seen=1)
+def test_task(world: World) -> object:
+    outcome = orders(world).run(call(work_off, [1, 1]))
+    return outcome.error or outcome.value
+
+
+@proof("AUD303", "A job of a worker", faulty={"loop": "blocked", "other": None, "then": "done"}, fix=None)
+def test_job(world: World) -> dict:
+    world.write("arq/connections.py", "class RedisSettings: ...\n")
+    return wait_in_a_call(world, call("app.jobs:remind", {}, 1))
