@@ -195,3 +195,50 @@ def test_listener(world: World) -> dict:
 )
 def test_closed_generator(world: World) -> dict:
     return left_open(world, "app.jobs:pay", 1)
+
+
+def run_command(*words: str) -> None:
+    """Runs, in a worker, the example's command as its own process does."""
+    from app.cli import cli
+
+    cli(words, standalone_mode=False)
+
+
+@look_alike("AUD302", "A command, whose process ends", seen={"open": [1, 0], "answer": "returned", "saved": 1})
+def test_command(world: World) -> dict:
+    world.tables("app.database")
+    worker = world.worker()
+    worker.start(call(run_command, "20")).until("^COMMIT")
+    left = [world.open_transactions()]
+    # It is interrupted: the end of the process ends its connection.
+    worker.end()
+    world.processes.remove(worker)
+    world.wait_until_gone(worker)
+    left.append(world.open_transactions())
+    answer = world.run(call(run_command, "20")).brief
+    return {"open": left, "answer": answer, "saved": world.value("SELECT count(*) FROM orders")}
+
+
+def with_plain_type_variable(world: World) -> None:
+    """Has a Python that knows no type parameters read the example as well."""
+    file = world.root / "app/jobs.py"
+    plain = file.read_text().replace("def checked[T](", "def checked(")
+    file.write_text(f'from typing import TypeVar\n\nT = TypeVar("T")\n{plain}')
+
+
+def use_new_sessions() -> None:
+    """Asks the database, in a worker, with three sessions that the example's helper hands back, and closes each."""
+    from sqlalchemy import text
+
+    from app.jobs import new_session
+
+    for echo in (None, True, None):
+        with new_session(echo) as db:
+            db.execute(text("SELECT 1"))
+
+
+@look_alike("AUD302", "A helper looks at it and hands it back", seen={"answer": "returned", "open": 0})
+def test_looked_at(world: World) -> dict:
+    with_plain_type_variable(world)
+    world.small_pools()
+    return left_open(world, use_new_sessions)
