@@ -44,6 +44,12 @@ def test_notify(world: World) -> dict:
     return notify(world)
 
 
+@proof("AUD306", "A background task, with a framework that ends dependencies first", faulty=LEFT, fix=None)
+def test_background(world: World) -> dict:
+    world.dependencies_end_first()
+    return notify(world)
+
+
 # The dependency closes the session while the task waits for its connection: the request fails as well.
 @proof("AUD306", "A task that is only kept, of a service", faulty={"answer": "IllegalStateChangeError", "open": 1}, fix=None)
 def test_service(world: World) -> dict:

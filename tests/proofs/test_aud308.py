@@ -13,16 +13,26 @@ LATE = {"status": 200, "error": "IntegrityError"}
 IN_TIME = {"status": 500, "error": "IntegrityError"}
 
 
-@proof("AUD308", "The commit stands behind the yield", faulty=LATE, fix=None)
-@proof("AUD308", "Asynchronous, with an alias", faulty=LATE, fix=None)
-@look_alike("AUD308", "The route commits itself", seen=IN_TIME)
-@look_alike("AUD308", "The dependency ends before the answer", seen=IN_TIME)
-def test_number_is_taken(world: World) -> dict:
+def number_is_taken(world: World) -> dict:
     world.tables("app.database")
     world.sql("INSERT INTO orders (number) VALUES ('7')")
     outcome = world.run(post("app.routes:router", "/orders?number=7"))
     assert world.value("SELECT count(*) FROM orders") == 1
     return told(outcome)
+
+
+@proof("AUD308", "The commit stands behind the yield", faulty=LATE, fix=None)
+@proof("AUD308", "Asynchronous, with an alias", faulty=LATE, fix=None)
+@look_alike("AUD308", "The route commits itself", seen=IN_TIME)
+@look_alike("AUD308", "The dependency ends before the answer", seen=IN_TIME)
+def test_number_is_taken(world: World) -> dict:
+    return number_is_taken(world)
+
+
+@look_alike("AUD308", "A framework that ends dependencies before it answers", seen=IN_TIME)
+def test_older_framework(world: World) -> dict:
+    world.dependencies_end_first()
+    return number_is_taken(world)
 
 
 @proof("AUD308", "A scope that commits when it is left", faulty=LATE, fix=None)
