@@ -67,7 +67,7 @@ def run_script(module: str) -> int:
 
 
 def work_off(order_ids: list[int]) -> int:
-    """Has, in a worker, one of dramatiq report those orders; how many tasks its loop had whenever it asked the database."""
+    """Has dramatiq, in a worker, report those orders; how many tasks its loop had whenever it asked the database."""
     import dramatiq
     from dramatiq.brokers.stub import StubBroker
 

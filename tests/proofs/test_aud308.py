@@ -50,7 +50,8 @@ def test_nothing_is_written(world: World) -> dict:
     world.tables("app.database")
     world.sql("INSERT INTO orders (number) VALUES ('7')")
     listing = world.start(get("app.routes:router", "/orders")).until("^COMMIT")
-    world.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", listing.process.name)
+    connections = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s"
+    world.sql(connections, listing.process.name)
     outcome = listing.finish()
     # The commit has failed, and what the client was told is so.
     assert outcome.value == [number for (number,) in world.rows("SELECT number FROM orders")]
