@@ -113,6 +113,7 @@ fn table_of_classes(db: &dyn Db, classes: &[ClassRef]) -> Option<Table> {
 fn table_of_class(db: &dyn Db, class: ClassRef, model: &OrmModel) -> Table {
     let mut table = Table { is_open: !model.complete, ..Table::new(Place::Class(class)) };
     let elsewhere = columns_of_parent(db, class, model);
+    let mut key = Vec::new();
     for attribute in &model.attributes {
         match &attribute.kind {
             AttributeKind::Column(column) => {
@@ -124,13 +125,14 @@ fn table_of_class(db: &dyn Db, class: ClassRef, model: &OrmModel) -> Table {
                 let origin = Place::Attribute(attribute.declared_in, attribute.name);
                 if table.column(name).is_none() {
                     let presence = if is_conditional(db, attribute) { Presence::Maybe } else { Presence::Certain };
-                    let column = SchemaColumn { presence, column: column.clone(), origin };
-                    table.columns.push((name, column));
-                    let column = &table.columns[table.columns.len() - 1].1.column;
-                    if column.primary_key || column.unique || column.index {
-                        let unique = column.primary_key || column.unique;
-                        let distinct = if unique { Distinct::Yes } else { Distinct::No };
-                        table.indexes.push(Index { name: None, columns: vec![name], distinct, origin });
+                    table.columns.push((name, SchemaColumn { presence, column: column.clone(), origin }));
+                    if column.primary_key {
+                        key.push(name);
+                    }
+                    if column.unique {
+                        table.unique(None, vec![name], origin);
+                    } else if column.index {
+                        table.indexes.push(Index { name: None, columns: vec![name], distinct: Distinct::No, origin });
                     }
                 }
             }
@@ -144,6 +146,9 @@ fn table_of_class(db: &dyn Db, class: ClassRef, model: &OrmModel) -> Table {
         names.iter().map(in_table).collect()
     };
     let origin = table.origin;
+    if !key.is_empty() {
+        table.unique(None, key, origin);
+    }
     for columns in &model.unique {
         table.unique(None, to_columns(columns), origin);
     }

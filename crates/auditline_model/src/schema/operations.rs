@@ -109,7 +109,8 @@ impl Run<'_> {
                 }
             }
             "drop_index" | "drop_constraint" => {
-                if let Some(name) = args.positional.first().and_then(Value::name) {
+                let called = if name == "drop_index" { "index_name" } else { "constraint_name" };
+                if let Some(name) = args.get(0, called).and_then(Value::name) {
                     self.drop_index(name);
                 }
             }
@@ -142,12 +143,16 @@ impl Run<'_> {
         };
         let mut table = Table { is_open: args.is_open, ..Table::new(place) };
         let mut constraints = Vec::new();
+        let mut key = Vec::new();
         for arg in args.positional.iter().skip(1) {
             match arg {
                 Value::Declared(declared) if declared.call().is_some() => match declared.last_name().as_deref() {
                     Some("Column") => match self.column(arg) {
                         Some((name, column)) => {
-                            if column.primary_key || column.unique {
+                            if column.primary_key {
+                                key.push(name);
+                            }
+                            if column.unique {
                                 table.unique(None, vec![name], place);
                             } else if column.index {
                                 let distinct = Distinct::No;
@@ -163,6 +168,9 @@ impl Run<'_> {
                 Value::None => {}
                 _ => table.is_open = true,
             }
+        }
+        if !key.is_empty() {
+            table.unique(None, key, place);
         }
         for declared in constraints {
             constrain(&mut table, declared, place);
@@ -223,8 +231,8 @@ impl Run<'_> {
     }
 
     pub(super) fn drop_index(&mut self, name: Name) {
-        for table in self.schema.tables.values_mut() {
-            table.indexes.retain(|index| index.name != Some(name));
+        for (table, known) in &mut self.schema.tables {
+            known.drop_index(table.name, name);
         }
     }
 }

@@ -111,6 +111,21 @@ impl Table {
         }
     }
 
+    /// Forgets the index or constraint of that name, also of one that PostgreSQL has chosen: `items_pkey`, `items_sku_key`.
+    pub(super) fn drop_index(&mut self, table: Name, name: Name) {
+        let columns = &self.columns;
+        let is_key = |column: &Name| columns.iter().any(|(own, known)| own == column && known.column.primary_key);
+        let is_chosen = |index: &Index| {
+            let listed: Vec<&str> = index.columns.iter().map(|column| column.as_str()).collect();
+            name == format!("{table}_{}_key", listed.join("_")).as_str()
+                || name == format!("{table}_pkey").as_str() && index.columns.iter().all(is_key)
+        };
+        self.indexes.retain(|index| match index.name {
+            Some(own) => own != name,
+            None => index.distinct != Distinct::Yes || !is_chosen(index),
+        });
+    }
+
     pub(super) fn drop_column(&mut self, name: Name) {
         self.columns.retain(|(own, _)| *own != name);
         self.indexes.retain(|index| !index.columns.contains(&name));

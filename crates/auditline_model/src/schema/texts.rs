@@ -175,8 +175,8 @@ fn apply(schema: &mut Schema, statement: &Statement, place: Place) {
         // In a block that is executed once, nothing is left for triggers.
         Statement::Routine(_) => {}
         Statement::DropIndex(name) => {
-            for table in schema.tables.values_mut() {
-                table.indexes.retain(|index| index.name != Some(*name));
+            for (table, known) in &mut schema.tables {
+                known.drop_index(table.name, *name);
             }
         }
         Statement::DropSchema(name) => schema.tables.retain(|table, _| table.schema != Some(*name)),
@@ -317,7 +317,7 @@ fn alter(schema: &mut Schema, name: TableName, change: &Change, place: Place) {
             }
         }
         Change::Add(constraint) => constrain(table, constrained.as_ref().unwrap_or(constraint), place),
-        Change::DropConstraint(name) => table.indexes.retain(|index| index.name != Some(*name)),
+        Change::DropConstraint(constraint) => table.drop_index(name.name, *constraint),
         Change::Index(name, columns, distinct) => {
             table.indexes.push(Index { name: *name, columns: columns.clone(), distinct: *distinct, origin: place });
         }
