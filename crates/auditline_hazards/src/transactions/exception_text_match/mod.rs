@@ -69,6 +69,16 @@ fn speaks_of_database(handler: &HandlerInfo, test: &TextTest, work: bool) -> boo
     }
 }
 
+/// Whether a test looks for the name of a driver's class, which the text of SQLAlchemy's errors holds in every language:
+/// `(psycopg.errors.UniqueViolation)`, `<class 'asyncpg.exceptions.UniqueViolationError'>`.
+fn names_class(test: &TextTest) -> bool {
+    test.words.is_some_and(|words| {
+        let words = words.as_str().to_ascii_lowercase();
+        let is_word = words.chars().all(|c| c.is_ascii_alphabetic());
+        is_word && ["violation", "violationerror"].iter().any(|end| words.len() > end.len() && words.ends_with(end))
+    })
+}
+
 fn finding(of: FunctionRef, unit: &Unit, handler: &HandlerInfo, test: &TextTest, work: Option<u32>) -> Finding {
     let words = test.words.map_or_else(|| "words".to_owned(), |words| format!("\"{words}\""));
     let caught = handler.catches.first().map_or_else(|| "exception".to_owned(), |caught| format!("`{caught}`"));
@@ -84,7 +94,7 @@ fn finding(of: FunctionRef, unit: &Unit, handler: &HandlerInfo, test: &TextTest,
     }
     Finding {
         hazard: &HAZARD,
-        severity: Severity::Warning,
+        severity: if handler.text_tests.iter().any(names_class) { Severity::Information } else { Severity::Warning },
         message: format!(
             "`{}` looks for {words} in the text of the {caught}: the text depends on driver, database, language and data",
             classes::simple(of.path)

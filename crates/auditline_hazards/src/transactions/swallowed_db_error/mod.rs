@@ -17,6 +17,7 @@ use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity, symbol};
 
 mod fix;
+mod refusable;
 
 /// AUD102.
 pub const HAZARD: Hazard = Hazard {
@@ -113,7 +114,11 @@ fn swallowed(db: &dyn Db, of: FunctionRef, unit: &Unit, guarded: Guarded, handle
     evidence.push(again.evidence);
     Some(Finding {
         hazard: &HAZARD,
-        severity: if again.answers_failure { Severity::Information } else { Severity::Warning },
+        severity: if again.answers_failure || !again.is_loop && !refusable::is_refusable(unit, failing, &session) {
+            Severity::Information
+        } else {
+            Severity::Warning
+        },
         message,
         place: Place::InFunction(of, handler.head),
         symbol: symbol(of.path),
@@ -263,6 +268,8 @@ struct Again {
     evidence: Evidence,
     /// Whether the request is answered with the failure all the same.
     answers_failure: bool,
+    /// Whether it is in the next round of a loop, and in all that follow.
+    is_loop: bool,
 }
 
 fn used_again(
@@ -285,6 +292,7 @@ fn used_again(
     if let Some((ordinal, _)) = inside {
         return Some(Again {
             answers_failure: false,
+            is_loop: false,
             consequence: format!("the next statement, in the handler itself, {fails}"),
             evidence: at(ordinal, "this uses the session whose transaction has failed")?,
         });
@@ -298,9 +306,12 @@ fn used_again(
                 continue;
             }
             match unit.use_of(ordinal, session) {
+                Some(Use::Statement) if is_unreachable(unit, guarded, behind, event.frame) => {}
+                Some(Use::Statement) if is_cleaned_up(unit, guarded, session, behind..ordinal) => break,
                 Some(Use::Statement) => {
                     return Some(Again {
                         answers_failure: false,
+                        is_loop: false,
                         consequence: format!("the next statement on the session {fails}"),
                         evidence: at(ordinal, "this uses the session whose transaction has failed")?,
                     });
@@ -330,6 +341,7 @@ fn used_again(
         {
             return Some(Again {
                 answers_failure: false,
+                is_loop: true,
                 consequence: format!("in the next round of the loop, the session {fails}, and so for all the rest"),
                 evidence: at(ordinal, "the next round uses the session whose transaction has failed")?,
             });
@@ -342,6 +354,43 @@ fn used_again(
         return lost_with_scope(of, unit, guarded, session, &limit);
     }
     by_provider(db, of, unit, session, handler).or_else(|| by_caller(db, of, unit, session))
+}
+
+/// Whether a frame is the handler of a `try` around this one in which nothing follows that could come to it.
+fn is_unreachable(unit: &Unit, guarded: Guarded, behind: u32, frame: FrameId) -> bool {
+    unit.ancestors(frame).any(|(_, frame)| {
+        let FrameKind::Handler(outer, _) = frame.kind else { return false };
+        unit.ancestors(guarded.frame).any(|(_, around)| {
+            matches!(around.kind, FrameKind::Try(own) if own == outer && own != guarded.id) && around.end <= behind
+        })
+    })
+}
+
+/// Whether the next use, which fails, only comes to the handler of a `try` around both, which rolls back, and nothing has been
+/// written between that is lost with it.
+fn is_cleaned_up(unit: &Unit, guarded: Guarded, session: &SessionValue, between: std::ops::Range<u32>) -> bool {
+    let Some(again) = unit.events.get(between.end as usize) else { return false };
+    let is_written = between.filter_map(|ordinal| unit.events.get(ordinal as usize)).any(|event| {
+        matches!(
+            event.kind,
+            EventKind::Write { .. }
+                | EventKind::Create(_)
+                | EventKind::Add { .. }
+                | EventKind::Delete { .. }
+                | EventKind::Execute(_)
+                | EventKind::External { .. }
+        )
+    });
+    let commits = matches!(again.kind, EventKind::Session { action: SessionAction::Commit | SessionAction::Flush, .. });
+    commits
+        && !is_written
+        && unit.ancestors(again.frame).any(|(_, frame)| {
+            let FrameKind::Try(outer) = frame.kind else { return false };
+            let around = unit.ancestors(guarded.frame).any(|(_, own)| own.kind == FrameKind::Try(outer));
+            let rolls_back =
+                |handler: &HandlerInfo| handler.breadth >= Breadth::AllDatabase && unit.ends_in(handler.frame, session);
+            around && unit.tries.get(outer.0 as usize).is_some_and(|info| info.handlers.iter().any(rolls_back))
+        })
 }
 
 /// Whether what stands behind the `try` in its loop always ends the loop: a `return` or `raise` of a block around the `try`.
@@ -420,6 +469,7 @@ fn lost_with_scope(
     let event = unit.events.get(other as usize)?;
     Some(Again {
         answers_failure: false,
+        is_loop: false,
         consequence: "the scope then rolls back everything, and reports no error".to_owned(),
         evidence: Evidence { place: Place::InFunction(of, event.range), message: "this is lost with it".to_owned() },
     })
@@ -443,6 +493,7 @@ fn by_provider(
     let name = classes::simple(provider.path);
     Some(Again {
         answers_failure: entry::is_endpoint(db, of) && answers_failure(db, of, unit, handler),
+        is_loop: false,
         consequence: format!("`{name}` then commits a transaction that has failed"),
         evidence: Evidence { place: Place::Function(provider), message: format!("`{name}` commits when it is left") },
     })
@@ -515,6 +566,7 @@ fn by_caller(db: &dyn Db, of: FunctionRef, unit: &Unit, session: &SessionValue) 
             let name = classes::simple(site.function.path);
             return Some(Again {
                 answers_failure: false,
+                is_loop: false,
                 consequence: format!("`{name}`, which called it, goes on with a session that refuses everything"),
                 evidence: Evidence {
                     place: Place::Event(site.function, ordinal),
