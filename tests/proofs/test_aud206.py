@@ -66,3 +66,17 @@ def test_serializable(world: World) -> dict:
     create = post("app.projects:router", "/1")
     answers = world.race(create, create, before="^INSERT INTO projects")
     return {"answers": [one.brief for one in answers], "projects": world.value("SELECT count(*) FROM projects")}
+
+
+@proof(
+    "AUD206",
+    "The rows of a relationship",
+    faulty={"answers": [200, 200], "members": 2},
+    cured={"answers": [200, 402], "members": 1},
+)
+def test_relationship(world: World) -> dict:
+    world.tables("app.teams")
+    world.sql("INSERT INTO teams (seats) VALUES (1)")
+    join = [post("app.routers.members:router", f"/members/1?email={name}@example.com") for name in ("ana", "bo")]
+    answers = world.race(*join, before="^INSERT INTO members")
+    return {"answers": [one.brief for one in answers], "members": world.value("SELECT count(*) FROM members")}

@@ -19,6 +19,8 @@ pub enum Known {
     FlaskExtension,
     /// `select` of SQLAlchemy or SQLModel.
     Select,
+    /// `exists`.
+    Exists,
     /// `update`, `delete`, `insert` (dialect forms included).
     Update,
     /// `delete`.
@@ -64,6 +66,7 @@ pub fn known(name: &str) -> Option<Known> {
         ("sqlalchemy" | "sqlmodel", "Engine" | "AsyncEngine") => Known::EngineClass,
         ("flask_sqlalchemy", "SQLAlchemy") => Known::FlaskExtension,
         ("sqlalchemy" | "sqlmodel", "select") => Known::Select,
+        ("sqlalchemy" | "sqlmodel", "exists") => Known::Exists,
         ("sqlalchemy" | "sqlmodel", "update") => Known::Update,
         ("sqlalchemy" | "sqlmodel", "delete") => Known::Delete,
         ("sqlalchemy" | "sqlmodel", "insert") => Known::Insert,

@@ -96,6 +96,12 @@ impl Evaluator<'_> {
 
     /// The statement over the entities and columns that are its arguments.
     pub(crate) fn select_of(&mut self, arguments: &Arguments) -> QueryValue {
+        // `select(select(Item).where(…).exists())`
+        if let Value::Query(inner) = arguments.first()
+            && inner.exists
+        {
+            return QueryValue { exists: false, session: None, ..(*inner).clone() };
+        }
         let mut model = None;
         let mut entities = true;
         let mut width = 0;
@@ -234,6 +240,10 @@ impl Evaluator<'_> {
             }
             "filter" | "where" => {
                 for arg in args {
+                    // `exists().where(Item.name == name)`
+                    if next.exists && next.model.is_none() {
+                        next.model = self.class_of_columns(code, arg.value);
+                    }
                     self.filter_columns(code, arg.value, next.model, &mut next.filters);
                     self.filter_keys(code, arg.value, next.model, &mut next.keys);
                     next.among |= is_among(code, arg.value);
@@ -256,9 +266,10 @@ impl Evaluator<'_> {
                 }
                 return self.executed_columns(next, false, form, range);
             }
-            "count" | "exists" if executes => {
+            "exists" => next = exists(next),
+            "count" if executes => {
                 next.entities = false;
-                next.aggregates = name == "count";
+                next.aggregates = true;
                 return self.executed_columns(next, false, form, range);
             }
             "all" | "yield_per" | "__iter__" | "fetchall" if executes => {
@@ -294,6 +305,19 @@ impl Evaluator<'_> {
             _ => return Bound::unknown(),
         }
         Bound::of(Value::Query(Arc::new(next)))
+    }
+
+    /// The mapped class of the first column in a condition.
+    fn class_of_columns(&self, code: &Code, expr: ExprId) -> Option<ClassRef> {
+        if let Expr::Attribute { value, .. } = &code[expr]
+            && let Symbol::Class(class) = self.symbol(code, *value)
+            && orm_model(self.db, class).is_some()
+        {
+            return Some(class);
+        }
+        let mut children = Vec::new();
+        auditline_syntax::python::children(&code[expr], |child| children.push(child));
+        children.into_iter().find_map(|child| self.class_of_columns(code, child))
     }
 
     fn executed_columns(&mut self, query: QueryValue, many: bool, form: LoadForm, range: TextRange) -> Bound {
@@ -495,4 +519,9 @@ impl Lock {
             (known, _) => known,
         }
     }
+}
+
+/// `EXISTS` over the rows of a statement.
+pub(crate) fn exists(of: QueryValue) -> QueryValue {
+    QueryValue { exists: true, entities: false, aggregates: false, width: 1, session: None, ..of }
 }

@@ -298,6 +298,8 @@ pub struct QueryValue {
     pub width: u32,
     /// Whether it counts or sums up the rows of its model, all together.
     pub aggregates: bool,
+    /// Whether it is `EXISTS (…)`: what asks for it hears whether there are any.
+    pub exists: bool,
     /// Whether it locks its rows.
     pub lock: Lock,
     /// Whether it waits for the locks of others: not with `nowait` or `skip_locked`.
@@ -429,6 +431,7 @@ impl QueryValue {
             entities: true,
             width: 1,
             aggregates: false,
+            exists: false,
             lock: Lock::No,
             waits: true,
             locks_own_only: false,

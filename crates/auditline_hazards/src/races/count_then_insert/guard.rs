@@ -3,7 +3,7 @@
 use auditline_model::eval::{Depended, dependency_of_param};
 use auditline_model::symbols::Symbol;
 use auditline_model::unit::{EventKind, FrameKind, Subject, Test, Unit, unit_of};
-use auditline_model::{ClassRef, Db, FunctionRef, head};
+use auditline_model::{ClassRef, Db, FunctionRef, head, tables};
 
 /// The call of such a function for rows of the class that always comes before an event.
 pub(super) fn called(db: &dyn Db, unit: &Unit, before: u32, model: ClassRef) -> Option<(FunctionRef, u32)> {
@@ -35,15 +35,21 @@ fn limits(db: &dyn Db, of: FunctionRef, _key: ()) -> Option<ClassRef> {
     unit.frames.iter().find_map(|frame| {
         let FrameKind::Branch { conditions, raises: true, rest: false, .. } = &frame.kind else { return None };
         conditions.iter().find_map(|condition| match condition.subject {
-            Subject::Count { load } if !condition.holds && condition.test == Test::Order => {
-                match unit.events.get(load as usize).map(|event| &event.kind) {
-                    Some(EventKind::Load { query, .. }) => query.model,
-                    _ => None,
-                }
-            }
+            Subject::Count { load } if !condition.holds && condition.test == Test::Order => counted(db, &unit, load),
             _ => None,
         })
     })
+}
+
+/// The class whose rows are counted, or brought, at an event.
+pub(super) fn counted(db: &dyn Db, unit: &Unit, at: u32) -> Option<ClassRef> {
+    match &unit.events.get(at as usize)?.kind {
+        EventKind::Load { query, .. } => query.model,
+        EventKind::Follow { row, relationship } => {
+            tables::orm_model(db, row.model?)?.relationship(*relationship).and_then(|related| related.target)
+        }
+        _ => None,
+    }
 }
 
 fn unlimited(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _key: ()) -> Option<ClassRef> {

@@ -89,7 +89,7 @@ fn insertion(db: &dyn Db, of: FunctionRef, unit: &Unit, create: u32, row: &Arc<R
     let model = row.model?;
     let (add, session) = rows::added(unit, create, |added| added.id == create)?;
     let frame = unit.events.get(add as usize)?.frame;
-    let counted = counted_here(unit, frame, model)
+    let counted = counted_here(db, unit, frame, model)
         .map(Counted::Here)
         .or_else(|| guard::called(db, unit, add, model).map(|(callee, at)| Counted::By(callee, at)))
         .or_else(|| guard::depended(db, of, model).map(Counted::Before))?;
@@ -104,7 +104,7 @@ fn insertion(db: &dyn Db, of: FunctionRef, unit: &Unit, create: u32, row: &Arc<R
 }
 
 /// The count of rows of the class that must be below a limit for a frame to be entered.
-fn counted_here(unit: &Unit, frame: FrameId, model: ClassRef) -> Option<u32> {
+fn counted_here(db: &dyn Db, unit: &Unit, frame: FrameId, model: ClassRef) -> Option<u32> {
     unit.ancestors(frame).find_map(|(_, frame)| {
         let FrameKind::Branch { conditions, .. } = &frame.kind else { return None };
         // `while len(rows) < 5` fills up.
@@ -114,19 +114,11 @@ fn counted_here(unit: &Unit, frame: FrameId, model: ClassRef) -> Option<u32> {
             .is_some_and(|parent| matches!(parent.kind, FrameKind::Loop { over_items: false, .. }));
         conditions.iter().find_map(|condition| match condition.subject {
             Subject::Count { load } if !fills && condition.holds && condition.test == Test::Order => {
-                counts(unit, load, model).then_some(load)
+                (guard::counted(db, unit, load) == Some(model)).then_some(load)
             }
             _ => None,
         })
     })
-}
-
-/// Whether the load at that event counts rows of the class, or brings them.
-fn counts(unit: &Unit, load: u32, model: ClassRef) -> bool {
-    match unit.events.get(load as usize).map(|event| &event.kind) {
-        Some(EventKind::Load { query, .. }) => query.model == Some(model),
-        _ => false,
-    }
 }
 
 /// Whether a lock was taken before the rows were counted.
@@ -204,7 +196,11 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, insertion: &Insertion) -> 
 
 /// The row in scope to which the counted rows belong: a column that the count filters by points at it.
 fn owner(db: &dyn Db, unit: &Unit, model: ClassRef, count: u32) -> Option<Arc<RowValue>> {
-    let EventKind::Load { query, by: None, .. } = &unit.events.get(count as usize)?.kind else { return None };
+    let query = match &unit.events.get(count as usize)?.kind {
+        EventKind::Load { query, by: None, .. } => query,
+        EventKind::Follow { row, .. } => return Some(Arc::clone(row)),
+        _ => return None,
+    };
     let owns = |class: ClassRef| query.filters.iter().any(|column| guardian::points_at(db, model, *column, class));
     unit.events.iter().take(count as usize).find_map(|event| match &event.kind {
         EventKind::Read { row, .. }

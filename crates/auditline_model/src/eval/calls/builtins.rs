@@ -65,7 +65,7 @@ impl Evaluator<'_> {
         }
     }
 
-    /// What loads brought the rows whose number or sum is taken: `len(rows)`, `sum(row.size for row in rows)`.
+    /// What brought the rows whose number or sum is taken: `len(rows)`, `sum(row.size for row in rows)`, `len(team.members)`.
     fn counted(&self, of: &Bound) -> Sources {
         let mut from = Sources::default();
         let listed = match &of.value {
@@ -73,9 +73,11 @@ impl Evaluator<'_> {
             _ => None,
         };
         for id in listed.into_iter().chain(of.from.fields.iter().map(|field| field.row)) {
-            let many = self.unit.events.get(id as usize).is_some_and(
-                |event| matches!(&event.kind, EventKind::Load { query, many: true, .. } if query.entities),
-            );
+            let many = self.unit.events.get(id as usize).is_some_and(|event| match &event.kind {
+                EventKind::Load { query, many, .. } => *many && query.entities,
+                EventKind::Follow { .. } => listed == Some(id),
+                _ => false,
+            });
             let count = CountSource { load: id, falls: false, any: false };
             if many && !from.counts.contains(&count) {
                 from.counts.push(count);

@@ -213,6 +213,10 @@ impl Evaluator<'_> {
             Known::Select | Known::Update | Known::Delete | Known::Insert | Known::Text => {
                 self.statement(code, known, arguments, args, id)
             }
+            Known::Exists => {
+                let of = self.select_of(arguments);
+                Bound::of(Value::Query(Arc::new(super::super::queries::exists(of))))
+            }
             Known::Suppress => Bound::of(Value::Made(path)),
             Known::Closing => Bound::of(arguments.first()),
             Known::NullContext => match self.as_session(&arguments.first()) {
