@@ -137,3 +137,51 @@ def test_locked(world: World) -> dict:
         world.race(take, take, before="^UPDATE items")
         seen[letter] = world.value(f"SELECT {column} FROM items")
     return seen
+
+
+CLAIMED = "A row that is looked for by its state, and one that is claimed"
+
+
+@proof(
+    "AUD201",
+    CLAIMED,
+    faulty={"jobs": [1, 1], "seats": [[200, 200], [200, 200]]},
+    cured={"jobs": [1, None], "seats": [[200, 409], [200, 409]]},
+)
+def test_claims(world: World) -> dict:
+    world.tables("app.jobs")
+    world.sql("INSERT INTO jobs (state) VALUES ('open')")
+    next_job = [post("app.routers.work:router", f"/jobs/next?worker={name}") for name in ("ana", "bo")]
+    jobs = [one.value for one in world.race(*next_job, before="^UPDATE jobs")]
+    seats = []
+    for path in ("/seats/next", "/seats/2"):
+        world.sql("INSERT INTO seats (holder) VALUES (NULL)")
+        take = [post("app.routers.work:router", f"{path}?name={name}") for name in ("ana", "bo")]
+        seats.append([one.brief for one in world.race(*take, before="^UPDATE seats")])
+    return {"jobs": jobs, "seats": seats}
+
+
+@proof("AUD201", "A dependency that only looks at what another one gives it", faulty=90, cured=80)
+def test_current_account(world: World) -> int:
+    world.tables("app.models")
+    world.sql("INSERT INTO accounts (balance, settings) VALUES (100, '{}')")
+    spend = post("app.routers.spending:router", "/spending/?amount=10", headers={"X-Account": "1"})
+    world.race(spend, spend, before="^UPDATE accounts")
+    return world.value("SELECT balance FROM accounts")
+
+
+@look_alike(
+    "AUD201",
+    "Looked for by its state, and passed over by the others",
+    seen={"/next": ["ana", "bo"], "/take": ["ana", "bo"]},
+)
+def test_passed_over(world: World) -> dict:
+    world.tables("app.routes")
+    seen = {}
+    for path in ("/next", "/take"):
+        world.sql("DELETE FROM jobs")
+        world.sql("INSERT INTO jobs (state, hidden) VALUES ('open', false), ('open', false)")
+        first, second = [post("app.routes:router", f"{path}?worker={name}") for name in ("ana", "bo")]
+        world.race(first, second, before="^(UPDATE jobs|COMMIT)")
+        seen[path] = [worker for (worker,) in world.rows("SELECT worker FROM jobs ORDER BY worker")]
+    return seen

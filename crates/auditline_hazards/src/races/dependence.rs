@@ -16,6 +16,8 @@ pub(super) enum Dependence {
     OwnValue(u32),
     /// The write happens only in a certain state, tested at that event.
     State(u32),
+    /// The row was looked for by its state, at that event.
+    Sought(u32),
 }
 
 /// Whether the write at an event depends on the old value of its column.
@@ -58,19 +60,64 @@ pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) 
     }
     let family = declared.map(|column| column.family).unwrap_or_default();
     let overwrite = Overwrite { row: row.id, model: row.model, column, family, constant, from, by, at: write };
-    unit.ancestors(event.frame).find_map(|(guarded, frame)| match &frame.kind {
+    let tested = unit.ancestors(event.frame).find_map(|(guarded, frame)| match &frame.kind {
         FrameKind::Branch { conditions, rest, split, .. } => {
             let told = conditions.iter().filter(|condition| {
                 condition.test == Test::Present
                     && matches!(condition.subject, Subject::Field { row: tested, .. } if tested == row.id)
             });
-            let turns_away = *rest && (told.count() == 1 || unit.is_refused(*split));
-            let guard = Guarded { frame: guarded, split: *split, turns_away };
+            let refuses = *rest && unit.is_refused(*split);
+            let turns_away = *rest && (told.count() == 1 || refuses);
+            let guard = Guarded { frame: guarded, split: *split, turns_away, refuses };
             let decisive = conditions.iter().find(|condition| decides(db, of, unit, condition, &overwrite, guard))?;
             Some(Dependence::State(decisive.at))
         }
         _ => None,
-    })
+    });
+    tested.or_else(|| is_sought(db, unit, &overwrite).then_some(Dependence::Sought(row.id)))
+}
+
+/// Whether a row was looked for by the state that a write ends: two requests find it in that state.
+fn is_sought(db: &dyn Db, unit: &Unit, write: &Overwrite<'_>) -> bool {
+    let Some(EventKind::Load { query, .. }) = unit.events.get(write.row as usize).map(|event| &event.kind) else {
+        return false;
+    };
+    // What has been written since is no longer what the query has asked for.
+    let is_later = unit.numbered().take(write.at as usize).any(|(_, event)| {
+        written(&event.kind).is_some_and(|earlier| {
+            earlier.row.id == write.row && is_same_column(db, write.model, earlier.column, write.column)
+        })
+    });
+    if is_later {
+        return false;
+    }
+    let is_it = |name: &Name| is_same_column(db, write.model, *name, write.column);
+    let leaves = |state: &Option<Name>| state.is_none() || *state != write.constant;
+    query.sought.states.iter().any(|(name, state)| is_it(name) && leaves(state))
+        || query.sought.nulls.iter().any(is_it) && is_claim(write)
+}
+
+/// Whether a column that was empty gets what only this request has, and not what any other would have written: a name or
+/// number that is neither a constant nor the answer of another system.
+fn is_claim(write: &Overwrite<'_>) -> bool {
+    let names = match write.family {
+        TypeFamily::Integer | TypeFamily::BigInteger | TypeFamily::Uuid | TypeFamily::String => true,
+        TypeFamily::Text
+        | TypeFamily::Numeric
+        | TypeFamily::Float
+        | TypeFamily::Interval
+        | TypeFamily::Boolean
+        | TypeFamily::DateTime
+        | TypeFamily::Date
+        | TypeFamily::Time
+        | TypeFamily::Enum
+        | TypeFamily::Binary
+        | TypeFamily::Json
+        | TypeFamily::Array
+        | TypeFamily::Other(_)
+        | TypeFamily::Unknown => false,
+    };
+    names && write.constant.is_none() && write.from.other && !write.from.fresh && write.from.external.is_none()
 }
 
 /// Whether who comes second only writes the same again, so that nothing is lost: under the same keys of a document that nobody
@@ -162,6 +209,8 @@ struct Guarded {
     /// Whether it is the rest of a block behind a guard that left it: by an error, or for that one reason. One that leaves
     /// where several columns are filled (`if row.name and row.size: return`) says of none that it was empty.
     turns_away: bool,
+    /// Whether that guard left it by an error.
+    refuses: bool,
 }
 
 fn decides(
@@ -204,9 +253,12 @@ fn decides(
         // `if x.name != name: x.name = name` is a plain overwrite.
         Test::EqualsOther | Test::Class => false,
         // A guard that turned the second one away (`if code.used_at: raise`) decides where something else happens once for
-        // it; filling in what is empty, or setting a flag that is set already, does no harm twice.
+        // it, and one that refused it, who gets the row; filling in what is empty, or setting a flag that is set already, does
+        // no harm twice.
         Test::Present if condition.holds => false,
-        Test::Present => guarded.turns_away && once() || makes_another(unit, write, guarded),
+        Test::Present => {
+            guarded.turns_away && once() || guarded.refuses && is_claim(write) || makes_another(unit, write, guarded)
+        }
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) fn is_unlocked(db: &dyn Db, of: FunctionRef, row: &RowValue) -> bool 
             let unit = unit_of(db, of);
             is_loaded_by_made(&unit, row) || root(&unit, row).is_some_and(|root| is_unlocked(db, of, root))
         }
+        // A library that hands out a row, as those for users do, has no reason to lock it.
+        RowOrigin::Dependency(Symbol::Variable(_) | Symbol::External(_)) => true,
         RowOrigin::Created | RowOrigin::SelfRow | RowOrigin::Dependency(_) | RowOrigin::Unknown => false,
     }
 }
@@ -101,6 +103,10 @@ pub(super) fn load_evidence(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &Row
         RowOrigin::Dependency(Symbol::Function(dependency)) => {
             let name = classes::simple(dependency.path);
             (Place::Function(*dependency), format!("the dependency `{name}` loads the row, without a lock"))
+        }
+        RowOrigin::Dependency(Symbol::Variable(dependency)) => {
+            let name = dependency.name;
+            (Place::Variable(*dependency), format!("the dependency `{name}` loads the row, without a lock"))
         }
         RowOrigin::Param(index) => {
             let site = unlocked_site(db, of, *index)?;

@@ -8,7 +8,7 @@ use crate::db::ClassRef;
 use crate::symbols::Symbol;
 
 use super::Evaluator;
-use super::statements::is_constant;
+use super::statements::{constant_name, is_constant};
 
 /// By what a statement finds its rows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -20,6 +20,8 @@ pub struct Sought {
     pub fixed: SmallVec<[Name; 1]>,
     /// Those of them that must be NULL.
     pub nulls: SmallVec<[Name; 1]>,
+    /// Those of them that must be in one state, as written, or in one of several (`None`): `Item.state == "open"`.
+    pub states: SmallVec<[(Name, Option<Name>); 1]>,
     /// The column by which it sorts first.
     pub order: Option<Name>,
     /// Whether it wants some of the rows only: `limit`.
@@ -64,10 +66,13 @@ impl Sought {
         fixed.retain(|name| other.fixed.contains(name));
         let mut nulls = self.nulls.clone();
         nulls.retain(|name| other.nulls.contains(name));
+        let mut states = self.states.clone();
+        states.retain(|state| other.states.contains(state));
         Self {
             columns,
             fixed,
             nulls,
+            states,
             order: self.order.filter(|order| other.order == Some(*order)),
             limited: self.limited && other.limited,
             open: self.open || other.open || apart,
@@ -79,6 +84,7 @@ impl Sought {
         added.columns.iter().for_each(|name| self.push(*name, false));
         added.fixed.iter().for_each(|name| self.push(*name, true));
         added.nulls.iter().for_each(|name| self.push_null(*name));
+        added.states.iter().for_each(|(name, state)| self.push_state(*name, *state));
         self.order = self.order.or(added.order);
         self.limited |= added.limited;
         self.open |= added.open;
@@ -101,6 +107,23 @@ impl Sought {
             self.nulls.push(name);
         }
     }
+
+    fn push_state(&mut self, name: Name, state: Option<Name>) {
+        self.push(name, true);
+        if !self.states.contains(&(name, state)) {
+            self.states.push((name, state));
+        }
+    }
+
+    /// A column that is compared with something else than NULL.
+    fn push_compared(&mut self, code: &Code, name: Name, with: ExprId) {
+        match &code[with] {
+            // A switch has no states.
+            Expr::Bool(_) => self.push(name, true),
+            _ if is_constant(code, with) => self.push_state(name, constant_name(code, with)),
+            _ => self.push(name, false),
+        }
+    }
 }
 
 impl Evaluator<'_> {
@@ -119,7 +142,7 @@ impl Evaluator<'_> {
                 for arg in args {
                     match arg.kind {
                         ArgKind::Keyword(name) if matches!(code[arg.value], Expr::None) => into.push_null(name),
-                        ArgKind::Keyword(name) => into.push(name, is_constant(code, arg.value)),
+                        ArgKind::Keyword(name) => into.push_compared(code, name, arg.value),
                         _ => into.open = true,
                     }
                 }
@@ -166,7 +189,8 @@ impl Evaluator<'_> {
                 }
                 match op {
                     CompareOp::Eq if matches!(code[other], Expr::None) => into.push_null(column),
-                    CompareOp::Eq | CompareOp::Less | CompareOp::LessEq | CompareOp::Greater | CompareOp::GreaterEq => {
+                    CompareOp::Eq => into.push_compared(code, column, other),
+                    CompareOp::Less | CompareOp::LessEq | CompareOp::Greater | CompareOp::GreaterEq => {
                         into.push(column, is_constant(code, other))
                     }
                     CompareOp::NotEq => {}
@@ -180,6 +204,7 @@ impl Evaluator<'_> {
                 let Expr::Attribute { value, attr } = &code[*func] else { return into.open = true };
                 let Some(column) = self.own_column(code, *value, model) else { return into.open = true };
                 match attr.as_str() {
+                    "in_" if args.iter().all(|arg| is_constant(code, arg.value)) => into.push_state(column, None),
                     "in_" | "between" => into.push(column, args.iter().all(|arg| is_constant(code, arg.value))),
                     "is_" if args.iter().all(|arg| matches!(code[arg.value], Expr::None)) => into.push_null(column),
                     "is_" => into.push(column, true),

@@ -330,7 +330,11 @@ fn handed(db: &dyn Db, value: Value, callee: Symbol, by: FunctionRef) -> Value {
         Value::Row(row) => Value::Row(Arc::new(RowValue {
             id: u32::MAX,
             model: row.model,
-            origin: RowOrigin::Dependency(callee),
+            // One that only passes on what another dependency gave it has loaded nothing: `get_active_user`.
+            origin: match &row.origin {
+                loaded @ RowOrigin::Dependency(_) => loaded.clone(),
+                _ => RowOrigin::Dependency(callee),
+            },
             session: None,
         })),
         Value::Instance(instance) => {

@@ -323,8 +323,11 @@ fn attribute_owner(db: &dyn Db, class: ClassRef, name: Name, depth: u32) -> Owne
                 evidence.push((shared.place, shared.message));
                 return Ownership::Unmanaged(Lack { source: Source::Attribute(class, name), shared: true, evidence });
             }
-            if closes_attribute(db, class, name) {
-                return Ownership::Unknown;
+            if ends_attribute(db, class, name) {
+                let exits = ["__exit__", "__aexit__"].map(Name::new);
+                let exit = exits.into_iter().find_map(|exit| classes::method(db, class, exit));
+                let commits = exit.is_some_and(|exit| does(db, class, exit, name, &[SessionAction::Commit]));
+                return if commits { Ownership::Managed { commits } } else { Ownership::Unknown };
             }
             Ownership::Unmanaged(Lack {
                 source: Source::Attribute(class, name),
@@ -370,15 +373,19 @@ fn attribute_owner(db: &dyn Db, class: ClassRef, name: Name, depth: u32) -> Owne
     }
 }
 
-fn closes_attribute(db: &dyn Db, class: ClassRef, name: Name) -> bool {
-    classes::all_methods(db, class).into_iter().any(|method| {
-        crate::unit::unit(db, method, Some(class)).events.iter().any(|event| match &event.kind {
-            EventKind::Session { session, action, .. } => {
-                matches!(action, SessionAction::Close | SessionAction::Rollback)
-                    && matches!(&session.origin, SessionOrigin::SelfAttribute(_, held) if *held == name)
-            }
-            _ => false,
-        })
+/// Whether a method of the class closes the session in an attribute, or rolls it back.
+fn ends_attribute(db: &dyn Db, class: ClassRef, name: Name) -> bool {
+    let ends = |method| does(db, class, method, name, &[SessionAction::Close, SessionAction::Rollback]);
+    classes::all_methods(db, class).into_iter().any(ends)
+}
+
+/// Whether a method does one of these to the session in an attribute.
+fn does(db: &dyn Db, class: ClassRef, method: FunctionRef, name: Name, wanted: &[SessionAction]) -> bool {
+    crate::unit::unit(db, method, Some(class)).events.iter().any(|event| match &event.kind {
+        EventKind::Session { session, action, .. } => {
+            wanted.contains(action) && matches!(&session.origin, SessionOrigin::SelfAttribute(_, held) if *held == name)
+        }
+        _ => false,
     })
 }
 

@@ -61,6 +61,15 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Whether a lock that were taken at that event would be gone before a write of the row that depends on what it held.
+pub(super) fn is_in_vain(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue, lock: u32) -> bool {
+    unit.numbered().skip(lock as usize + 1).any(|(write, event)| {
+        matches!(&event.kind, EventKind::Write { row: own, .. } if own.id == row.id)
+            && release(unit, row, lock, write).is_some()
+            && dependence(db, of, unit, write).is_some()
+    })
+}
+
 /// The last lock on the row before a write: its load, or a `refresh` with a lock.
 fn last_lock(unit: &Unit, row: &RowValue, write: u32) -> Option<u32> {
     let refreshed = unit.numbered().take(write as usize).filter(|(ordinal, event)| {
@@ -76,7 +85,7 @@ fn last_lock(unit: &Unit, row: &RowValue, write: u32) -> Option<u32> {
 
 /// What ends the transaction between a lock and a write that the lock alone was to protect. A row that was changed under the
 /// lock is claimed: nobody else may be meant to touch it.
-fn release(unit: &Unit, row: &Arc<RowValue>, lock: u32, write: u32) -> Option<Release> {
+fn release(unit: &Unit, row: &RowValue, lock: u32, write: u32) -> Option<Release> {
     let session = row.session.as_deref()?;
     let claimed = |until: u32| {
         unit.numbered().take(until as usize).skip(lock as usize + 1).any(|(ordinal, event)| match &event.kind {
@@ -149,7 +158,9 @@ fn finding(
     };
     let what = match dependence {
         Dependence::OwnValue(_) => format!("`{column}` is written from its old value here, without the lock"),
-        Dependence::State(_) => format!("`{column}` is changed here, without the lock, because of its old state"),
+        Dependence::State(_) | Dependence::Sought(_) => {
+            format!("`{column}` is changed here, without the lock, because of its old state")
+        }
     };
     evidence.push(Evidence { place: Place::InFunction(of, write_event.range), message: what });
     Finding {
@@ -171,7 +182,7 @@ fn story(model: &str, column: Name, dependence: Dependence) -> Story {
         Dependence::OwnValue(_) => {
             (format!("`{column}` = *v*"), "The change of request A is lost, although both took the lock.")
         }
-        Dependence::State(_) => {
+        Dependence::State(_) | Dependence::Sought(_) => {
             (format!("the same `{column}`"), "What was to happen once has happened twice, although both took the lock.")
         }
     };

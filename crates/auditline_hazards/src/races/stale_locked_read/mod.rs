@@ -87,6 +87,8 @@ fn reliance(db: &dyn Db, of: FunctionRef, unit: &Unit, row: u32) -> Option<Relia
             Some(match dependence {
                 Dependence::OwnValue(_) => Reliance { at: ordinal, column: *column, decides: false },
                 Dependence::State(read) => Reliance { at: read, column: *column, decides: true },
+                // The query that locks it may ask for the state again.
+                Dependence::Sought(_) => return None,
             })
         }
         // Another row is made or deleted because of what this one holds.

@@ -74,7 +74,7 @@ fn changes(db: &dyn Db, of: FunctionRef, unit: &Unit, elsewhere: &mut Vec<Name>)
         let Some(Written { row, column, by, .. }) = written(&event.kind) else { continue };
         let Some(dependence) = dependence(db, of, unit, ordinal) else { continue };
         // In a webhook, a state decides between deliveries: that is AUD204's to say.
-        if matches!(dependence, Dependence::State(_)) && entry::webhook(db, of).is_some() {
+        if matches!(dependence, Dependence::State(_) | Dependence::Sought(_)) && entry::webhook(db, of).is_some() {
             continue;
         }
         if by.is_some_and(|by| by != of && handed(db, by, ()).contains(&column)) {
@@ -131,14 +131,25 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
                 "{listed} {is} changed depending on {its} old state, but the row was loaded without a lock: {outcome}"
             )
         }
+        Dependence::Sought(_) => {
+            let its = if columns.len() == 1 { "its" } else { "their" };
+            format!(
+                "{listed} {is} changed in a row that was looked for by {its} old state, without a lock: two requests can both \
+                 find it"
+            )
+        }
     };
     let mut evidence = Vec::new();
     evidence.extend(rows::load_evidence(db, of, unit, &change.row));
-    let (read, what) = match dependence {
-        Dependence::OwnValue(read) => (read, "the old value is read here"),
-        Dependence::State(read) => (read, "the old state decides here"),
+    let read = match dependence {
+        Dependence::OwnValue(read) => Some((read, "the old value is read here")),
+        Dependence::State(read) => Some((read, "the old state decides here")),
+        // The load itself asks for it.
+        Dependence::Sought(_) => None,
     };
-    if let Some(read) = unit.events.get(read as usize) {
+    if let Some((read, what)) = read
+        && let Some(read) = unit.events.get(read as usize)
+    {
         evidence.push(Evidence { place: Place::InFunction(of, read.range), message: what.to_owned() });
     }
     match change.durable {
@@ -216,10 +227,17 @@ fn story(model: &str, column: Name, dependence: Dependence) -> Story {
             (0, format!("changes `{model}.{column}`, commits")),
             (1, format!("changes `{model}.{column}` once more, commits")),
         ],
+        Dependence::Sought(_) => vec![
+            (0, format!("looks for a `{model}` by its `{column}`: finds it")),
+            (1, format!("looks for a `{model}` by its `{column}`: finds the same")),
+            (0, format!("changes `{model}.{column}`, commits")),
+            (1, format!("changes `{model}.{column}` once more, commits")),
+        ],
     };
     let outcome = match dependence {
         Dependence::OwnValue(_) => "The change of request A is lost.".to_owned(),
         Dependence::State(_) => "What was to happen once has happened twice.".to_owned(),
+        Dependence::Sought(_) => format!("Both have the `{model}` that only one was to get."),
     };
     Story { actors: vec!["Request A".to_owned(), "Request B".to_owned()], steps, outcome }
 }
