@@ -7,7 +7,7 @@ mod write;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use auditline_hazards::Safety;
+use auditline_hazards::{Family, Safety, Severity};
 use auditline_source::{FilePath, SourceText};
 use rustc_hash::{FxHashMap, FxHashSet};
 use thiserror::Error;
@@ -74,6 +74,9 @@ pub enum FixRejection {
     /// The finding is still there afterwards.
     #[error("the finding would still be there")]
     DoesNotCure,
+    /// It puts another hazard in its place.
+    #[error("it would bring in {0}")]
+    BringsIn(&'static str),
 }
 
 /// A file that fixes change.
@@ -146,7 +149,8 @@ pub fn apply_fixes(project: &mut Project, allowed: Safety, on_progress: OnProgre
         }
         let report = project.check(FixDetail::Edits, on_progress);
         let useless = without_effect(&accepted, &outcome.report, &report);
-        if useless.is_empty() {
+        let harmful = brought_in(&accepted, &outcome.report, &report);
+        if useless.is_empty() && harmful.is_empty() {
             passes += 1;
             outcome.report = report;
             for (path, old) in before {
@@ -166,8 +170,12 @@ pub fn apply_fixes(project: &mut Project, allowed: Safety, on_progress: OnProgre
                 None => project.remove_text(path),
             }
         }
-        for candidate in accepted.into_iter().filter(|candidate| useless.contains(&candidate.key)) {
-            reject(candidate, FixRejection::DoesNotCure, &mut blocked, &mut outcome.rejected);
+        for candidate in accepted {
+            if useless.contains(&candidate.key) {
+                reject(candidate, FixRejection::DoesNotCure, &mut blocked, &mut outcome.rejected);
+            } else if let Some(code) = harmful.get(&candidate.key) {
+                reject(candidate, FixRejection::BringsIn(code), &mut blocked, &mut outcome.rejected);
+            }
         }
     }
     outcome.changes = texts
@@ -187,6 +195,28 @@ fn reject(
     let Candidate { key, title, .. } = candidate;
     rejected.push(RejectedFix { code: key.code, path: key.path, title: title.clone(), reason });
     blocked.insert((key, title));
+}
+
+/// The findings whose fixes put another race in the same function, each with the other's code: two functions that were both
+/// given a lock may take their locks in opposite orders, which neither does alone. Of several fixes of a function one is
+/// named, for the others may be sound without it.
+fn brought_in(applied: &[Candidate], before: &Report, after: &Report) -> FxHashMap<Key, &'static str> {
+    let known: FxHashSet<Key> = before.findings.iter().map(Key::of).collect();
+    let new = after.findings.iter().filter(|finding| {
+        finding.family == Family::Races
+            && finding.severity != Severity::Information
+            && !known.contains(&Key::of(finding))
+    });
+    new.filter_map(|finding| {
+        let at_fault = applied.iter().rfind(|candidate| {
+            candidate.family == Family::Races
+                && candidate.key.code != finding.code
+                && candidate.key.path == finding.path
+                && candidate.key.symbol == finding.symbol
+        })?;
+        Some((at_fault.key.clone(), finding.code))
+    })
+    .collect()
 }
 
 /// The findings that should have gone with the fixes and did not.
@@ -211,7 +241,6 @@ fn without_effect(applied: &[Candidate], before: &Report, after: &Report) -> FxH
 
 #[cfg(test)]
 mod tests {
-    use auditline_hazards::{Family, Severity};
     use auditline_source::TextRange;
 
     use super::*;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use auditline_hazards::Safety;
 use auditline_hazards::edit::syntax_errors;
+use auditline_hazards::{Family, Safety};
 use auditline_model::parsed;
 use auditline_source::{FileKind, FilePath, SourceText, TextEdit, TextRange, apply_edits};
 use auditline_syntax::python::ir::Module;
@@ -19,6 +19,7 @@ use crate::resolved::ResolvedFinding;
 #[derive(Debug)]
 pub(super) struct Candidate {
     pub(super) key: Key,
+    pub(super) family: Family,
     pub(super) title: String,
     edits: Vec<(FilePath, Vec<TextEdit>)>,
     /// The files among them that do not exist yet.
@@ -28,7 +29,7 @@ pub(super) struct Candidate {
 #[cfg(test)]
 impl Candidate {
     pub(super) fn without_edits(key: Key) -> Self {
-        Self { key, title: String::new(), edits: Vec::new(), created: Vec::new() }
+        Self { key, family: Family::Races, title: String::new(), edits: Vec::new(), created: Vec::new() }
     }
 }
 
@@ -69,7 +70,13 @@ pub(super) fn choose(
         for (path, reached) in reached {
             taken.entry(path).or_default().extend(reached);
         }
-        chosen.push(Candidate { key: Key::of(finding), title: fix.title.clone(), edits, created });
+        chosen.push(Candidate {
+            key: Key::of(finding),
+            family: finding.family,
+            title: fix.title.clone(),
+            edits,
+            created,
+        });
     }
     chosen
 }
@@ -157,7 +164,7 @@ mod tests {
             let range = TextRange::new(TextSize::new(*start), TextSize::new(*end));
             (root.join(name), vec![TextEdit::replace(range, *text)])
         });
-        Candidate { key, title: title.to_owned(), edits: edits.collect(), created: Vec::new() }
+        Candidate { key, family: Family::Races, title: title.to_owned(), edits: edits.collect(), created: Vec::new() }
     }
 
     fn outcome(

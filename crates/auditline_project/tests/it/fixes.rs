@@ -1,7 +1,7 @@
 //! Applying fixes, and writing them.
 
 use auditline_hazards::Safety;
-use auditline_project::{FileChange, WriteError, apply_fixes, write_changes};
+use auditline_project::{FileChange, FixRejection, WriteError, apply_fixes, write_changes};
 use auditline_source::SourceText;
 use std::sync::Arc;
 
@@ -29,6 +29,64 @@ fn line_ends_tabs_and_a_byte_order_mark_stay() {
     let expected = text.replace("item_id)\r\n\tif", "item_id, with_for_update=True)\r\n\tif");
     assert_ne!(expected, text);
     assert_eq!(sandbox.read("app/services.py"), expected);
+}
+
+const MOVES: &str = "\
+from fastapi import APIRouter
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
+
+SessionLocal = sessionmaker()
+router = APIRouter()
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Item(Base):
+    __tablename__ = \"items\"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    stock: Mapped[int]
+
+
+class Shelf(Base):
+    __tablename__ = \"shelves\"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    used: Mapped[int]
+
+
+@router.post(\"/store\")
+def store(item_id: int, shelf_id: int) -> None:
+    with SessionLocal() as db:
+        item = db.get_one(Item, item_id)
+        shelf = db.get_one(Shelf, shelf_id)
+        item.stock -= 1
+        shelf.used += 1
+        db.commit()
+
+
+@router.post(\"/fetch\")
+def fetch(item_id: int, shelf_id: int) -> None:
+    with SessionLocal() as db:
+        shelf = db.get_one(Shelf, shelf_id)
+        item = db.get_one(Item, item_id)
+        shelf.used -= 1
+        item.stock += 1
+        db.commit()
+";
+
+#[test]
+fn locks_that_would_wait_for_one_another_are_not_all_taken() {
+    let sandbox = Sandbox::new(&[("app/moves.py", MOVES)]);
+    let outcome = apply_fixes(&mut sandbox.open(""), Safety::Safe, &|_| {});
+    assert!(outcome.converged);
+    assert!(outcome.report.findings.iter().all(|finding| finding.code == "AUD201"), "{:?}", outcome.report.findings);
+    let mut left = outcome.report.findings.iter().flat_map(|finding| &finding.fixes);
+    assert!(left.all(|fix| fix.safety == Safety::Unsafe));
+    assert!(outcome.rejected.iter().all(|fix| fix.reason == FixRejection::BringsIn("AUD211")));
+    assert_eq!((outcome.applied.len(), outcome.rejected.len()), (3, 1));
 }
 
 #[test]

@@ -87,23 +87,20 @@ fn unsorted(db: &dyn Db, of: FunctionRef, unit: &Unit, findings: &mut Vec<Findin
         }
         let Some(model) = query.model else { continue };
         let name = classes::simple(model.path);
-        let (message, fixes) = if *many && query.among && !query.ordered && query.entities && !is_second(unit, ordinal)
-        {
-            (
+        let (message, fixes) = match disorder(unit, ordinal, query, *many) {
+            Some(Disorder::Together) => (
                 format!(
                     "many `{name}` rows are locked in no stated order: two requests whose lists overlap can wait for one another"
                 ),
                 order_fix(db, of, query, *form),
-            )
-        } else if !*many && locks_each(unit, ordinal, query) {
-            (
+            ),
+            Some(Disorder::OneByOne) => (
                 format!(
                     "`{name}` rows are locked one by one in the order in which they were handed in: two requests that name the same ones in another order wait for one another"
                 ),
                 Vec::new(),
-            )
-        } else {
-            continue;
+            ),
+            None => continue,
         };
         // From where it is reached is asked last: that looks far.
         if is_alone(db, of, unit, ordinal) {
@@ -119,6 +116,24 @@ fn unsorted(db: &dyn Db, of: FunctionRef, unit: &Unit, findings: &mut Vec<Findin
             story: Some(story(&format!("{name} 1"), &format!("{name} 2"))),
             fixes,
         });
+    }
+}
+
+/// How a load, were it to lock, would lock many rows in an order that nobody has said.
+pub(super) enum Disorder {
+    /// All of them in one statement.
+    Together,
+    /// One by one, in the order in which they were handed in.
+    OneByOne,
+}
+
+/// In what disorder the load at that event locks its rows, or would lock them.
+pub(super) fn disorder(unit: &Unit, load: u32, query: &QueryValue, many: bool) -> Option<Disorder> {
+    if many {
+        let unsorted = query.among && !query.ordered && query.entities && !is_second(unit, load);
+        unsorted.then_some(Disorder::Together)
+    } else {
+        locks_each(unit, load, query).then_some(Disorder::OneByOne)
     }
 }
 

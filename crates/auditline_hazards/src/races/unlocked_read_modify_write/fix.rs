@@ -17,6 +17,8 @@ use auditline_syntax::{Name, TextRange};
 use crate::edit::{self, Refresh, RowLock, Scope};
 use crate::finding::{Fix, Safety};
 use crate::races::identity::{self, handed_in_together, session_of};
+use crate::races::inconsistent_lock_order::disorder;
+use crate::races::lock_released_early::is_in_vain;
 
 /// The fixes of an unlocked write, the best one first.
 pub(super) fn fixes(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue, write: u32) -> Vec<Fix> {
@@ -61,8 +63,14 @@ pub(in crate::races) fn lock_fixes(db: &dyn Db, of: FunctionRef, unit: &Unit, ro
     let model = row.model.map_or("row", |class| classes::simple(class.path));
     let row_model = row.model;
     let Some(way) = way(db, of, unit, row) else { return Vec::new() };
-    // A lock for which two requests wait for one another is no cure.
-    if opposed(db, of, unit, row).is_some() {
+    // A lock for which two requests wait for one another, or that is gone before the write, is no cure.
+    let Some(at) = locked_at(unit, row) else { return Vec::new() };
+    let at = match way {
+        // What the helper does besides comes before the second load.
+        Way::Behind { .. } => last_of_call(unit, at),
+        Way::Load(_) | Way::Before { .. } => at,
+    };
+    if opposed(db, of, unit, row).is_some() || is_disorderly(unit, at) || is_in_vain(db, of, unit, row, at) {
         return Vec::new();
     }
     let title = match way {
@@ -95,13 +103,31 @@ pub(in crate::races) fn lock_fixes(db: &dyn Db, of: FunctionRef, unit: &Unit, ro
 
 /// What locks rows the other way round, were the load of a row to lock it (AUD211).
 pub(super) fn opposed(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue) -> Option<Opposed> {
-    let at = match row.origin {
+    opposed_lock(db, of, locked_at(unit, row)?, row.model?)
+}
+
+/// The event at which a fix locks a row: its load, or the first use of one that was loaded elsewhere.
+fn locked_at(unit: &Unit, row: &RowValue) -> Option<u32> {
+    match row.origin {
         RowOrigin::Dependency(_) | RowOrigin::Param(_) | RowOrigin::Related(_) => {
-            unit.numbered().find(|(_, event)| uses(event, row)).map(|(ordinal, _)| ordinal)?
+            unit.numbered().find(|(_, event)| uses(event, row)).map(|(ordinal, _)| ordinal)
         }
-        _ => row.id,
-    };
-    opposed_lock(db, of, at, row.model?)
+        _ => Some(row.id),
+    }
+}
+
+/// The last event of the call in which an event happens.
+fn last_of_call(unit: &Unit, of: u32) -> u32 {
+    let range = unit.events.get(of as usize).map(|event| event.range);
+    unit.numbered().filter(|(_, event)| Some(event.range) == range).map(|(ordinal, _)| ordinal).last().unwrap_or(of)
+}
+
+/// Whether a load, were it to lock, would lock many rows in an order that nobody has said.
+fn is_disorderly(unit: &Unit, load: u32) -> bool {
+    match unit.events.get(load as usize).map(|event| &event.kind) {
+        Some(EventKind::Load { query, many, by: None, .. }) => disorder(unit, load, query, *many).is_some(),
+        _ => false,
+    }
 }
 
 /// Whether an event reads or writes a column of a row in the function itself.
