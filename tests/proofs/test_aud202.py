@@ -52,6 +52,22 @@ def test_repeatable(world: World) -> dict:
     return meet(world, get("app.routers.wishlists:router", "/wishlists/1"), "carts")
 
 
+@proof(
+    "AUD202",
+    "Inserted by a statement, here or by a helper",
+    faulty={"carts": [200, 200], "rows": 2, "tags": [200, "IntegrityError"]},
+    fix=None,
+)
+def test_statement(world: World) -> dict:
+    world.tables("app.database")
+    cart = put("app.routers.inserts:router", "/inserts/carts/1")
+    carts = world.race(cart, cart, before="^INSERT")
+    tag = put("app.routers.inserts:router", "/inserts/tags/travel")
+    tags = world.race(tag, tag, before="^INSERT")
+    rows = world.value("SELECT count(*) FROM carts")
+    return {"carts": [one.brief for one in carts], "rows": rows, "tags": [one.brief for one in tags]}
+
+
 @look_alike("AUD202", "An upsert", seen=BOTH)
 def test_upsert(world: World) -> dict:
     return meet(world, put("app.tags:router", "/travel"), "tags")

@@ -300,6 +300,12 @@ impl Evaluator<'_> {
                 insertion.passes = passes(code, args, name == "on_conflict_do_nothing");
                 next.insertion = Some(Arc::new(insertion));
             }
+            // `ON DUPLICATE KEY UPDATE`, `INSERT IGNORE`: which key is meant is not said.
+            "on_duplicate_key_update" | "prefix_with" if next.kind == QueryKind::Insert => {
+                let mut insertion = next.insertion.as_deref().cloned().unwrap_or_default();
+                insertion.passes = super::value::Passes::Unknown;
+                next.insertion = Some(Arc::new(insertion));
+            }
             // What builds on a statement; anything else is not understood.
             name if BUILDERS.contains(&name) => {}
             _ => return Bound::unknown(),

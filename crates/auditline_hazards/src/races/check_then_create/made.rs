@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auditline_model::eval::value::{Lock, Passes, RowOrigin, RowValue};
+use auditline_model::eval::value::{Lock, Passes, QueryKind, QueryValue, RowOrigin, RowValue};
 use auditline_model::tables::orm_model;
 use auditline_model::unit::{EventKind, FrameId, FrameKind, Subject, Test, Unit, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef};
@@ -74,12 +74,26 @@ fn makes(db: &dyn Db, of: FunctionRef, _key: ()) -> Arc<[ClassRef]> {
                     made.push(model);
                 }
             }
+            EventKind::Execute(statement) => {
+                let Some(model) = inserted(statement) else { continue };
+                let session = statement.session.clone();
+                let row = RowValue { id: ordinal, model: Some(model), origin: RowOrigin::Created, session };
+                if rows::durable(db, of, &unit, ordinal, &row).is_some() {
+                    made.push(model);
+                }
+            }
             EventKind::Call { callee, .. } if *callee != of => made.extend(makes(db, *callee, ()).iter()),
             _ => {}
         }
     }
     made.dedup();
     made.into()
+}
+
+/// The class of which an INSERT makes rows, where a conflict is an error.
+pub(super) fn inserted(statement: &QueryValue) -> Option<ClassRef> {
+    let fails = statement.insertion.as_ref().is_none_or(|insertion| insertion.passes == Passes::None);
+    statement.model.filter(|_| statement.kind == QueryKind::Insert && fails)
 }
 
 fn makes_nothing(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _key: ()) -> Arc<[ClassRef]> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auditline_model::eval::value::{Lock, RowOrigin, RowValue, SessionValue};
+use auditline_model::eval::value::{Lock, QueryValue, RowOrigin, RowValue, SessionValue};
 use auditline_model::unit::{EventKind, FrameKind, Subject, Test, Unit, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef, classes, entry};
 use auditline_syntax::Name;
@@ -67,6 +67,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         let creation = match &event.kind {
             EventKind::Create(row) => creation(db, &unit, ordinal, row, Lock::No),
             EventKind::Call { callee, .. } => made::creation(db, &unit, ordinal, *callee),
+            EventKind::Execute(statement) => inserted(&unit, ordinal, statement),
             _ => None,
         };
         let Some(creation) = creation else { continue };
@@ -171,6 +172,16 @@ fn creation(db: &dyn Db, unit: &Unit, create: u32, row: &Arc<RowValue>, lock: Lo
         }
     };
     Some(Creation { lookup, create, add, row: Arc::clone(row), model, session: Some(session), by, refuses })
+}
+
+/// The creation by the INSERT that is executed at that event, if it happens only because a lookup found nothing.
+fn inserted(unit: &Unit, create: u32, statement: &QueryValue) -> Option<Creation> {
+    let model = made::inserted(statement)?;
+    let (lookup, split) = missed(unit, create, model, Lock::No)?;
+    let refuses = split.is_some_and(|split| unit.is_refused(split));
+    let session = statement.session.clone();
+    let row = RowValue { id: create, model: Some(model), origin: RowOrigin::Created, session: session.clone() };
+    Some(Creation { lookup, create, add: create, row: Arc::new(row), model, session, by: None, refuses })
 }
 
 /// The lookup of rows of the class that has found nothing when an event happens; with the `if` behind which it stands, where
