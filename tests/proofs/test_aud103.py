@@ -21,7 +21,7 @@ NOTHING = {"still locked": True, "answer": "IntegrityError", "credit": 10}
 
 @proof("AUD103", "A log of usage in the middle of a booking", faulty=HALF, cured=NOTHING, fix="--unsafe-fixes")
 @proof("AUD103", "Two calls away", faulty=HALF, cured=NOTHING, fix="--unsafe-fixes")
-@proof("AUD103", "The caller leaves its own commit to another helper", faulty=HALF, cured=NOTHING, fix="--unsafe-fixes")
+@proof("AUD103", "The caller leaves its own commit to another helper", faulty=HALF, fix=None)
 @proof("AUD103", "The caller has no commit of its own", faulty=HALF, fix=None)
 @proof("AUD103", "A repository that keeps the session", faulty=HALF, fix=None)
 @proof("AUD103", "The session of the caller, or one of its own", faulty=HALF, fix=None)

@@ -43,7 +43,7 @@ fn edits(db: &dyn Db, of: FunctionRef, commit: TextRange, index: u32) -> Option<
         let unit = unit_of(db, site.function);
         let call = unit.events.get(site.ordinal as usize)?;
         let Some(Value::Session(handed)) = argument_of(db, of, &site.event, index) else { return None };
-        if commits_later(db, of, &unit, site.ordinal, &handed) {
+        if commits_later(&unit, site.ordinal, &handed) {
             continue;
         }
         // A commit right behind the call would cut that caller's work in two as this one does.
@@ -72,19 +72,17 @@ fn edits(db: &dyn Db, of: FunctionRef, commit: TextRange, index: u32) -> Option<
         .collect()
 }
 
-/// Whether a caller of `of` commits the session that it has handed over on its way out, and needs no second commit: by itself,
-/// or by another function. Where that one's commit is hidden as well it is not relied on, for it is the next to be moved.
-fn commits_later(db: &dyn Db, of: FunctionRef, unit: &Unit, call: u32, handed: &SessionValue) -> bool {
+/// Whether a caller commits the session that it has handed over by itself on its way out, and needs no second commit. What
+/// another function commits for it is not relied on: a later fix may move that commit.
+fn commits_later(unit: &Unit, call: u32, handed: &SessionValue) -> bool {
     let Some(called) = unit.events.get(call as usize) else { return false };
     unit.numbered().any(|(ordinal, event)| {
-        let EventKind::Session { session, action: SessionAction::Commit, by, maybe: false } = &event.kind else {
-            return false;
-        };
         ordinal > call
             && event.range != called.range
-            && same_session(session, handed)
+            && matches!(&event.kind,
+                EventKind::Session { session, action: SessionAction::Commit, by: None, maybe: false }
+                    if same_session(session, handed))
             && unit.ancestors(called.frame).any(|(id, _)| id == event.frame)
             && unit.can_follow(call, ordinal)
-            && by.is_none_or(|by| by != of && super::cuts(db, by).is_empty())
     })
 }
