@@ -1,6 +1,6 @@
 """AUD102: a handler swallows the error of the database, and the next statement pays for it."""
 
-from harness import call, get, look_alike, post, proof
+from harness import call, get, look_alike, post, proof, put
 from harness.world import World
 
 EXISTING = "INSERT INTO contacts (email) VALUES ('a@x')"
@@ -273,3 +273,41 @@ def test_dependency_commits(world: World) -> list:
     # Each answer was on its way when its dependency failed.
     told = [(one.status, one.error) for one in outcomes]
     return [*told, world.value("SELECT count(*) FROM contacts")]
+
+
+@proof(
+    "AUD102",
+    "What is saved cannot be refused",
+    faulty={"owner": "PendingRollbackError", "time": 200},
+    cured={"owner": 200, "time": 200},
+)
+def test_refused(world: World) -> dict:
+    world.tables("app.mailing")
+    # Of the two, a constraint can speak of the name only.
+    world.sql("ALTER TABLE mailings ADD CHECK (owner <> '')")
+    world.sql("INSERT INTO mailings (id) VALUES (1)")
+    owner = world.run(put("app.mailing:router", "/mailings/1?owner="))
+    time = world.run(get("app.mailing:router", "/mailings/1"))
+    return {"owner": owner.brief, "time": time.brief}
+
+
+def note_and_count(email: str) -> int:
+    """Calls, in a worker, the example's function, and uses its session again."""
+    from app.database import Contact, SessionLocal
+    from app.notes import note
+
+    with SessionLocal() as db:
+        note(db, email)
+        return db.query(Contact).count()
+
+
+@look_alike("AUD102", "A handler around both rolls back", seen=[1, 2])
+def test_outer_handler(world: World) -> list:
+    world.tables("app.database")
+    world.sql(EXISTING)
+    return [world.run(call(note_and_count, email)).value for email in ("a@x", "b@x")]
+
+
+@look_alike("AUD102", "The session is used where the failure never comes", seen={"answer": "returned", "saved": 1})
+def test_never_comes(world: World) -> dict:
+    return failing(world, "app.notes:note", "a@x")

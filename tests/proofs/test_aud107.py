@@ -31,13 +31,13 @@ def test_parameter(world: World) -> str:
     return outcome.message if outcome.error == "HTTPException" else outcome.brief
 
 
-async def sign_up_async(driver: str) -> bool:
+async def sign_up_async(driver: str, email: str = "ana@example.com") -> bool:
     """Calls, in a worker, the example's coroutine with a session of that driver."""
     from app.users import sign_up
     from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
     async with AsyncSession(create_async_engine(f"postgresql+{driver}://shop@db/shop")) as session:
-        return await sign_up(session, "ana@example.com")
+        return await sign_up(session, email)
 
 
 TEXT_DECIDES = [("returned", False), ("IntegrityError", None)]
@@ -50,6 +50,24 @@ def test_driver(world: World) -> list:
     # The address is taken either way, and one driver leaves out the words that tell it.
     outcomes = [world.run(call(sign_up_async, driver)) for driver in ("psycopg", "asyncpg")]
     return [(one.brief, one.value) for one in outcomes]
+
+
+@proof(
+    "AUD107",
+    "The name of the driver's class is looked for as well",
+    faulty={"asyncpg": [False, "IntegrityError", False], "psycopg": [False, "IntegrityError", False]},
+    fix=None,
+)
+def test_class_name(world: World) -> dict:
+    refused(world)
+    world.sql("INSERT INTO users (email) VALUES ('ana@example.com')")
+    seen = {}
+    for driver in ("asyncpg", "psycopg"):
+        # Taken; refused for another reason; and so again, by somebody who types the words.
+        emails = ("ana@example.com", "ana", "duplicate key value")
+        outcomes = [world.run(call(sign_up_async, driver, email)) for email in emails]
+        seen[driver] = [one.error or one.value for one in outcomes]
+    return seen
 
 
 @proof("AUD107", "The argument of the driver's error", faulty=["IntegrityError", False], fix=None)

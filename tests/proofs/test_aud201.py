@@ -1,6 +1,6 @@
 """AUD201: both requests read the row before either has written it."""
 
-from harness import look_alike, post, proof
+from harness import look_alike, post, proof, put
 from harness.world import World
 
 
@@ -185,3 +185,22 @@ def test_passed_over(world: World) -> dict:
         world.race(first, second, before="^(UPDATE jobs|COMMIT)")
         seen[path] = [worker for (worker,) in world.rows("SELECT worker FROM jobs ORDER BY worker")]
     return seen
+
+
+@proof("AUD201", "A unit of work that commits when it is left", faulty=110, fix=None)
+def test_unit_of_work(world: World) -> int:
+    world.tables("app.models")
+    world.sql("INSERT INTO accounts (balance, settings) VALUES (100, '{}')")
+    deposit = post("app.routers.deposits:router", "/deposits/1?amount=10")
+    world.race(deposit, deposit, before="^UPDATE accounts")
+    return world.value("SELECT balance FROM accounts")
+
+
+@proof("AUD201", "A lock would be gone before the write", faulty=[{"dark": True}], fix=None)
+def test_gone(world: World) -> list:
+    world.tables("app.journal")
+    world.tables("app.models")
+    world.sql("INSERT INTO accounts (balance, settings) VALUES (0, '{}')")
+    switch = [put("app.routers.features:router", f"/features/1/{name}") for name in ("large", "dark")]
+    world.race(*switch, before="^UPDATE accounts")
+    return [settings for (settings,) in world.rows("SELECT settings FROM accounts")]

@@ -54,6 +54,30 @@ def test_repeatable(world: World) -> dict:
 
 @proof(
     "AUD202",
+    "Only a migration makes it unique",
+    faulty=[200, "IntegrityError"],
+    cured=[200, 200],
+)
+def test_migrated(world: World) -> list:
+    world.sql("CREATE TABLE baskets (id serial PRIMARY KEY, user_id integer NOT NULL)")
+    world.sql("CREATE UNIQUE INDEX one_basket ON baskets (user_id)")
+    basket = get("app.routers.baskets:router", "/baskets/1")
+    return [one.brief for one in world.race(basket, basket, before="^INSERT")]
+
+
+@proof("AUD202", "Counted, listed, or one column of it", faulty={"any": 2, "either": 2, "queried": 2}, fix=None)
+def test_exists(world: World) -> dict:
+    world.tables("app.database")
+    made = {}
+    for user, form in enumerate(("any", "either", "queried")):
+        cart = put("app.routers.imports:router", f"/imports/carts/{user}/{form}")
+        world.race(cart, cart, before="^INSERT")
+        made[form] = world.value("SELECT count(*) FROM carts WHERE user_id = %s", user)
+    return made
+
+
+@proof(
+    "AUD202",
     "Inserted by a statement, here or by a helper",
     faulty={"carts": [200, 200], "rows": 2, "tags": [200, "IntegrityError"]},
     fix=None,
