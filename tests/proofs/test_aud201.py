@@ -139,12 +139,9 @@ def test_locked(world: World) -> dict:
     return seen
 
 
-CLAIMED = "A row that is looked for by its state, and one that is claimed"
-
-
 @proof(
     "AUD201",
-    CLAIMED,
+    "A row that is looked for by its state, and one that is claimed",
     faulty={"jobs": [1, 1], "seats": [[200, 200], [200, 200]]},
     cured={"jobs": [1, None], "seats": [[200, 409], [200, 409]]},
 )

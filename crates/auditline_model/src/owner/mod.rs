@@ -282,9 +282,13 @@ fn global(db: &dyn Db, variable: VariableRef) -> Ownership {
     })
 }
 
+/// The method that runs when a `with` on an object of the class is left.
+fn exit_of(db: &dyn Db, class: ClassRef) -> Option<FunctionRef> {
+    ["__exit__", "__aexit__"].into_iter().find_map(|name| classes::method(db, class, Name::new(name)))
+}
+
 fn context_class(db: &dyn Db, class: ClassRef) -> Ownership {
-    let exit = ["__exit__", "__aexit__"].into_iter().find_map(|name| classes::method(db, class, Name::new(name)));
-    let Some(exit) = exit else { return Ownership::Unknown };
+    let Some(exit) = exit_of(db, class) else { return Ownership::Unknown };
     let effect = crate::unit::effect(db, exit, Some(class));
     let does = |wanted: SessionAction| {
         effect
@@ -324,9 +328,8 @@ fn attribute_owner(db: &dyn Db, class: ClassRef, name: Name, depth: u32) -> Owne
                 return Ownership::Unmanaged(Lack { source: Source::Attribute(class, name), shared: true, evidence });
             }
             if ends_attribute(db, class, name) {
-                let exits = ["__exit__", "__aexit__"].map(Name::new);
-                let exit = exits.into_iter().find_map(|exit| classes::method(db, class, exit));
-                let commits = exit.is_some_and(|exit| does(db, class, exit, name, &[SessionAction::Commit]));
+                let commits =
+                    exit_of(db, class).is_some_and(|exit| does(db, class, exit, name, &[SessionAction::Commit]));
                 return if commits { Ownership::Managed { commits } } else { Ownership::Unknown };
             }
             Ownership::Unmanaged(Lack {

@@ -129,11 +129,7 @@ fn table_of_class(db: &dyn Db, class: ClassRef, model: &OrmModel) -> Table {
                     if column.primary_key {
                         key.push(name);
                     }
-                    if column.unique {
-                        table.unique(None, vec![name], origin);
-                    } else if column.index {
-                        table.indexes.push(Index { name: None, columns: vec![name], distinct: Distinct::No, origin });
-                    }
+                    table.index_by(name, column, origin);
                 }
             }
             // It may hold columns.

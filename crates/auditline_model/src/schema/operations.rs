@@ -99,11 +99,8 @@ impl Run<'_> {
                 let partial = args.keywords.iter().any(|(name, _)| name.ends_with("_where"));
                 if let Some(table) = table(1, "table_name") {
                     let name = args.get(0, "index_name").and_then(Value::name);
-                    let distinct = match args.keyword("unique").and_then(Value::truth) {
-                        Some(true) if partial || columns.is_empty() => Distinct::Partly,
-                        Some(true) => Distinct::Yes,
-                        _ => Distinct::No,
-                    };
+                    let unique = args.keyword("unique").and_then(Value::truth) == Some(true);
+                    let distinct = Distinct::of(unique, !partial && !columns.is_empty());
                     let index = Index { name, columns, distinct, origin: place };
                     self.schema.touch(table, place).indexes.push(index);
                 }
@@ -152,12 +149,7 @@ impl Run<'_> {
                             if column.primary_key {
                                 key.push(name);
                             }
-                            if column.unique {
-                                table.unique(None, vec![name], place);
-                            } else if column.index {
-                                let distinct = Distinct::No;
-                                table.indexes.push(Index { name: None, columns: vec![name], distinct, origin: place });
-                            }
+                            table.index_by(name, &column, place);
                             table.add(name, column, place);
                         }
                         None => table.is_open = true,
@@ -255,15 +247,11 @@ fn constrain(table: &mut Table, declared: &Detached, place: Place) {
         Some("Index") => {
             if let Some(columns) = names(1) {
                 let partial = ["postgresql_where", "sqlite_where"].iter().any(|name| declared.keyword(name).is_some());
-                let distinct = match declared.keyword("unique").and_then(Detached::bool) {
-                    Some(true) if partial => Distinct::Partly,
-                    Some(true) => Distinct::Yes,
-                    _ => Distinct::No,
-                };
+                let unique = declared.keyword("unique").and_then(Detached::bool) == Some(true);
                 table.indexes.push(Index {
                     name: declared.positional().next().and_then(Detached::text),
                     columns,
-                    distinct,
+                    distinct: Distinct::of(unique, !partial),
                     origin: place,
                 });
             }

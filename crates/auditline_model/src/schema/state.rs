@@ -156,6 +156,15 @@ impl Table {
         self.unique(name, columns, origin);
     }
 
+    /// Makes the index that a column says it has by itself.
+    pub(super) fn index_by(&mut self, name: Name, column: &Column, origin: Place) {
+        if column.unique {
+            self.unique(None, vec![name], origin);
+        } else if column.index {
+            self.indexes.push(Index { name: None, columns: vec![name], distinct: Distinct::No, origin });
+        }
+    }
+
     /// Makes rows differ in columns.
     pub(super) fn unique(&mut self, name: Option<Name>, columns: Vec<Name>, origin: Place) {
         self.indexes.push(Index { name, columns, distinct: Distinct::Yes, origin });

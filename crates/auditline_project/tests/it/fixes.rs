@@ -33,21 +33,12 @@ fn line_ends_tabs_and_a_byte_order_mark_stay() {
 
 const MOVES: &str = "\
 from fastapi import APIRouter
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
+from sqlalchemy.orm import Mapped, mapped_column, sessionmaker
+
+from app.models import Base, Item
 
 SessionLocal = sessionmaker()
 router = APIRouter()
-
-
-class Base(DeclarativeBase):
-    pass
-
-
-class Item(Base):
-    __tablename__ = \"items\"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    stock: Mapped[int]
 
 
 class Shelf(Base):
@@ -79,7 +70,7 @@ def fetch(item_id: int, shelf_id: int) -> None:
 
 #[test]
 fn locks_that_would_wait_for_one_another_are_not_all_taken() {
-    let sandbox = Sandbox::new(&[("app/moves.py", MOVES)]);
+    let sandbox = Sandbox::shop(MOVES);
     let outcome = apply_fixes(&mut sandbox.open(""), Safety::Safe, &|_| {});
     assert!(outcome.converged);
     assert!(outcome.report.findings.iter().all(|finding| finding.code == "AUD201"), "{:?}", outcome.report.findings);

@@ -126,11 +126,7 @@ fn read(statement: &ast::Statement, range: TextRange, found: &mut Vec<(TextRange
             let Some(table) = table_name(&index.table_name) else { return };
             let name = index.name.as_ref().and_then(last_part);
             let columns: Option<Vec<Name>> = index.columns.iter().map(|own| column_of(&own.column.expr)).collect();
-            let distinct = match (index.unique, index.predicate.is_none() && columns.is_some()) {
-                (false, _) => Distinct::No,
-                (true, false) => Distinct::Partly,
-                (true, true) => Distinct::Yes,
-            };
+            let distinct = Distinct::of(index.unique, index.predicate.is_none() && columns.is_some());
             found.push((range, Statement::Alter(table, Change::Index(name, columns.unwrap_or_default(), distinct))));
         }
         ast::Statement::Drop { object_type, names, .. } => {

@@ -132,6 +132,18 @@ pub enum Distinct {
     Yes,
 }
 
+impl Distinct {
+    /// Of an index that is unique or not, over columns of all rows or not.
+    #[must_use]
+    pub fn of(unique: bool, whole: bool) -> Self {
+        match (unique, whole) {
+            (false, _) => Self::No,
+            (true, false) => Self::Partly,
+            (true, true) => Self::Yes,
+        }
+    }
+}
+
 /// A change of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {

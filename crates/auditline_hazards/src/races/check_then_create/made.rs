@@ -16,7 +16,7 @@ pub(super) fn creation(db: &dyn Db, unit: &Unit, call: u32, callee: FunctionRef)
     if !unit.ancestors(event.frame).any(|(_, frame)| tests_presence(&frame.kind)) {
         return None;
     }
-    let (model, (lookup, split)) =
+    let (model, (lookup, refuses)) =
         makes(db, callee, ()).iter().find_map(|model| Some((*model, missed(unit, call, *model, Lock::No)?)))?;
     // The callee that looks is not the one that makes.
     let looked = unit.events.get(lookup as usize)?;
@@ -24,7 +24,6 @@ pub(super) fn creation(db: &dyn Db, unit: &Unit, call: u32, callee: FunctionRef)
         return None;
     }
     let row = Arc::new(RowValue { id: call, model: Some(model), origin: RowOrigin::Created, session: None });
-    let refuses = split.is_some_and(|split| unit.is_refused(split));
     Some(Creation { lookup, create: call, add: call, row, model, session: None, by: Some(callee), refuses })
 }
 

@@ -159,8 +159,7 @@ pub(super) fn locked_creations(db: &dyn Db, of: FunctionRef, unit: &Unit) -> Vec
 /// The creation at that event, if it happens only because a lookup of the same model found nothing.
 fn creation(db: &dyn Db, unit: &Unit, create: u32, row: &Arc<RowValue>, lock: Lock) -> Option<Creation> {
     let model = row.model?;
-    let (lookup, split) = missed(unit, create, model, lock)?;
-    let refuses = split.is_some_and(|split| unit.is_refused(split));
+    let (lookup, refuses) = missed(unit, create, model, lock)?;
     // Behind the branches, the row is the one that was found or the one that was made.
     let added =
         rows::added(unit, create, |added| added.id == create || added.id == lookup && added.model == Some(model));
@@ -177,16 +176,14 @@ fn creation(db: &dyn Db, unit: &Unit, create: u32, row: &Arc<RowValue>, lock: Lo
 /// The creation by the INSERT that is executed at that event, if it happens only because a lookup found nothing.
 fn inserted(unit: &Unit, create: u32, statement: &QueryValue) -> Option<Creation> {
     let model = made::inserted(statement)?;
-    let (lookup, split) = missed(unit, create, model, Lock::No)?;
-    let refuses = split.is_some_and(|split| unit.is_refused(split));
+    let (lookup, refuses) = missed(unit, create, model, Lock::No)?;
     let session = statement.session.clone();
     let row = RowValue { id: create, model: Some(model), origin: RowOrigin::Created, session: session.clone() };
     Some(Creation { lookup, create, add: create, row: Arc::new(row), model, session, by: None, refuses })
 }
 
-/// The lookup of rows of the class that has found nothing when an event happens; with the `if` behind which it stands, where
-/// finding one has left the block.
-fn missed(unit: &Unit, at: u32, model: ClassRef, lock: Lock) -> Option<(u32, Option<u32>)> {
+/// The lookup of rows of the class that has found nothing when an event happens, and whether finding one is refused.
+fn missed(unit: &Unit, at: u32, model: ClassRef, lock: Lock) -> Option<(u32, bool)> {
     let event = unit.events.get(at as usize)?;
     let is_lookup = |ordinal: u32| match unit.events.get(ordinal as usize).map(|event| &event.kind) {
         Some(EventKind::Load { query, row: Some(_), .. }) => {
@@ -211,12 +208,12 @@ fn missed(unit: &Unit, at: u32, model: ClassRef, lock: Lock) -> Option<(u32, Opt
                 }
                 _ => None,
             })?;
-            Some((found, rest.then_some(*split)))
+            Some((found, *rest && unit.is_refused(*split)))
         }
         FrameKind::Handler(of, index) => {
             let guarded = unit.missed_in(*of, *index)?;
             let found = unit.events_in(guarded).map(|(ordinal, _)| ordinal).find(|ordinal| is_lookup(*ordinal));
-            Some((found?, None))
+            Some((found?, false))
         }
         _ => None,
     })

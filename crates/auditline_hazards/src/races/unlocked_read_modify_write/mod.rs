@@ -113,15 +113,15 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
     let listed = listed(columns.iter().map(|column| format!("{model}.{column}")));
     let is = if columns.len() == 1 { "is" } else { "are" };
     let others = writers::others(db, of, change.row.model, column);
+    let its = if columns.len() == 1 { "its" } else { "their" };
     let message = match dependence {
         Dependence::OwnValue(_) => {
-            let its = if columns.len() == 1 { "its old value" } else { "their old values" };
+            let values = if columns.len() == 1 { "value" } else { "values" };
             format!(
-                "{listed} {is} written from {its}, but the row was loaded without a lock: a concurrent change is lost"
+                "{listed} {is} written from {its} old {values}, but the row was loaded without a lock: a concurrent change is lost"
             )
         }
         Dependence::State(_) => {
-            let its = if columns.len() == 1 { "its" } else { "their" };
             let outcome = if others.is_empty() {
                 "two requests can both pass the check"
             } else {
@@ -132,7 +132,6 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
             )
         }
         Dependence::Sought(_) => {
-            let its = if columns.len() == 1 { "its" } else { "their" };
             format!(
                 "{listed} {is} changed in a row that was looked for by {its} old state, without a lock: two requests can both \
                  find it"

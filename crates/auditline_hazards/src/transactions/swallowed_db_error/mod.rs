@@ -112,13 +112,14 @@ fn swallowed(db: &dyn Db, of: FunctionRef, unit: &Unit, guarded: Guarded, handle
         evidence.push(Evidence { place: Place::InFunction(of, refused.range), message });
     }
     evidence.push(again.evidence);
+    let severity = match again.reach {
+        Reach::Once if refusable::is_refusable(unit, failing, &session) => Severity::Warning,
+        Reach::Rounds => Severity::Warning,
+        Reach::Once | Reach::Answered => Severity::Information,
+    };
     Some(Finding {
         hazard: &HAZARD,
-        severity: if again.answers_failure || !again.is_loop && !refusable::is_refusable(unit, failing, &session) {
-            Severity::Information
-        } else {
-            Severity::Warning
-        },
+        severity,
         message,
         place: Place::InFunction(of, handler.head),
         symbol: symbol(of.path),
@@ -266,10 +267,17 @@ fn opened_in(unit: &Unit, frame: FrameId, session: &SessionValue) -> bool {
 struct Again {
     consequence: String,
     evidence: Evidence,
-    /// Whether the request is answered with the failure all the same.
-    answers_failure: bool,
-    /// Whether it is in the next round of a loop, and in all that follow.
-    is_loop: bool,
+    reach: Reach,
+}
+
+/// How far the use of a broken session reaches.
+enum Reach {
+    /// It fails.
+    Once,
+    /// It fails in the next round of a loop, and in all that follow.
+    Rounds,
+    /// It fails when the request has been answered with the failure.
+    Answered,
 }
 
 fn used_again(
@@ -291,8 +299,7 @@ fn used_again(
         unit.events_in(handler.frame).find(|(ordinal, _)| unit.use_of(*ordinal, session) == Some(Use::Statement));
     if let Some((ordinal, _)) = inside {
         return Some(Again {
-            answers_failure: false,
-            is_loop: false,
+            reach: Reach::Once,
             consequence: format!("the next statement, in the handler itself, {fails}"),
             evidence: at(ordinal, "this uses the session whose transaction has failed")?,
         });
@@ -310,8 +317,7 @@ fn used_again(
                 Some(Use::Statement) if is_cleaned_up(unit, guarded, session, behind..ordinal) => break,
                 Some(Use::Statement) => {
                     return Some(Again {
-                        answers_failure: false,
-                        is_loop: false,
+                        reach: Reach::Once,
                         consequence: format!("the next statement on the session {fails}"),
                         evidence: at(ordinal, "this uses the session whose transaction has failed")?,
                     });
@@ -340,8 +346,7 @@ fn used_again(
             && let Some((ordinal, Some(Use::Statement))) = first
         {
             return Some(Again {
-                answers_failure: false,
-                is_loop: true,
+                reach: Reach::Rounds,
                 consequence: format!("in the next round of the loop, the session {fails}, and so for all the rest"),
                 evidence: at(ordinal, "the next round uses the session whose transaction has failed")?,
             });
@@ -468,8 +473,7 @@ fn lost_with_scope(
     })?;
     let event = unit.events.get(other as usize)?;
     Some(Again {
-        answers_failure: false,
-        is_loop: false,
+        reach: Reach::Once,
         consequence: "the scope then rolls back everything, and reports no error".to_owned(),
         evidence: Evidence { place: Place::InFunction(of, event.range), message: "this is lost with it".to_owned() },
     })
@@ -491,9 +495,9 @@ fn by_provider(
         return None;
     }
     let name = classes::simple(provider.path);
+    let is_answered = entry::is_endpoint(db, of) && answers_failure(db, of, unit, handler);
     Some(Again {
-        answers_failure: entry::is_endpoint(db, of) && answers_failure(db, of, unit, handler),
-        is_loop: false,
+        reach: if is_answered { Reach::Answered } else { Reach::Once },
         consequence: format!("`{name}` then commits a transaction that has failed"),
         evidence: Evidence { place: Place::Function(provider), message: format!("`{name}` commits when it is left") },
     })
@@ -565,8 +569,7 @@ fn by_caller(db: &dyn Db, of: FunctionRef, unit: &Unit, session: &SessionValue) 
         if let Some(ordinal) = later {
             let name = classes::simple(site.function.path);
             return Some(Again {
-                answers_failure: false,
-                is_loop: false,
+                reach: Reach::Once,
                 consequence: format!("`{name}`, which called it, goes on with a session that refuses everything"),
                 evidence: Evidence {
                     place: Place::Event(site.function, ordinal),
