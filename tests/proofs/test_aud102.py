@@ -247,6 +247,11 @@ def test_callee_catches(world: World) -> dict:
 ONE_THERE = [{"email": email} for email in EMAILS]
 
 
+@proof("AUD102", "The caller does nothing but call it again", faulty={"answer": "returned", "saved": 1}, cured=ALL)
+def test_calls_again(world: World) -> dict:
+    return failing(world, run_import, "a@x", "b@x", "c@x")
+
+
 @proof(
     "AUD102",
     "The callee says nothing, and the next round is refused",
@@ -278,17 +283,41 @@ def test_dependency_commits(world: World) -> list:
 @proof(
     "AUD102",
     "What is saved cannot be refused",
-    faulty={"owner": "PendingRollbackError", "time": 200},
-    cured={"owner": 200, "time": 200},
+    faulty=["PendingRollbackError", 200, 200, 200, 200],
+    cured=[200, 200, 200, 200, 200],
 )
-def test_refused(world: World) -> dict:
+def test_refused(world: World) -> list:
     world.tables("app.mailing")
-    # Of the two, a constraint can speak of the name only.
-    world.sql("ALTER TABLE mailings ADD CHECK (owner <> '')")
     world.sql("INSERT INTO mailings (id) VALUES (1)")
-    owner = world.run(put("app.mailing:router", "/mailings/1?owner="))
-    time = world.run(get("app.mailing:router", "/mailings/1"))
-    return {"owner": owner.brief, "time": time.brief}
+    world.sql(EXISTING)
+    worker = world.worker()
+    much = "x" * 1000
+    requests = [
+        # The column is the one thing that cannot hold it.
+        put("app.mailing:router", f"/mailings/1?owner={much}"),
+        get("app.mailing:router", "/mailings/1"),
+        put("app.mailing:router", f"/mailings/1/remark?text={much}"),
+        post("app.mailing:router", f"/openings?reader={much}"),
+        post("app.mailing:router", "/contacts?email=a@x"),
+    ]
+    return [worker.run(request).brief for request in requests]
+
+
+@proof(
+    "AUD102",
+    "The handler marks the job, and raises",
+    faulty=["PendingRollbackError", "open"],
+    cured=["IntegrityError", "failed"],
+)
+@look_alike("AUD102", "The handler raises, and what it tries besides may fail", seen=["IntegrityError", None])
+def test_marks(world: World) -> list:
+    world.tables("app.database", "app.jobs")
+    world.sql(EXISTING)
+    if world.value("SELECT to_regclass('jobs')") is None:
+        return [world.run(call("app.jobs:invite", "a@x")).brief, None]
+    world.sql("INSERT INTO jobs (id, state) VALUES (1, 'open')")
+    outcome = world.run(call("app.jobs:invite", 1, "a@x"))
+    return [outcome.brief, world.value("SELECT state FROM jobs")]
 
 
 def note_and_count(email: str) -> int:

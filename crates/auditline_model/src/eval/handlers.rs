@@ -61,6 +61,7 @@ impl Evaluator<'_> {
             repeats: jumps(&handler.body, &StmtKind::Continue),
             breaks: jumps(&handler.body, &StmtKind::Break),
             only_says: only_says(code, &handler.body),
+            tells: tells(code, handler),
             text_tests: text_tests(code, handler),
             head,
             range: handler.range,
@@ -91,6 +92,23 @@ fn only_says(code: &Code, block: &Block) -> bool {
         };
     });
     only
+}
+
+/// Whether a handler hands its exception on to something else than a log.
+fn tells(code: &Code, handler: &Handler) -> bool {
+    let Some(exception) = handler.name else { return false };
+    let mut found = false;
+    walk_statements(&handler.body, &mut |stmt| {
+        let handed = match &stmt.kind {
+            StmtKind::Expr(expr) if !says(code, *expr) => *expr,
+            StmtKind::Assign { value, .. } | StmtKind::Return(Some(value)) => *value,
+            _ => return,
+        };
+        walk_expression(code, handed, &mut |id| {
+            found |= matches!(&code[id], Expr::Name(name) if *name == exception);
+        });
+    });
+    found
 }
 
 fn says(code: &Code, expr: ExprId) -> bool {

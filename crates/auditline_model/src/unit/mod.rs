@@ -238,6 +238,8 @@ pub struct HandlerInfo {
     pub breaks: bool,
     /// Whether it does nothing but say so, roll back, and go on.
     pub only_says: bool,
+    /// Whether it hands the exception on to something else than a log: an answer, a message.
+    pub tells: bool,
     /// The tests of the exception's text that decide which way it goes.
     pub text_tests: Vec<TextTest>,
     /// What heads the clause, without the colon, relative to the function: `except IntegrityError`.
