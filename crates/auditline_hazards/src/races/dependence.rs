@@ -60,21 +60,58 @@ pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) 
     }
     let family = declared.map(|column| column.family).unwrap_or_default();
     let overwrite = Overwrite { row: row.id, model: row.model, column, family, constant, from, by, at: write };
-    let tested = unit.ancestors(event.frame).find_map(|(guarded, frame)| match &frame.kind {
+    let tested = decisive(db, of, unit, &overwrite).map(|(_, condition)| Dependence::State(condition.at));
+    tested.or_else(|| is_sought(db, unit, &overwrite).then_some(Dependence::Sought(row.id)))
+}
+
+/// The condition that lets a write happen in one state of its column only, and the frame in which it holds.
+fn decisive<'a>(
+    db: &dyn Db,
+    of: FunctionRef,
+    unit: &'a Unit,
+    overwrite: &Overwrite<'_>,
+) -> Option<(FrameId, &'a Condition)> {
+    let event = unit.events.get(overwrite.at as usize)?;
+    unit.ancestors(event.frame).find_map(|(guarded, frame)| match &frame.kind {
         FrameKind::Branch { conditions, rest, split, .. } => {
             let told = conditions.iter().filter(|condition| {
                 condition.test == Test::Present
-                    && matches!(condition.subject, Subject::Field { row: tested, .. } if tested == row.id)
+                    && matches!(condition.subject, Subject::Field { row: tested, .. } if tested == overwrite.row)
             });
             let refuses = *rest && unit.is_refused(*split);
             let turns_away = *rest && (told.count() == 1 || refuses);
             let guard = Guarded { frame: guarded, split: *split, turns_away, refuses };
-            let decisive = conditions.iter().find(|condition| decides(db, of, unit, condition, &overwrite, guard))?;
-            Some(Dependence::State(decisive.at))
+            let decisive = conditions.iter().find(|condition| decides(db, of, unit, condition, overwrite, guard))?;
+            Some((guarded, decisive))
         }
         _ => None,
-    });
-    tested.or_else(|| is_sought(db, unit, &overwrite).then_some(Dependence::Sought(row.id)))
+    })
+}
+
+/// Whether who comes second only sets the same state again: one that is written out, in another one that is, with nothing
+/// done besides, and nobody sets the column to anything but these two. Whoever wins, it is as if they had come in turn.
+pub(super) fn only_sets_the_same(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) -> bool {
+    let Some(Written { row, column, from, constant, by, .. }) =
+        unit.events.get(write as usize).and_then(|event| written(&event.kind))
+    else {
+        return false;
+    };
+    let (Some(class), Some(set)) = (row.model, constant) else { return false };
+    let family = tables::orm_model(db, class)
+        .and_then(|model| model.column(column).map(|column| column.family))
+        .unwrap_or_default();
+    let overwrite = Overwrite { row: row.id, model: row.model, column, family, constant, from, by, at: write };
+    let Some((guarded, condition)) = decisive(db, of, unit, &overwrite) else { return false };
+    let Some(tested) = condition.constant.filter(|_| condition.test == Test::EqualsConstant) else { return false };
+    // What else it sets in the row is told apart by who comes: the guard decides whose it is.
+    let is_claimed = unit
+        .events_in(guarded)
+        .filter_map(|(_, event)| written(&event.kind))
+        .any(|other| other.row.id == row.id && other.column != column && other.constant.is_none() && !other.from.fresh);
+    condition.holds
+        && !is_claimed
+        && !has_other_effects(unit, row.id, write, Some(guarded))
+        && writers::only_bring_about(db, class, column, [set, tested])
 }
 
 /// Whether a row was looked for by the state that a write ends: two requests find it in that state.

@@ -53,6 +53,16 @@ fn bringers(db: &dyn Db, model: ClassRef, column: Name, state: Option<Name>) -> 
     bringers.into_iter().take(2).collect()
 }
 
+/// Whether whoever sets the column of a row that exists sets it to one of two states.
+///
+/// A query of its own for the same reason as [`writers`].
+#[salsa::tracked(returns(copy))]
+pub(super) fn only_bring_about(db: &dyn Db, model: ClassRef, column: Name, states: [Name; 2]) -> bool {
+    let written = writes(db, Settings::get(db), column);
+    let is_known = |constant: Name| states.iter().any(|state| may_be(Some(constant), Some(*state)));
+    written.get(&model).into_iter().flatten().all(|write| write.constant.is_some_and(is_known))
+}
+
 /// Whether a written value may be a state, each as written where it is a constant.
 fn may_be(written: Option<Name>, state: Option<Name>) -> bool {
     let last = |name: Name| name.rsplit('.').next().map(str::to_owned);

@@ -8,6 +8,9 @@ use crate::classes;
 use crate::db::{ClassRef, Db, FunctionRef, VariableRef};
 use crate::unit;
 
+use crate::symbols::Symbol;
+
+use super::handed::{class_handed_up, is_base, kept_parameter};
 use super::value::{FactoryValue, InstanceOrigin, InstanceValue, SessionOrigin, SessionValue, Value};
 
 /// What a module-level variable holds.
@@ -52,7 +55,17 @@ pub fn attribute(db: &dyn Db, class: ClassRef, name: Name) -> Value {
             if *assigned != name || matches!(value, Value::None) {
                 continue;
             }
+            if let Some(handed) = class_handed_up(db, class, *method, name) {
+                held = Some(handed);
+                continue;
+            }
             let value = match value {
+                // The bound of a type parameter: callers name the class.
+                Value::Symbol(Symbol::Class(base))
+                    if is_base(db, *base) && kept_parameter(db, *method, name).is_some() =>
+                {
+                    continue;
+                }
                 Value::Instance(instance) => Value::Instance(in_terms_of_self(&unit, class, instance)),
                 // What a constructor is handed without an annotation is known where the object is constructed.
                 Value::Param(_) => continue,

@@ -9,6 +9,7 @@ pub(crate) mod construct;
 mod entries;
 mod expressions;
 mod found;
+mod handed;
 mod handlers;
 mod inherited;
 mod insertions;

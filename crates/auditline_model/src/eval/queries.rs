@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auditline_syntax::python::ir::{Arg, Code, Expr, ExprId};
+use auditline_syntax::python::ir::{Arg, ArgKind, Code, Expr, ExprId};
 use auditline_syntax::{Name, TextRange};
 use smallvec::SmallVec;
 
@@ -12,6 +12,7 @@ use crate::tables::orm_model;
 use crate::unit::{EventKind, LoadForm, LockScope};
 
 use super::calls::Arguments;
+use super::handed::named_by_callers;
 use super::insertions::{passes, upsert_of_text};
 use super::libraries::Known;
 use super::sessions::lock_argument;
@@ -106,12 +107,16 @@ impl Evaluator<'_> {
         let mut entities = true;
         let mut width = 0;
         let mut aggregates = false;
+        let mut of = None;
         let mut classes: SmallVec<[ClassRef; 2]> = SmallVec::new();
         for (name, bound) in &arguments.list {
             if !matches!(name, super::value::ArgName::Position(_)) {
                 continue;
             }
             width += 1;
+            if width == 1 {
+                of = named_by_callers(self.db, bound);
+            }
             classes.extend(match &bound.value {
                 Value::Column(class, _) | Value::Aggregate(Some(class)) => Some(*class),
                 value => self.model_argument(Some(value)),
@@ -134,7 +139,7 @@ impl Evaluator<'_> {
             }
         }
         let mut query =
-            QueryValue { entities, width, aggregates: aggregates && width == 1, ..QueryValue::select(model) };
+            QueryValue { of, entities, width, aggregates: aggregates && width == 1, ..QueryValue::select(model) };
         query.sought.open = arguments.open || classes.iter().any(|class| Some(*class) != model);
         query
     }
@@ -237,6 +242,10 @@ impl Evaluator<'_> {
                     super::value::ArgName::Keyword(name) => Some((*name, key.clone())),
                     super::value::ArgName::Position(_) => None,
                 }));
+                next.by_keywords |= args.iter().any(|arg| {
+                    let is_rest = matches!(&code[arg.value], Expr::Name(name) if self.is_keywords(*name));
+                    arg.kind == ArgKind::DoubleStarred && is_rest
+                });
             }
             "filter" | "where" => {
                 for arg in args {

@@ -10,6 +10,7 @@ use crate::unit::{EventKind, FrameKind, LoadForm, SessionAction};
 
 use super::calls::Arguments;
 use super::construct::session_class;
+use super::handed::named_by_callers;
 use super::libraries::Known;
 use super::queries::is_true;
 use super::substitute::handed_row;
@@ -257,8 +258,10 @@ impl Evaluator<'_> {
                 if arguments.position(1).is_some_and(|key| key.value == Value::Constant) {
                     sought.fixed.extend(model.and_then(|class| orm_model(self.db, class)?.key()));
                 }
+                let of = arguments.position(0).and_then(|given| named_by_callers(self.db, given));
                 let row = self.load(
                     QueryValue {
+                        of,
                         lock,
                         waits: is_patient(code, args),
                         populates,

@@ -163,7 +163,33 @@ impl Evaluator<'_> {
                 Some((*column, key))
             })
             .collect();
-        QueryValue { keys, ..lookup.clone() }
+        let (model, of) = match lookup.of.as_ref().and_then(|of| self.class_named(of, object, filled)) {
+            Some(Value::Symbol(Symbol::Class(class))) => (Some(class), None),
+            of => (lookup.model, of),
+        };
+        let mut found = QueryValue { keys, model, of, by_keywords: false, ..lookup.clone() };
+        if lookup.by_keywords {
+            self.filtered_by_keywords(&mut found, callee, arguments);
+        }
+        found
+    }
+
+    /// Adds the keywords of a call that fill no parameter of the callee, which filters by its `**kwargs`.
+    fn filtered_by_keywords(&self, query: &mut QueryValue, callee: FunctionRef, arguments: &Arguments) {
+        let Some(body) = crate::db::head(self.db, callee) else { return };
+        let is_rest = |name: auditline_syntax::Name| !body.params.iter().any(|param| param.name == name);
+        for (name, _) in &arguments.list {
+            if let ArgName::Keyword(name) = name
+                && is_rest(*name)
+                && !query.filters.contains(name)
+            {
+                query.filters.push(*name);
+            }
+        }
+        query.keys.extend(arguments.keys.iter().filter_map(|(name, key)| match name {
+            ArgName::Keyword(name) if is_rest(*name) => Some((*name, key.clone())),
+            _ => None,
+        }));
     }
 
     fn key_of_argument(&self, callee: FunctionRef, arguments: &Arguments, object: &Value, index: u32) -> Option<Key> {
@@ -508,7 +534,7 @@ pub(crate) fn held_session(
         (_, Value::SelfObject) => (SessionOrigin::SelfAttribute(class, name), session.id),
         (SessionOrigin::Param(index), Value::Instance(instance)) => {
             let given = super::attribute_method(db, class, name)
-                .and_then(|method| crate::owner::argument_in(db, method, &instance.arguments, true, *index));
+                .and_then(|method| super::handed::given_to(db, instance, method, *index));
             match given {
                 Some(Value::Session(given)) => (given.origin.clone(), given.id),
                 _ => (SessionOrigin::ObjectAttribute(Box::new(object.clone()), name), session.id),

@@ -10,7 +10,6 @@ use crate::names;
 use crate::symbols::Symbol;
 use crate::tables::orm_model;
 
-use super::Evaluator;
 use super::construct::session_class;
 use super::libraries::{Known, known};
 use super::queries::handed_in;
@@ -18,6 +17,7 @@ use super::value::{
     ArgName, FactoryValue, InstanceOrigin, InstanceValue, OnCommit, RowOrigin, RowValue, SessionClass, SessionOrigin,
     SessionValue, Value,
 };
+use super::{Evaluator, own_class};
 
 /// Who holds the value of an annotation.
 #[derive(Debug, Clone, Copy)]
@@ -394,7 +394,9 @@ impl Evaluator<'_> {
                 _ => Value::Unknown,
             },
             None => match &ty {
-                Some(ty) => match bound_class(self.db, self.of, ty)
+                Some(ty) => match self
+                    .class_of_receiver(ty)
+                    .or_else(|| bound_class(self.db, self.of, ty))
                     .unwrap_or_else(|| value_of_type(self.db, ty, Holder::Param(position)))
                 {
                     Value::Unknown => Value::Param(position),
@@ -402,6 +404,25 @@ impl Evaluator<'_> {
                 },
                 None => Value::Param(position),
             },
+        }
+    }
+}
+
+impl Evaluator<'_> {
+    /// The mapped class that a parameter holds for objects of the class under evaluation: `model: type[M]` in
+    /// `class Users(CRUDBase[User])`.
+    fn class_of_receiver(&self, ty: &TypeExpr) -> Option<Value> {
+        let TypeExpr::Symbol { symbol: Symbol::External(path), args } = ty else { return None };
+        let [TypeExpr::Param(_)] = args[..] else { return None };
+        if !matches!(path.rsplit('.').next(), Some("type" | "Type")) {
+            return None;
+        }
+        let resolved = classes::resolve_type_params(self.db, self.receiver?, own_class(self.db, self.of)?, &args[0]);
+        match resolved {
+            TypeExpr::Symbol { symbol: symbol @ Symbol::Class(class), .. } if orm_model(self.db, class).is_some() => {
+                Some(Value::Symbol(symbol))
+            }
+            _ => None,
         }
     }
 }

@@ -292,6 +292,10 @@ pub struct QueryValue {
     pub kind: QueryKind,
     /// The mapped class it selects or changes, where it is one.
     pub model: Option<ClassRef>,
+    /// What names that class, where only callers know it: a parameter, an attribute of the object of a method.
+    pub of: Option<Value>,
+    /// Whether the keywords that callers hand in besides the named ones are filters too: `filter_by(**filters)`.
+    pub by_keywords: bool,
     /// Whether its results are entities (not single columns or aggregates).
     pub entities: bool,
     /// How many entities and columns each result row has.
@@ -428,6 +432,8 @@ impl QueryValue {
         Self {
             kind: QueryKind::Select,
             model,
+            of: None,
+            by_keywords: false,
             entities: true,
             width: 1,
             aggregates: false,

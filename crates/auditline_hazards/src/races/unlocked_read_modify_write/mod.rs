@@ -122,7 +122,9 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
             )
         }
         Dependence::State(_) => {
-            let outcome = if others.is_empty() {
+            let outcome = if dependence::only_sets_the_same(db, of, unit, write) {
+                "two requests can both pass the check, and both set the same"
+            } else if others.is_empty() {
                 "two requests can both pass the check"
             } else {
                 "two requests can both pass the check, and one overwrites what the other has set"
@@ -207,8 +209,10 @@ fn is_batch(unit: &Unit, change: &Change) -> bool {
 
 /// Whether two who do it at once leave behind what one of them does.
 fn only_repeats(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> bool {
-    change.writes.iter().all(|(write, _, dependence)| {
-        matches!(dependence, Dependence::OwnValue(_)) && dependence::only_repeats(db, of, unit, *write)
+    change.writes.iter().all(|(write, _, dependence)| match dependence {
+        Dependence::OwnValue(_) => dependence::only_repeats(db, of, unit, *write),
+        Dependence::State(_) => dependence::only_sets_the_same(db, of, unit, *write),
+        Dependence::Sought(_) => false,
     })
 }
 

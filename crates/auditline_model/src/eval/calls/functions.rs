@@ -252,9 +252,12 @@ impl Evaluator<'_> {
         range: TextRange,
     ) -> Arc<RowValue> {
         let id = self.next_ordinal();
+        // What a callee loads of a class that it is handed, this function may know.
+        let model = given.lookup.and_then(|lookup| lookup.model).or(row.model);
         let mut query =
-            QueryValue { lock, session: row.session.clone(), execution: Some(id), ..QueryValue::select(row.model) };
+            QueryValue { lock, session: row.session.clone(), execution: Some(id), ..QueryValue::select(model) };
         if let Some(lookup) = given.lookup {
+            query.of = lookup.of.clone();
             query.waits = lookup.waits;
             query.locks_own_only = lookup.locks_own_only;
             query.joins = lookup.joins;
@@ -277,7 +280,7 @@ impl Evaluator<'_> {
         );
         Arc::new(RowValue {
             id,
-            model: row.model,
+            model,
             origin: RowOrigin::Loaded { lock, single, by: Some(given.callee) },
             session: row.session.clone(),
         })
