@@ -1,8 +1,10 @@
 //! Locking the row that a statement loads.
 
 use auditline_source::TextEdit;
-use auditline_syntax::python::ir::{Arg, ArgKind, Expr, ExprId, Stmt, StmtKind, UnaryOp};
-use auditline_syntax::python::{dotted, walk, walk_expression, walk_statement_expressions, walk_statements};
+use auditline_syntax::python::ir::{Arg, ArgKind, Code, Expr, ExprId, Stmt, StmtKind, UnaryOp};
+use auditline_syntax::python::{
+    dotted, walk, walk_block_expressions, walk_expression, walk_statement_expressions, walk_statements,
+};
 use auditline_syntax::{Name, TextRange, TextSize};
 
 use super::block::{Layout, Siblings};
@@ -163,7 +165,7 @@ pub fn refresh_behind_check(scope: Scope<'_>, assignment: TextRange, refresh: Re
     let mut last = run.last;
     let mut checked = false;
     while let Some(next) = run.block.get(last + 1)
-        && is_guard(scope, next, row)
+        && is_guard(scope.code, next, row)
     {
         last += 1;
         checked = true;
@@ -275,15 +277,22 @@ fn nones(scope: Scope<'_>, name: Name) -> Vec<TextSize> {
     found
 }
 
-/// Whether a statement leaves the function when something about the row is not as it should be: `if row is None: raise`.
-fn is_guard(scope: Scope<'_>, stmt: &Stmt, row: Name) -> bool {
+/// Whether a statement leaves the function when the row is not there: `if row is None: raise`.
+fn is_guard(code: &Code, stmt: &Stmt, row: Name) -> bool {
     let StmtKind::If(guard) = &stmt.kind else { return false };
+    let is_row = |expr: ExprId| dotted(code, expr) == Some(row);
     let mut tests = Vec::new();
-    walk_expression(scope.code, guard.test, &mut |expr| match &scope.code[expr] {
-        Expr::Name(name) => tests.push(*name == row),
-        // A column decides: the lock has to be there before it is read.
-        Expr::Attribute { value, .. } if matches!(&scope.code[*value], Expr::Name(name) if *name == row) => {
-            tests.push(false);
+    walk_expression(code, guard.test, &mut |expr| match &code[expr] {
+        Expr::Name(_) => tests.extend(is_row(expr).then_some(true)),
+        Expr::Attribute { value, .. } => {
+            tests.extend(is_row(expr).then_some(true));
+            // A column decides: the lock has to be there before it is read.
+            tests.extend(is_row(*value).then_some(false));
+        }
+        // What is handed the row may read a column.
+        Expr::Call { func, args } => {
+            let asks = matches!(&code[*func], Expr::Name(name) if *name == "isinstance");
+            tests.extend(args.iter().filter(|arg| !asks && is_row(arg.value)).map(|_| false));
         }
         _ => {}
     });
@@ -292,12 +301,60 @@ fn is_guard(scope: Scope<'_>, stmt: &Stmt, row: Name) -> bool {
     });
     // `if row is not None:` works with the row, and leaves then.
     let mut works = false;
-    walk_statements(&guard.body, &mut |stmt| {
-        walk_statement_expressions(scope.code, stmt, &mut |expr| {
-            works |= matches!(scope.code[expr], Expr::Name(name) if name == row);
-        });
-    });
+    walk_block_expressions(code, &guard.body, &mut |expr| works |= is_row(expr));
     guard.orelse.is_empty() && leaves && !works && !tests.is_empty() && tests.iter().all(|is_row| *is_row)
+}
+
+/// The first place where something is asked of a row, or it is handed to a function, before the place that is known: not where
+/// it is bound, nor where it is asked if it is there.
+#[must_use]
+pub fn first_use(code: &Code, row: Name, known: TextRange) -> TextRange {
+    let variable = row.split('.').next().map(Name::new);
+    let mut bound = TextSize::new(0);
+    let mut guards: Vec<TextRange> = Vec::new();
+    walk_statements(&code.block, &mut |stmt| {
+        let targets: &[ExprId] = match &stmt.kind {
+            StmtKind::Assign { targets, .. } => targets,
+            StmtKind::AnnAssign { target, .. } | StmtKind::For { target, .. } => std::slice::from_ref(target),
+            StmtKind::With { items, .. } => {
+                for target in items.iter().filter_map(|item| item.target) {
+                    let is_it = matches!(&code[target], Expr::Name(name) if Some(*name) == variable);
+                    if is_it && code.range(target).end() <= known.start() {
+                        bound = bound.max(code.range(target).end());
+                    }
+                }
+                return;
+            }
+            _ => {
+                if is_guard(code, stmt, row) {
+                    guards.push(stmt.range);
+                }
+                return;
+            }
+        };
+        let is_it = |target: &ExprId| {
+            let mut found = false;
+            walk_expression(code, *target, &mut |part| {
+                found |= matches!(&code[part], Expr::Name(name) if Some(*name) == variable);
+            });
+            found && !matches!(code[*target], Expr::Attribute { .. } | Expr::Subscript { .. })
+        };
+        let end = match &stmt.kind {
+            StmtKind::For { iter, .. } => code.range(*iter).end(),
+            _ => stmt.range.end(),
+        };
+        if targets.iter().any(is_it) && end <= known.start() {
+            bound = bound.max(end);
+        }
+    });
+    let uses = code.exprs.iter().zip(&code.ranges).zip(0u32..).filter(|((expr, range), at)| {
+        matches!(expr, Expr::Name(_) | Expr::Attribute { .. })
+            && bound <= range.start()
+            && range.end() <= known.start()
+            && dotted(code, ExprId(*at)) == Some(row)
+            && !guards.iter().any(|guard| guard.contains_range(**range))
+    });
+    uses.map(|((_, range), _)| *range).min_by_key(|range| range.start()).unwrap_or(known)
 }
 
 /// Makes an `async def` a plain `def`, and does what `lock` does. The caller knows that nothing in it is awaited.

@@ -51,7 +51,7 @@ pub use imports::{Import, add_import};
 pub use indentation::syntax_errors;
 pub use insert::{insert_after, insert_after_simple, insert_before};
 pub use lock::{
-    Refresh, RowLock, lock_get, lock_query, make_plain_def, order_query, populate_query, refresh_before,
+    Refresh, RowLock, first_use, lock_get, lock_query, make_plain_def, order_query, populate_query, refresh_before,
     refresh_behind_check,
 };
 pub use move_behind::{move_reading_behind, move_statement_behind};

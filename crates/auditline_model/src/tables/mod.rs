@@ -14,6 +14,7 @@ mod relationships;
 mod returned;
 mod root;
 mod ties;
+mod told;
 mod unique;
 
 pub use self::core::{CoreTable, table_of_variable, tables_of_module};
@@ -29,4 +30,5 @@ pub use relationships::{PassiveDeletes, Relationship};
 pub use returned::returned_expression;
 pub use root::is_mapped;
 pub use ties::{held_key, owners, points_at, refers, tied};
+pub use told::{Told, called_for, told, told_of_returned};
 pub use unique::{KeyedTable, UniqueKey, keyed_by_name, keyed_class, keyed_table};

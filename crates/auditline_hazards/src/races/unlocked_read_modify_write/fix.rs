@@ -14,6 +14,7 @@ use auditline_syntax::python::dotted;
 use auditline_syntax::python::ir::{Arg, ArgKind, Code, Expr, ExprId};
 use auditline_syntax::{Name, TextRange};
 
+use super::{computed, decided};
 use crate::edit::{self, Refresh, RowLock, Scope};
 use crate::finding::{Fix, Safety};
 use crate::races::identity::{self, handed_in_together, session_of};
@@ -28,6 +29,7 @@ pub(super) fn fixes(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue, w
         && from.fields.iter().any(|field| field.column == *column && field.how == Derivation::Computed)
         && let Some(model) = row.model
         && is_number(db, model, *column)
+        && computed::may_be(db, of, unit, row, write)
     {
         let statement = event.statement;
         let name = classes::simple(model.path);
@@ -63,8 +65,12 @@ pub(in crate::races) fn lock_fixes(db: &dyn Db, of: FunctionRef, unit: &Unit, ro
     let model = row.model.map_or("row", |class| classes::simple(class.path));
     let row_model = row.model;
     let Some(way) = way(db, of, unit, row) else { return Vec::new() };
+    // What has decided elsewhere has decided without the lock.
+    if !matches!(way, Way::Load(_)) && decided::is_elsewhere(db, of, unit, row) {
+        return Vec::new();
+    }
     // A lock for which two requests wait for one another, or that is gone before the write, is no cure.
-    let Some(at) = locked_at(unit, row) else { return Vec::new() };
+    let Some(at) = locked_at(db, of, unit, row) else { return Vec::new() };
     let at = match way {
         // What the helper does besides comes before the second load.
         Way::Behind { .. } => last_of_call(unit, at),
@@ -103,17 +109,35 @@ pub(in crate::races) fn lock_fixes(db: &dyn Db, of: FunctionRef, unit: &Unit, ro
 
 /// What locks rows the other way round, were the load of a row to lock it (AUD211).
 pub(super) fn opposed(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue) -> Option<Opposed> {
-    opposed_lock(db, of, locked_at(unit, row)?, row.model?)
+    opposed_lock(db, of, locked_at(db, of, unit, row)?, row.model?)
 }
 
 /// The event at which a fix locks a row: its load, or the first use of one that was loaded elsewhere.
-fn locked_at(unit: &Unit, row: &RowValue) -> Option<u32> {
+fn locked_at(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue) -> Option<u32> {
     match row.origin {
         RowOrigin::Dependency(_) | RowOrigin::Param(_) | RowOrigin::Related(_) => {
-            unit.numbered().find(|(_, event)| uses(event, row)).map(|(ordinal, _)| ordinal)
+            let first = first_use(db, of, unit, row)?;
+            unit.numbered().find(|(_, event)| first.start() < event.statement.end()).map(|(ordinal, _)| ordinal)
         }
         _ => Some(row.id),
     }
+}
+
+/// The first use of a row that was loaded elsewhere: where a column is read, or before, where a property, a method or a function
+/// that it is handed to reads one that is written here.
+fn first_use(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue) -> Option<TextRange> {
+    let seen = unit.events.iter().find(|event| uses(event, row))?.range;
+    let body = function(db, of)?;
+    let object = body.code.exprs.iter().zip(&body.code.ranges).find_map(|(expr, range)| match expr {
+        Expr::Attribute { value, .. } if *range == seen => dotted(&body.code, *value),
+        _ => None,
+    });
+    let Some((name, class)) = object.zip(row.model) else { return Some(seen) };
+    let first = edit::first_use(&body.code, name, seen);
+    // What reads no column that is written here decides nothing about it.
+    let between = |at: TextRange| first.end() <= at.end() && at.end() <= seen.start();
+    let decides = tables::told(db, of, name, class, between).reads(&decided::columns(unit, row));
+    Some(if decides { first } else { seen })
 }
 
 /// The last event of the call in which an event happens.
@@ -151,7 +175,7 @@ enum Way {
     /// By a second load, behind the one that a helper does.
     Behind { statement: TextRange, session_use: TextRange, awaited: bool },
     /// By a second load, before the first use of a row that was handed in.
-    Before { first: TextRange, last: TextRange, session_use: TextRange, awaited: bool },
+    Before { from: TextRange, first: TextRange, last: TextRange, session_use: TextRange, awaited: bool },
 }
 
 fn way(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue) -> Option<Way> {
@@ -186,7 +210,8 @@ fn before(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue) -> Option<W
     let first = uses.clone().next()?;
     let last = uses.next_back()?;
     // The object of the first read or write is how the row is called here.
-    Some(Way::Before { first: first.range, last: last.range, session_use, awaited })
+    let from = first_use(db, of, unit, row)?;
+    Some(Way::Before { from, first: first.range, last: last.range, session_use, awaited })
 }
 
 /// A use of a session in the function itself: a call on it, and whether such calls are awaited.
@@ -248,11 +273,11 @@ impl Prepared {
                 let refresh = Refresh { session: scope.receiver(session_use)?, is_async: awaited, lock: self.lock() };
                 edit::refresh_behind_check(scope, statement, refresh)
             }
-            Way::Before { first, last, session_use, awaited } => {
+            Way::Before { from, first, last, session_use, awaited } => {
                 let Expr::Attribute { value, .. } = &scope.code[scope.expr_at(first)?] else { return None };
                 let row = dotted(scope.code, *value)?;
                 let refresh = Refresh { session: scope.receiver(session_use)?, is_async: awaited, lock: self.lock() };
-                edit::refresh_before(scope, (first, last), row, refresh)
+                edit::refresh_before(scope, (from, last), row, refresh)
             }
         }
     }

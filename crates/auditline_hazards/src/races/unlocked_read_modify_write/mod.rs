@@ -16,6 +16,8 @@ use super::rows::{self, Durable};
 use super::writers;
 use super::written::{Written, written};
 
+mod computed;
+mod decided;
 mod fix;
 
 pub(super) use fix::{lock_fixes, name_in};
