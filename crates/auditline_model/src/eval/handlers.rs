@@ -1,6 +1,8 @@
 //! Handlers of `try`: what they catch, where their paths lead, and what they ask the exception.
 
-use auditline_syntax::python::ir::{Block, Code, CompareOp, Expr, ExprId, FStringPart, Handler, Stmt, StmtKind};
+use auditline_syntax::python::ir::{
+    ArgKind, Block, Code, CompareOp, Expr, ExprId, FStringPart, Handler, Stmt, StmtKind,
+};
 use auditline_syntax::python::{walk_expression, walk_statements};
 use auditline_syntax::{Name, TextRange, TextSize};
 
@@ -57,6 +59,7 @@ impl Evaluator<'_> {
             catches: catches.into_iter().map(|(_, name)| name).collect(),
             frame,
             raises: flow == Flow::Raises,
+            refuses: flow == Flow::Raises && refuses(code, &handler.body),
             exits: flow != Flow::Falls,
             repeats: jumps(&handler.body, &StmtKind::Continue),
             breaks: jumps(&handler.body, &StmtKind::Break),
@@ -66,6 +69,51 @@ impl Evaluator<'_> {
             head,
             range: handler.range,
         }
+    }
+}
+
+/// Whether all that a block raises says that the request is to blame: `HTTPException(409)`, `abort(400)`.
+fn refuses(code: &Code, block: &Block) -> bool {
+    let (mut any, mut all) = (false, true);
+    walk_statements(block, &mut |stmt| {
+        let raised = match stmt.kind {
+            StmtKind::Raise { exception, .. } => exception,
+            StmtKind::Expr(expr) if is_refusal(code, expr) => Some(expr),
+            _ => return,
+        };
+        any = true;
+        all &= raised.is_some_and(|raised| is_refusal(code, raised));
+    });
+    any && all
+}
+
+/// Whether a call is told the status of a refusal: first, or by the name of the parameter.
+fn is_refusal(code: &Code, expr: ExprId) -> bool {
+    let Expr::Call { args, .. } = &code[expr] else { return false };
+    args.iter().enumerate().any(|(position, arg)| match arg.kind {
+        ArgKind::Positional => position == 0 && is_refused(code, arg.value),
+        ArgKind::Keyword(name) => {
+            matches!(name.as_str(), "status_code" | "status" | "code") && is_refused(code, arg.value)
+        }
+        _ => false,
+    })
+}
+
+/// `409`, `status.HTTP_409_CONFLICT`, `HTTPStatus.CONFLICT`.
+fn is_refused(code: &Code, status: ExprId) -> bool {
+    match &code[status] {
+        Expr::Int(Some(status)) => (400..500).contains(status),
+        Expr::Attribute { value, attr } => {
+            let of_library = auditline_syntax::python::dotted(code, *value)
+                .is_some_and(|path| path.rsplit('.').next() == Some("HTTPStatus"));
+            attr.starts_with("HTTP_4")
+                || of_library
+                    && matches!(
+                        attr.as_str(),
+                        "BAD_REQUEST" | "CONFLICT" | "FORBIDDEN" | "NOT_FOUND" | "UNPROCESSABLE_ENTITY"
+                    )
+        }
+        _ => false,
     }
 }
 

@@ -230,6 +230,9 @@ pub struct HandlerInfo {
     pub frame: FrameId,
     /// Whether every path through it leaves by `raise`.
     pub raises: bool,
+    /// Whether every path through it refuses what was asked for: it raises an error that says so (`HTTPException(409)`), and
+    /// none of the server's own.
+    pub refuses: bool,
     /// Whether every path through it leaves the enclosing block (`raise`, `return`, `continue`, `break`).
     pub exits: bool,
     /// Whether a path through it goes on with the next round of a loop around the `try` (`continue`).

@@ -102,8 +102,8 @@ fn handles_violation(handler: &HandlerInfo, wanted: Wanted) -> bool {
     let named = handler.catches.iter().any(|caught| {
         ["Integrity", "Unique", "Duplicate", "Conflict", "Exists", "Violation"].iter().any(|word| caught.contains(word))
     });
-    // A handler for everything that raises only reports the failure.
-    named || wanted == Wanted::Broad && handler.breadth >= Breadth::AllDatabase && !handler.raises
+    // A handler for everything that raises only reports the failure, unless it refuses the request.
+    named || wanted == Wanted::Broad && handler.breadth >= Breadth::AllDatabase && (!handler.raises || handler.refuses)
 }
 
 /// Whether a function handles unique violations and goes on: one that only gives the error another name leaves it to whoever
