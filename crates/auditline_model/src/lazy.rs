@@ -295,6 +295,7 @@ impl Search<'_> {
             _ => dotted(self.code, target).is_some_and(|path| names_lock(&path)),
         };
         named
+            || self.is_held_lock(target)
             || match resolve_in(self.db, self.of, self.code, target) {
                 Symbol::Variable(held) => {
                     matches!(variable(self.db, held), Value::Made(path) if known(&path) == Some(Known::LockClass))
@@ -302,6 +303,26 @@ impl Search<'_> {
                 _ => false,
             }
     }
+}
+
+impl Search<'_> {
+    /// Whether an attribute of the class or of its object holds a lock.
+    fn is_held_lock(&self, target: ExprId) -> bool {
+        let Expr::Attribute { value, attr } = &self.code[target] else { return false };
+        let class = match resolve_in(self.db, self.of, self.code, *value) {
+            Symbol::Class(class) => Some(class),
+            _ => match &self.code[*value] {
+                Expr::Name(object) if is_first_param(self.db, self.of, *object) => self.own,
+                _ => None,
+            },
+        };
+        let held = class.map(|class| crate::eval::attribute(self.db, class, *attr));
+        matches!(held, Some(Value::Made(path)) if known(&path) == Some(Known::LockClass))
+    }
+}
+
+fn is_first_param(db: &dyn Db, of: FunctionRef, name: Name) -> bool {
+    crate::db::head(db, of).is_some_and(|head| head.params.first().is_some_and(|param| param.name == name))
 }
 
 /// Whether objects of a class change after they were made: a method assigns an attribute of its own, or changes what one
