@@ -192,7 +192,7 @@ fn is_same(db: &dyn Db, row: u32, earlier: &QueryValue, wanted: &Wanted<'_>) -> 
             && wanted.keys.iter().all(|key| earlier.keys.contains(key))
 }
 
-fn is_unique(db: &dyn Db, model: ClassRef, column: Name) -> bool {
+pub(super) fn is_unique(db: &dyn Db, model: ClassRef, column: Name) -> bool {
     tables::orm_model(db, model)
         .is_some_and(|model| model.key() == Some(column) || model.column(column).is_some_and(|column| column.unique))
 }

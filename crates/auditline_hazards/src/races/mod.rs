@@ -12,6 +12,7 @@ mod identity;
 pub mod inconsistent_lock_order;
 pub mod ineffective_lock;
 mod isolation;
+mod keyed;
 pub mod lock_released_early;
 pub mod non_idempotent_webhook;
 pub mod process_local_state;

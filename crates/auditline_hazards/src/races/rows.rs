@@ -135,7 +135,8 @@ fn classes_of(db: &dyn Db, of: FunctionRef) -> Option<auditline_model::ClassRef>
 }
 
 /// Whether something protects the row's change that is no lock on the row: a lock between processes or threads that is held
-/// or was taken before, a lock on the row that owns it, a version counter on the mapper.
+/// or was taken before, a lock that another statement took on its key, a lock on the row that owns it, a version counter on the
+/// mapper.
 pub(super) fn is_protected(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32, row: &RowValue) -> bool {
     let versioned =
         row.model.and_then(|class| tables::orm_model(db, class)).is_some_and(|model| model.has_version_counter);
@@ -145,6 +146,8 @@ pub(super) fn is_protected(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32
     // By which way a related row is loaded is not seen: any lock that was taken before may be its own.
     let related = matches!(row.origin, RowOrigin::Related(_));
     super::held::is_exclusive(db, of, unit, write)
+        || super::keyed::is_locked_first(db, of, unit, write, row)
+        || super::keyed::is_compared(db, unit, write, row)
         || super::guardian::locks_owner(db, of, unit, write, row)
         || related && super::held::is_held_until(db, of, unit, write)
 }

@@ -181,13 +181,16 @@ impl Evaluator<'_> {
                     let constant = super::statements::is_constant(code, other_id) || is_only_constants(right);
                     let test = if constant { Test::EqualsConstant } else { Test::EqualsOther };
                     conditions.extend(self.field_conditions(&left.from, &test, holds));
+                    read_again(&mut conditions, &right.from);
                     let written = super::statements::constant_name(code, other_id);
                     conditions.iter_mut().for_each(|condition| condition.constant = written);
                 }
                 if !right.from.fields.is_empty() {
                     let constant = super::statements::is_constant(code, left_id);
                     let test = if constant { Test::EqualsConstant } else { Test::EqualsOther };
-                    conditions.extend(self.field_conditions(&right.from, &test, holds));
+                    let mut of_right = self.field_conditions(&right.from, &test, holds);
+                    read_again(&mut of_right, &left.from);
+                    conditions.extend(of_right);
                 }
                 if matches!(op, CompareOp::Eq | CompareOp::NotEq) {
                     conditions.extend(limits(code, (left_id, left), op, (right_id, right)));
@@ -258,6 +261,15 @@ impl Evaluator<'_> {
             && matches!(bound.value, Value::Row(_))
         {
             bound.value = Value::None;
+        }
+    }
+}
+
+/// Says of conditions that they compare a column with what a statement has read of it.
+fn read_again(conditions: &mut [Condition], other: &Sources) {
+    for condition in conditions {
+        if let Subject::Field { column, .. } = condition.subject {
+            condition.against.extend(other.counts.iter().map(|count| (count.load, column)));
         }
     }
 }

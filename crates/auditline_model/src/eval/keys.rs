@@ -129,6 +129,27 @@ impl Evaluator<'_> {
         self.event(EventKind::Unused(Arc::clone(query)), code.range(expr));
     }
 
+    /// Records what the variable of a loop stands for, where the values are written out: `sorted({one, two})`.
+    pub(crate) fn members(&mut self, code: &Code, target: ExprId, iter: ExprId) {
+        let Expr::Name(name) = &code[target] else { return };
+        let mut values = iter;
+        while let Expr::Call { func, args } = &code[values] {
+            let (Expr::Name(function), Some(first)) = (&code[*func], args.first()) else { return };
+            if !matches!(function.as_str(), "sorted" | "set" | "list" | "tuple" | "frozenset") {
+                return;
+            }
+            values = first.value;
+        }
+        let (Expr::Set(items) | Expr::List(items) | Expr::Tuple(items)) = &code[values] else { return };
+        let mut keys = Vec::new();
+        for item in items {
+            let bound = self.bound_again(code, *item);
+            keys.extend(self.key_of(code, &bound, *item));
+        }
+        let key = Key::Local(*name, self.bindings.get(name).copied().unwrap_or_default());
+        self.unit.members.push((key, keys));
+    }
+
     /// Whether what a loop goes through is a parameter or an attribute of something, and nothing in the function sorts.
     pub(crate) fn comes_as_given(&self, code: &Code, iter: ExprId) -> bool {
         let given = match &code[iter] {

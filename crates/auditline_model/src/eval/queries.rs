@@ -84,9 +84,10 @@ impl Evaluator<'_> {
             && let Some(Expr::Str(text)) = args.first().map(|arg| &code[arg.value])
         {
             let upper = text.to_ascii_uppercase();
-            if upper.contains("FOR UPDATE") || upper.contains("PG_ADVISORY") {
+            let tries = upper.contains("PG_TRY_ADVISORY");
+            if upper.contains("FOR UPDATE") || upper.contains("PG_ADVISORY") || tries || locks_table(&upper) {
                 query.lock = Lock::Yes;
-                query.waits = !upper.contains("NOWAIT") && !upper.contains("SKIP LOCKED");
+                query.waits = !upper.contains("NOWAIT") && !upper.contains("SKIP LOCKED") && !tries;
             }
             if upper.contains("ON CONFLICT") {
                 query.insertion = upsert_of_text(text).map(Arc::new);
@@ -192,6 +193,13 @@ impl Evaluator<'_> {
                 next.waits = !asked("nowait") && !asked("skip_locked") && !arguments.open;
                 let of = arguments.keyword("of").map(|bound| &bound.value);
                 next.locks_own_only = next.model.is_some() && self.model_argument(of) == next.model;
+            }
+            // Its rows come from another statement, which may be a text that locks them.
+            "from_statement" => {
+                if let Value::Query(inner) = arguments.first() {
+                    next.lock = next.lock.max_with(inner.lock);
+                    next.waits &= inner.waits;
+                }
             }
             "order_by" => next.ordered = true,
             "values" => {
@@ -539,4 +547,16 @@ impl Lock {
 /// `EXISTS` over the rows of a statement.
 pub(crate) fn exists(of: QueryValue) -> QueryValue {
     QueryValue { exists: true, entities: false, aggregates: false, width: 1, session: None, ..of }
+}
+
+/// Whether a text in capitals locks a table in a mode that lets one in at a time. PostgreSQL's default is `ACCESS EXCLUSIVE`.
+fn locks_table(text: &str) -> bool {
+    let text = text.trim().trim_end_matches(';').trim_end();
+    let Some(rest) = text.strip_prefix("LOCK ") else { return false };
+    let rest = rest.trim_end_matches("NOWAIT").trim_end();
+    match rest.strip_suffix(" MODE").and_then(|rest| rest.rsplit_once(" IN ")) {
+        // Two may hold ROW EXCLUSIVE at once, and two SHARE.
+        Some((_, mode)) => mode.ends_with("EXCLUSIVE") && mode.trim() != "ROW EXCLUSIVE",
+        None => rest.starts_with("TABLE "),
+    }
 }

@@ -164,6 +164,7 @@ impl Evaluator<'_> {
                 let before = self.environment.clone();
                 let element = self.element(&iterated);
                 self.assign(code, *target, &element, None);
+                self.members(code, *target, *iter);
                 self.block(body);
                 self.pop_frame(frame);
                 self.merge(&before);

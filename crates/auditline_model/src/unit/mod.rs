@@ -87,6 +87,8 @@ pub struct Unit {
     pub composed: Vec<(u32, Name)>,
     /// The loops over what it was handed.
     pub batches: Vec<Batch>,
+    /// The variables of loops over values that are written out, and what names those: `for key in sorted({one, two})`.
+    pub members: Vec<(Key, Vec<Key>)>,
 }
 
 /// A number of rows that a function returns.
@@ -288,7 +290,8 @@ pub struct Condition {
     pub at: u32,
     /// The constant that it compares with, as written.
     pub constant: Option<Name>,
-    /// The columns of rows that it compares with: [`RowValue::id`] and the attribute.
+    /// The columns of rows that it compares with: [`RowValue::id`], or the ordinal of the statement that read columns alone, and
+    /// the attribute.
     pub against: SmallVec<[(u32, Name); 1]>,
 }
 
