@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use auditline_model::eval::value::{RowOrigin, RowValue, SessionValue};
+use auditline_model::eval::value::{QueryKind, RowOrigin, RowValue, SessionValue};
 use auditline_model::unit::{EventKind, FrameId, FrameKind, Subject, Test, Unit, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef, classes, entry};
 
@@ -69,6 +69,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         let Some(insertion) = insertion(db, of, &unit, ordinal, row) else { continue };
         if reported.contains(&insertion.model)
             || is_guarded(db, of, &unit, insertion.counted)
+            || is_owner_updated(db, &unit, &insertion)
             || isolation::is_serializable(db, of, insertion.session.as_deref())
             || entry::is_command(db, of)
             || !served::is_served(db, of)
@@ -131,6 +132,23 @@ fn is_guarded(db: &dyn Db, of: FunctionRef, unit: &Unit, counted: Counted) -> bo
         Counted::By(by, _) | Counted::Before(by) => Some(by),
     };
     by.is_some_and(|by| held::takes_lock(db, by)) || held::is_held_until(db, of, unit, counted.at())
+}
+
+/// Whether an UPDATE of the row to which the counted rows belong has locked it before they were counted.
+fn is_owner_updated(db: &dyn Db, unit: &Unit, insertion: &Insertion) -> bool {
+    let Counted::Here(count) = insertion.counted else { return false };
+    let Some(EventKind::Load { query: counted, .. }) = unit.events.get(count as usize).map(|event| &event.kind) else {
+        return false;
+    };
+    unit.numbered().take(count as usize).any(|(at, event)| {
+        let EventKind::Execute(update) = &event.kind else { return false };
+        let Some(owner) = update.model.filter(|_| update.kind == QueryKind::Update) else { return false };
+        unit.can_follow(at, count)
+            && counted.keys.iter().any(|(column, key)| {
+                guardian::points_at(db, insertion.model, *column, owner)
+                    && update.keys.iter().any(|(_, owned)| owned == key)
+            })
+    })
 }
 
 fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, insertion: &Insertion) -> Finding {
