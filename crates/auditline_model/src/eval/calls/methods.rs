@@ -7,11 +7,11 @@ use auditline_syntax::{Name, TextRange};
 
 use crate::classes;
 use crate::eval::queries::handed_in;
-use crate::eval::value::{Derivation, Sources, Value, listed_row};
+use crate::eval::value::{Derivation, OnCommit, SessionClass, SessionOrigin, SessionValue, Sources, Value, listed_row};
 use crate::eval::{Bound, Evaluator, libraries};
 use crate::symbols::Symbol;
 use crate::tables::{ModelKind, orm_model};
-use crate::unit::{EventKind, LockScope};
+use crate::unit::{EventKind, LockScope, SessionAction};
 
 use super::Arguments;
 
@@ -63,6 +63,7 @@ impl Evaluator<'_> {
                         self.database_method(code, &object, (receiver_id, attr), &arguments, args, (id, range))
                     }
                     None => {
+                        self.closed_by_use(&object.value, attr, &arguments, range);
                         self.given(attr, &arguments, range);
                         if libraries::unlinks(&attr) {
                             self.removal(attr, &object.from.parts, range);
@@ -158,6 +159,23 @@ impl Evaluator<'_> {
                 }
             }
         }
+    }
+
+    /// `def put_away(session): session.close()`: files and clients are closed like that, too, but where a caller hands in a
+    /// session, it is closed.
+    fn closed_by_use(&mut self, object: &Value, attr: Name, arguments: &Arguments, range: TextRange) {
+        let Value::Param(index) = object else { return };
+        if !matches!(attr.as_str(), "close" | "aclose") || !arguments.list.is_empty() || arguments.open {
+            return;
+        }
+        let session = Arc::new(SessionValue {
+            origin: SessionOrigin::Param(*index),
+            is_async: None,
+            id: 0,
+            on_commit: OnCommit::Unknown,
+            class: SessionClass::Unknown,
+        });
+        self.session_event(&session, SessionAction::Close, range);
     }
 
     /// The statement that a parameter without a type holds, as it is used: mapped columns stand in what is added to it.
