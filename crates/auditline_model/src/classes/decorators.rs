@@ -20,6 +20,18 @@ pub fn decorator_symbols(db: &dyn Db, of: FunctionRef) -> Vec<Symbol> {
         .collect()
 }
 
+/// Whether something outside the workspace that is not known stands around the function: `@sync_to_async`.
+#[must_use]
+pub fn has_foreign_decorator(db: &dyn Db, of: FunctionRef) -> bool {
+    decorator_symbols(db, of).into_iter().any(|symbol| match symbol {
+        Symbol::External(path) => {
+            let path = names::canonical(path);
+            known(&path).is_none() && !path.starts_with("builtins.")
+        }
+        _ => false,
+    })
+}
+
 fn has_known(db: &dyn Db, of: FunctionRef, wanted: Known) -> bool {
     decorator_symbols(db, of).into_iter().any(|symbol| match symbol {
         Symbol::External(path) => known(&names::canonical(path)) == Some(wanted),

@@ -12,7 +12,9 @@ use auditline_syntax::Name;
 
 use crate::db::{ClassRef, Db, FunctionRef, parsed};
 
-pub use decorators::{decorator_symbols, is_cached, is_class_method, is_context_manager, is_property, is_static};
+pub use decorators::{
+    decorator_symbols, has_foreign_decorator, is_cached, is_class_method, is_context_manager, is_property, is_static,
+};
 pub(crate) use detached::last;
 pub use detached::{Detached, DetachedArg, detach};
 pub use info::{

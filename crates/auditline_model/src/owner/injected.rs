@@ -56,7 +56,7 @@ fn injected_query(db: &dyn Db, of: FunctionRef, index: u32) -> Option<Injected> 
 }
 
 /// The functions inside of a function, at any depth.
-fn inner_functions(db: &dyn Db, of: FunctionRef) -> Vec<FunctionRef> {
+pub(crate) fn inner_functions(db: &dyn Db, of: FunctionRef) -> Vec<FunctionRef> {
     let parsed = parsed(db, of.file);
     let functions = &parsed.module.functions;
     functions

@@ -32,6 +32,7 @@ pub use ends::{Ender, ender};
 pub use heals::heals;
 pub(crate) use injected::is_outer_param;
 pub use injected::{Injected, injected};
+pub(crate) use injected::{inner_functions, is_outer_param};
 pub use made::is_made_aside;
 pub use on_commit::on_commit;
 pub use on_request::{OnRequest, is_request_state, on_request};

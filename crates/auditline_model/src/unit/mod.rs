@@ -3,6 +3,7 @@
 //! Events are numbered in program order; each stands in a [`Frame`], and the frames form a tree: branches with their
 //! conditions, loops, `try` with its handlers, `with`. Rules read this and nothing else.
 
+mod aside;
 mod beside;
 mod broken;
 mod effects;
@@ -33,6 +34,7 @@ use crate::eval::value::{
     ArgName, Key, Lock, Part, QueryValue, RowValue, SessionValue, Sources, Step, TransactionKind, Value,
 };
 
+pub use aside::runs_aside;
 pub use beside::{Beside, Together, together};
 pub use broken::refused_behind;
 pub use effects::{Effect, Operation, Target, When, session_target};

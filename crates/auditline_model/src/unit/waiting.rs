@@ -8,7 +8,7 @@ use crate::eval::value::{ArgName, Key, SessionValue, Value};
 use crate::owner::argument_of;
 
 use super::effects::flag_of;
-use super::{EventKind, FrameKind, SessionAction, Unit, When, unit};
+use super::{EventKind, FrameKind, SessionAction, Unit, When, runs_aside, unit};
 
 /// The first place where a function waits for the database with a synchronous session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +56,10 @@ fn blocking_at(db: &dyn Db, unit: &Unit, ordinal: u32, in_coroutine: bool) -> Op
         let body = head(db, *callee)?;
         // A coroutine is judged by itself; a generator runs where it is iterated.
         if body.is_async || (body.is_generator && !classes::is_context_manager(db, *callee)) {
+            return None;
+        }
+        // What a decorator hands to a thread keeps no loop waiting.
+        if runs_aside(db, *callee) || is_awaited(unit, ordinal) && classes::has_foreign_decorator(db, *callee) {
             return None;
         }
         // A function that is handed an asynchronous session sends nothing by it, whatever its annotation says.
