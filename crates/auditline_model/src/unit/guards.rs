@@ -1,6 +1,7 @@
 //! What happens to a session when an event fails.
 
-use crate::eval::value::{SessionOrigin, SessionValue, TransactionKind};
+use crate::eval::libraries::runs_later;
+use crate::eval::value::{SessionOrigin, SessionValue, TransactionKind, Value};
 
 use super::{Breadth, EventKind, Frame, FrameId, FrameKind, SessionAction, TryId, Unit, Use};
 
@@ -15,6 +16,17 @@ pub enum Guard {
     Handler(Breadth),
 }
 
+/// Whether a value is the method that closes the session or rolls it back: what is handed it will call it.
+fn is_end_of(value: &Value, session: &SessionValue) -> bool {
+    match value {
+        Value::Method(object, name) => {
+            matches!(name.as_str(), "close" | "aclose" | "rollback")
+                && object.session().is_some_and(|own| same_session(own, session))
+        }
+        _ => false,
+    }
+}
+
 /// Whether two values are one session in one unit.
 #[must_use]
 pub fn same_session(one: &SessionValue, two: &SessionValue) -> bool {
@@ -25,6 +37,12 @@ pub fn same_session(one: &SessionValue, two: &SessionValue) -> bool {
         (SessionOrigin::Registry(_), SessionOrigin::Registry(_)) => true,
         (a, b) => a == b && one.id == two.id,
     }
+}
+
+/// Whether what is called leaves with its block what it is handed: a method of an `ExitStack`.
+fn is_exit_stack(to: &str) -> bool {
+    matches!(to.rsplit('.').next(), Some("enter_context" | "enter_async_context" | "push" | "push_async_exit"))
+        && to.contains("ExitStack")
 }
 
 impl Unit {
@@ -42,7 +60,20 @@ impl Unit {
     #[must_use]
     pub fn guard(&self, ordinal: u32, session: &SessionValue) -> Option<Guard> {
         let event = self.events.get(ordinal as usize)?;
-        self.guard_of_frame(event.frame, session)
+        self.guard_of_frame(event.frame, session).or_else(|| self.hands_end_on(ordinal, session).then_some(Guard::With))
+    }
+
+    /// Whether somebody else has been told before an event to close the session: `stack.callback(session.close)`,
+    /// `stack.enter_context(session)`.
+    fn hands_end_on(&self, ordinal: u32, session: &SessionValue) -> bool {
+        self.events.iter().take(ordinal as usize).any(|event| match &event.kind {
+            EventKind::Given { to, values } => values.iter().any(|(_, value)| {
+                // A task behind the answer does not run where the function fails.
+                !runs_later(to) && is_end_of(value, session)
+                    || is_exit_stack(to) && value.session().is_some_and(|own| same_session(own, session))
+            }),
+            _ => false,
+        })
     }
 
     /// As [`Unit::guard`], for a failure anywhere in a frame.
