@@ -30,7 +30,6 @@ pub use convention::{Convention, convention, example_of_convention};
 pub use dependents::users_of_dependency;
 pub use ends::{Ender, ender};
 pub use heals::heals;
-pub(crate) use injected::is_outer_param;
 pub use injected::{Injected, injected};
 pub(crate) use injected::{inner_functions, is_outer_param};
 pub use made::is_made_aside;
@@ -357,7 +356,7 @@ fn attribute_owner(db: &dyn Db, class: ClassRef, name: Name, depth: u32) -> Owne
                         if is_guarded(db, site, &session) {
                             Ownership::Managed { commits: false }
                         } else {
-                            owner_within(db, site.function, &session, depth)
+                            handed_to(db, site, (class, name), owner_within(db, site.function, &session, depth))
                         }
                     }
                     _ => Ownership::Unknown,
@@ -374,6 +373,25 @@ fn attribute_owner(db: &dyn Db, class: ClassRef, name: Name, depth: u32) -> Owne
             let method = crate::eval::attribute_method(db, class, name);
             method.map_or(Ownership::Unknown, |method| owner_within(db, method, &session, depth))
         }
+    }
+}
+
+/// What is said of a session that whoever constructs an object has opened for it: the methods of the object only use it.
+fn handed_to(db: &dyn Db, site: &CallSite, (class, name): (ClassRef, Name), owner: Ownership) -> Ownership {
+    match owner {
+        Ownership::Unmanaged(mut lack) if lack.source == Source::Opened => {
+            let object = classes::simple(class.path);
+            // A constructor is known by the class whose objects it makes.
+            let maker = match own_class(db, site.function) {
+                Some(maker) => classes::simple(maker.path),
+                None => classes::simple(site.function.path),
+            };
+            let message = format!("`{maker}` opens the session that it hands to `{object}`, and nobody ends it");
+            lack.evidence = vec![(Place::Event(site.function, site.ordinal), message)];
+            lack.source = Source::Attribute(class, name);
+            Ownership::Unmanaged(lack)
+        }
+        other => other,
     }
 }
 
