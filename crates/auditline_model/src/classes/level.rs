@@ -78,8 +78,8 @@ pub fn dependency_aliases(db: &dyn Db, file: SourceFile) -> Arc<[(FunctionRef, N
             _ => return,
         };
         if let Expr::Subscript { .. } = &code[value]
-            && let TypeExpr::Annotated { depends: Some(Symbol::Function(callee)), .. } =
-                type_expr(db, file, None, code, value)
+            && let TypeExpr::Annotated { depends: Some(symbol), metadata, .. } = type_expr(db, file, None, code, value)
+            && let Symbol::Function(callee) = crate::eval::depended(db, symbol, &metadata)
             && !aliases.contains(&(callee, name))
         {
             aliases.push((callee, name));

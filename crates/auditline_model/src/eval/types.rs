@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use auditline_syntax::Name;
 use auditline_syntax::python::ir::{ArgKind, Expr};
 
 use crate::classes::{self, TypeExpr};
@@ -260,7 +261,9 @@ pub fn dependency_of_param(db: &dyn Db, of: FunctionRef, index: usize) -> Option
     }
     let annotation = param.annotation?;
     match classes::type_expr(db, of.file, Some(of), &body.code, annotation) {
-        TypeExpr::Annotated { depends: Some(symbol), .. } => Some(Depended::On(symbol)),
+        TypeExpr::Annotated { depends: Some(symbol), metadata, .. } => {
+            Some(Depended::On(depended(db, symbol, &metadata)))
+        }
         _ => None,
     }
 }
@@ -279,7 +282,40 @@ fn dependency_callee(
             Value::Symbol(symbol) => symbol,
             _ => Symbol::Variable(variable),
         },
+        Symbol::Unknown => {
+            let callee = classes::detach(db, names::Scope::Function(of), code, expr);
+            method_of_object(db, &callee).map_or(Symbol::Unknown, Symbol::Function)
+        }
         symbol => symbol,
+    }
+}
+
+/// What `Depends(…)` among the metadata of an annotation calls, where the annotation itself does not tell.
+pub(crate) fn depended(db: &dyn Db, symbol: Symbol, metadata: &[classes::Detached]) -> Symbol {
+    if symbol != Symbol::Unknown {
+        return symbol;
+    }
+    let callees = metadata.iter().filter_map(|item| {
+        let (func, _) = item.call()?;
+        (known(&func.external()?) == Some(Known::Depends)).then_some(())?;
+        item.keyword("dependency").or_else(|| item.positional().next())
+    });
+    callees.filter_map(|callee| method_of_object(db, callee)).next().map_or(Symbol::Unknown, Symbol::Function)
+}
+
+/// The method that is called where an object is: `Depends(database.get_session)` with `database = Database()` in a module,
+/// `Depends(SessionProvider())`.
+fn method_of_object(db: &dyn Db, callee: &classes::Detached) -> Option<FunctionRef> {
+    match callee {
+        classes::Detached::Path { base: (Symbol::Variable(variable), method), .. } => {
+            let Value::Instance(instance) = super::variable(db, *variable) else { return None };
+            classes::method(db, instance.class, *method)
+        }
+        classes::Detached::Call { func, .. } => match func.symbol() {
+            Symbol::Class(class) => classes::method(db, class, Name::new("__call__")),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

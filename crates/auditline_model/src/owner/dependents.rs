@@ -19,8 +19,16 @@ pub fn users_of_dependency(db: &dyn Db, of: FunctionRef) -> Arc<[FunctionRef]> {
 
 #[salsa::tracked(returns(clone))]
 fn users_of_dependency_query(db: &dyn Db, of: FunctionRef, _key: ()) -> Arc<[FunctionRef]> {
-    let by_name = served_by_name(db, Name::new(classes::simple(of.path)), ());
+    let by_name = served_by_name(db, named(of), ());
     by_name.get(&of).map(|users| users.as_slice().into()).unwrap_or_default()
+}
+
+/// The name by which a dependency is known where it is used: that of the class, where its objects are called.
+fn named(of: FunctionRef) -> Name {
+    match of.path.as_str().strip_suffix(".__call__") {
+        Some(class) => Name::new(class.rsplit('.').next().unwrap_or(class)),
+        None => Name::new(classes::simple(of.path)),
+    }
 }
 
 /// The dependencies of that name. Of a common name there are many, in many files that mention it: they are looked through
@@ -31,7 +39,7 @@ fn served_by_name(db: &dyn Db, name: Name, _key: ()) -> Arc<Served> {
     let mut seen: FxHashSet<SourceFile> = files.iter().copied().collect();
     for file in files_mentioning_both(db, "Annotated", &name) {
         for (callee, alias) in classes::dependency_aliases(db, file).iter() {
-            if name == classes::simple(callee.path) {
+            if name == named(*callee) {
                 files.extend(files_mentioning(db, alias).iter().copied().filter(|file| seen.insert(*file)));
             }
         }
@@ -39,7 +47,7 @@ fn served_by_name(db: &dyn Db, name: Name, _key: ()) -> Arc<Served> {
     let mut served = Served::default();
     for file in files {
         for (callee, users) in dependencies_in(db, file).iter() {
-            if name == classes::simple(callee.path) {
+            if name == named(*callee) {
                 served.entry(*callee).or_default().extend(users);
             }
         }

@@ -1,7 +1,10 @@
 //! Providers: generator dependencies and context managers that hand out a session.
 
-use crate::db::{Db, FunctionRef, function};
-use crate::eval::value::{SessionOrigin, SessionValue, Value};
+use std::sync::Arc;
+
+use crate::classes;
+use crate::db::{ClassRef, Db, FunctionRef, function};
+use crate::eval::value::{InstanceOrigin, SessionOrigin, SessionValue, Value};
 use crate::unit::{Breadth, EventKind, FrameKind, Guard, SessionAction, same_session, unit_of};
 
 /// What a generator that yields a session does with it.
@@ -45,7 +48,8 @@ fn provider_query(db: &dyn Db, of: FunctionRef, _key: ()) -> Option<Provider> {
     let unit = unit_of(db, of);
     let mut result: Option<Provider> = None;
     for (ordinal, event) in unit.numbered() {
-        let EventKind::Yield(Value::Session(session)) = &event.kind else { continue };
+        let EventKind::Yield(value) = &event.kind else { continue };
+        let Some(session) = handed_out(db, value) else { continue };
         let (on_failure, commits) = at_moment(db, of, &unit, ordinal, session);
         let one = Provider { on_failure, commits, yields_at: ordinal };
         // Of several `yield`s the weakest decides; `Unknown` silences all.
@@ -59,6 +63,36 @@ fn provider_query(db: &dyn Db, of: FunctionRef, _key: ()) -> Option<Provider> {
         });
     }
     result
+}
+
+/// The session that a dependency hands out in a value: the value itself, or what an object of the workspace was given that
+/// ends no session of its own.
+#[must_use]
+pub fn handed_out<'a>(db: &dyn Db, value: &'a Value) -> Option<&'a Arc<SessionValue>> {
+    match value {
+        Value::Session(session) => Some(session),
+        Value::Instance(instance) if instance.origin == InstanceOrigin::Constructed => {
+            let given = instance.arguments.iter().find_map(|(_, value)| match value {
+                Value::Session(session) => Some(session),
+                _ => None,
+            });
+            given.filter(|_| !ends_its_session(db, instance.class))
+        }
+        _ => None,
+    }
+}
+
+/// Whether a method of a class closes a session that its objects keep, or uses it in a `with`.
+fn ends_its_session(db: &dyn Db, class: ClassRef) -> bool {
+    let is_kept = |session: &SessionValue| matches!(session.origin, SessionOrigin::SelfAttribute(..));
+    classes::all_methods(db, class).into_iter().any(|method| {
+        let unit = crate::unit::unit(db, method, Some(class));
+        unit.events.iter().any(|event| {
+            matches!(&event.kind, EventKind::Session { session, action: SessionAction::Close, .. } if is_kept(session))
+        }) || unit.frames.iter().any(|frame| {
+            matches!(&frame.kind, FrameKind::WithSession(session) if is_kept(session))
+        })
+    })
 }
 
 /// What a function does with its session when what it waits for at an event fails, and whether it commits behind that.
