@@ -67,9 +67,15 @@ fn argument_at(
     index: u32,
 ) -> Option<auditline_syntax::python::ir::ExprId> {
     let ids = (0u32..).map(auditline_syntax::python::ir::ExprId).take(body.code.exprs.len());
-    let call = ids.filter(|id| body.code.range(*id) == range).find_map(|id| Call::awaited(&body.code, id))?;
     let callee = head(db, callee)?;
     let bound = callee.class.is_some() && !classes::is_static(&callee);
+    let call = ids.filter(|id| body.code.range(*id) == range).find_map(|id| Call::awaited(&body.code, id));
+    // The object itself: that of a method, or of a property, which nobody calls.
+    if bound && index == 0 {
+        let attribute = call.as_ref().map_or(range, |call| body.code.range(call.func));
+        return object_at(body, attribute);
+    }
+    let call = call?;
     let name = callee.params.get(index as usize)?.name;
     let position = (index as usize).checked_sub(usize::from(bound));
     call.keyword(name.as_str()).or_else(|| call.positional(position?))
@@ -77,9 +83,10 @@ fn argument_at(
 
 /// The function that reads a row which it is handed, for a message and as evidence.
 pub(super) fn reader(read: &Expired) -> Option<(String, Evidence)> {
-    let ((callee, _), column) = (read.through?, read.column?);
+    let ((callee, index), column) = (read.through?, read.column?);
     let name = classes::simple(callee.path);
-    let message = format!("`{name}` reads `{column}` of the row that it is handed");
+    let whose = if index == 0 && callee.path.as_str() != name { "its row" } else { "the row that it is handed" };
+    let message = format!("`{name}` reads `{column}` of {whose}");
     Some((format!(" in `{name}`"), Evidence { place: Place::Function(callee), message }))
 }
 
@@ -215,6 +222,10 @@ fn in_callee(handed: Handed) -> Vec<Fix> {
     let title = format!("Load the row again behind the commit in `{}`", classes::simple(handed.by.path));
     vec![Fix::new(title, Safety::Safe, move |db| {
         let unit = unit_of(db, handed.by);
+        // A list cannot be loaded again.
+        if !matches!(unit.returns, Value::Row(_)) {
+            return None;
+        }
         let event = unit.events.get(handed.at as usize)?;
         let EventKind::Session { session, by: None, .. } = &event.kind else { return None };
         let name = session_name(&unit, session)?;

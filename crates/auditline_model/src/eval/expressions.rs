@@ -355,6 +355,7 @@ impl Evaluator<'_> {
         if let Some(class) = row.model {
             if let Some(method) = crate::classes::method(self.db, class, attr) {
                 if crate::classes::is_property(self.db, method) {
+                    self.event(EventKind::Read { row: Arc::clone(row), column: attr }, code.range(id));
                     return Bound::unknown();
                 }
                 return Bound::of(Value::Method(Box::new(Value::Row(Arc::clone(row))), attr));

@@ -333,7 +333,11 @@ impl Evaluator<'_> {
             if kind == FrameKind::WithLock {
                 self.ends_with_block(before);
             }
-            frames.push((self.push_frame(kind), swallows));
+            let frame = self.push_frame(kind);
+            if let Value::Instance(instance) = &context.value {
+                self.unit.entered.push((frame, Arc::clone(instance)));
+            }
+            frames.push((frame, swallows));
             if let Some(target) = item.target {
                 let bound = Bound { value, from: context.from };
                 self.assign(code, target, &bound, None);

@@ -31,7 +31,7 @@ use smallvec::SmallVec;
 
 use crate::db::{ClassRef, FunctionRef};
 use crate::eval::value::{
-    ArgName, Key, Lock, Part, QueryValue, RowValue, SessionValue, Sources, Step, TransactionKind, Value,
+    ArgName, InstanceValue, Key, Lock, Part, QueryValue, RowValue, SessionValue, Sources, Step, TransactionKind, Value,
 };
 
 pub use aside::runs_aside;
@@ -91,6 +91,8 @@ pub struct Unit {
     pub batches: Vec<Batch>,
     /// The variables of loops over values that are written out, and what names those: `for key in sorted({one, two})`.
     pub members: Vec<(Key, Vec<Key>)>,
+    /// The objects of the workspace whose `with` a frame is the body of.
+    pub entered: Vec<(FrameId, Arc<InstanceValue>)>,
 }
 
 /// A number of rows that a function returns.

@@ -157,6 +157,11 @@ impl Evaluator<'_> {
                         let row = self.loaded_elsewhere(&row, given, lock, None, false, true, range);
                         Value::Many(Box::new(Value::Row(row)))
                     }
+                    RowOrigin::Created => {
+                        let created = Arc::new(RowValue { id: self.next_ordinal(), ..(*row).clone() });
+                        self.event(EventKind::Create(Arc::clone(&created)), range);
+                        Value::Many(Box::new(Value::Row(created)))
+                    }
                     _ => Value::Many(Box::new(Value::Row(row))),
                 },
                 other => Value::Many(Box::new(other)),

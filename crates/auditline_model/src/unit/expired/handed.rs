@@ -46,20 +46,38 @@ pub enum How {
 #[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]
 pub(super) fn handed_out(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> Option<Handed> {
     let unit = unit(db, of, receiver);
-    listed_row(&unit.returns)?;
+    if rows_in(&unit.returns).is_empty() {
+        return None;
+    }
     let scene = Scene { db, of, unit: &unit };
     let mut result = None;
     for (ordinal, event) in unit.numbered() {
         let EventKind::Return(value) = &event.kind else { continue };
-        let Some(row) = listed_row(value) else {
-            if *value == Value::None {
-                continue;
-            }
+        let rows = rows_in(value);
+        if rows.is_empty() && !is_nothing(value) {
             return None;
-        };
-        result = Some(at_return(&scene, ordinal, row)?);
+        }
+        for row in rows {
+            result = Some(at_return(&scene, ordinal, row)?);
+        }
     }
     result
+}
+
+/// The rows that a value is, lists or stand in a tuple: `return order, True`.
+fn rows_in(value: &Value) -> Vec<&Arc<RowValue>> {
+    match value {
+        Value::Tuple(parts) => parts.iter().filter_map(listed_row).collect(),
+        value => listed_row(value).into_iter().collect(),
+    }
+}
+
+/// Whether a value says that there is no row: `None`, `(None, False)`.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Tuple(parts) => parts.contains(&Value::None),
+        value => *value == Value::None,
+    }
 }
 
 /// The attributes that a function surely reads of rows that it is handed, before anything in it can load them again: the
@@ -84,10 +102,12 @@ pub(super) fn read_parameters(db: &dyn Db, of: FunctionRef, receiver: Option<Cla
             break;
         }
         let Some((row, column)) = attribute_read(db, event) else { continue };
-        if let RowOrigin::Param(index) = row.origin
-            && unconditional(&unit, event.frame)
-            && !found.iter().any(|(known, _)| *known == index)
-        {
+        let index = match row.origin {
+            RowOrigin::Param(index) => index,
+            RowOrigin::SelfRow => 0,
+            _ => continue,
+        };
+        if unconditional(&unit, event.frame) && !found.iter().any(|(known, _)| *known == index) {
             found.push((index, column));
         }
     }

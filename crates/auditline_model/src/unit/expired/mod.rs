@@ -101,6 +101,13 @@ pub fn expired(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> Vec<
             _ => {
                 if let Some((row, column)) = attribute_read(db, event) {
                     put(row, Some(column), None);
+                } else if let Some((row, getter, class)) = property_read(db, event) {
+                    // What a property gives it reads of the row itself.
+                    for (index, column) in
+                        read_parameters(db, getter, Some(class)).iter().filter(|(index, _)| *index == 0)
+                    {
+                        put(row, Some(*column), Some((getter, *index)));
+                    }
                 }
             }
         }
@@ -139,6 +146,16 @@ fn attribute_read<'a>(db: &dyn Db, event: &'a Event) -> Option<(&'a Arc<RowValue
         EventKind::Follow { row, relationship } => is_followed(db, row, *relationship).then_some((row, *relationship)),
         _ => None,
     }
+}
+
+/// The row of which an event reads a property that its class defines, with the method behind it.
+fn property_read<'a>(db: &dyn Db, event: &'a Event) -> Option<(&'a Arc<RowValue>, FunctionRef, ClassRef)> {
+    let EventKind::Read { row, column } = &event.kind else { return None };
+    let class = row.model?;
+    let getter = crate::classes::method(db, class, *column)?;
+    // What a cached one has given once it keeps.
+    let asks = crate::classes::is_property(db, getter) && !crate::classes::is_cached(db, getter);
+    asks.then_some((row, getter, class))
 }
 
 /// Whether a relationship is one that gives its rows when it is read.

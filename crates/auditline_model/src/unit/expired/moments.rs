@@ -1,8 +1,16 @@
 //! The moments at which sessions end transactions and are closed, and what can come behind them.
 
-use crate::eval::value::{OnCommit, RowOrigin, RowValue, SessionOrigin, SessionValue, TransactionKind};
+use auditline_syntax::Name;
+
+use crate::classes;
+use crate::db::{ClassRef, Db};
+use crate::eval::value::{
+    InstanceValue, OnCommit, RowOrigin, RowValue, SessionOrigin, SessionValue, TransactionKind, Value,
+};
 use crate::owner::{OnFailure, on_commit, provider};
-use crate::unit::{Breadth, Condition, EventKind, FrameId, FrameKind, SessionAction, Unit, Use, same_session};
+use crate::unit::{
+    Breadth, Condition, EventKind, FrameId, FrameKind, SessionAction, Unit, Use, When, effect, same_session,
+};
 
 use super::rows::{born, is_new};
 use super::{Closed, Closing, Expiration, Expiry, Scene};
@@ -215,7 +223,49 @@ pub(super) fn closings(scene: &Scene<'_>, session: &SessionValue) -> Vec<Closed>
             found.push(Closed { moment, closing: Closing::Scope(begins) });
         }
     }
+    // `with UnitOfWork() as uow`, which closes its session when it is left.
+    for (frame, instance) in &unit.entered {
+        let begins = unit.frames.get(frame.0 as usize).map_or(0, |frame| frame.first.saturating_sub(1));
+        if is_session_of(session, instance)
+            && let SessionOrigin::ObjectAttribute(_, name) = &session.origin
+            && closes_when_left(scene.db, instance.class, *name)
+            && let Some(moment) = Moment::leaving(unit, *frame)
+        {
+            found.push(Closed { moment, closing: Closing::Scope(begins) });
+        }
+    }
     found
+}
+
+/// Whether a session is held in an attribute of an object.
+fn is_session_of(session: &SessionValue, instance: &InstanceValue) -> bool {
+    matches!(&session.origin, SessionOrigin::ObjectAttribute(object, _)
+        if matches!(&**object, Value::Instance(own) if **own == *instance))
+}
+
+/// Whether leaving a `with` on an object of a class surely closes the session in its attribute.
+fn closes_when_left(db: &dyn Db, class: ClassRef, name: Name) -> bool {
+    let exit = ["__exit__", "__aexit__"].into_iter().find_map(|exit| classes::method(db, class, Name::new(exit)));
+    exit.is_some_and(|exit| {
+        effect(db, exit, Some(class)).operations.iter().any(|operation| {
+            operation.when == When::Always
+                && matches!(&operation.kind, EventKind::Session { session, action: SessionAction::Close, .. }
+                    if matches!(session.origin, SessionOrigin::SelfAttribute(_, own) if own == name))
+        })
+    })
+}
+
+/// The attribute that a class's `__enter__` hands out, where that is a session that it keeps.
+fn entered_attribute(db: &dyn Db, class: ClassRef) -> Option<Name> {
+    let enter =
+        ["__enter__", "__aenter__"].into_iter().find_map(|enter| classes::method(db, class, Name::new(enter)))?;
+    match &effect(db, enter, Some(class)).returns {
+        Value::Session(session) => match session.origin {
+            SessionOrigin::SelfAttribute(_, name) => Some(name),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// Whether leaving a scope closes its session.
@@ -227,6 +277,9 @@ pub(super) fn closes(scene: &Scene<'_>, frame: FrameId, held: &SessionValue) -> 
             SessionOrigin::Context(by) => {
                 provider(scene.db, *by).is_some_and(|provider| provider.on_failure == OnFailure::Closes)
                     && super::handed::always_closes(scene.db, *by)
+            }
+            SessionOrigin::ContextClass(class) => {
+                entered_attribute(scene.db, *class).is_some_and(|name| closes_when_left(scene.db, *class, name))
             }
             _ => false,
         },
@@ -246,7 +299,7 @@ pub(super) fn scopes(unit: &Unit) -> Vec<(FrameId, u32, &SessionValue)> {
             FrameKind::With => {
                 if let Some(event) = unit.events.get(begins as usize)
                     && let EventKind::Open(held) = &event.kind
-                    && matches!(held.origin, SessionOrigin::Context(_))
+                    && matches!(held.origin, SessionOrigin::Context(_) | SessionOrigin::ContextClass(_))
                     && frame.parent == Some(event.frame)
                 {
                     found.push((FrameId(id), begins, &**held));
