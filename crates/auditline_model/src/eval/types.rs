@@ -35,6 +35,8 @@ pub(crate) enum Holder {
     Attribute,
     /// What a function returns.
     Returned,
+    /// What a callable gives that somebody holds.
+    Called,
 }
 
 /// The value that an annotation promises.
@@ -98,8 +100,19 @@ fn value_of_symbol(db: &dyn Db, symbol: Symbol, args: &[TypeExpr], holder: Holde
                         | "Awaitable" | "Optional" | "ClassVar" | "Final" | "Mapped" => {
                             args.first().map_or(Value::Unknown, |arg| value_of_type(db, arg, holder))
                         }
+                        // Such a callable gives its session under `with`, as a factory does.
+                        "AbstractContextManager"
+                        | "AbstractAsyncContextManager"
+                        | "ContextManager"
+                        | "AsyncContextManager" => {
+                            match args.first().map(|arg| value_of_type(db, arg, Holder::Local)) {
+                                Some(session @ Value::Session(_)) if matches!(holder, Holder::Called) => session,
+                                _ if path.starts_with("typing.") => plain(holder),
+                                _ => Value::Made(path),
+                            }
+                        }
                         "Coroutine" => args.get(2).map_or(Value::Unknown, |arg| value_of_type(db, arg, holder)),
-                        "Callable" => match args.last().map(|arg| value_of_type(db, arg, holder)) {
+                        "Callable" => match args.last().map(|arg| value_of_type(db, arg, Holder::Called)) {
                             Some(Value::Session(session)) => Value::Factory(FactoryValue {
                                 is_async: session.is_async,
                                 scoped: false,
@@ -130,7 +143,9 @@ fn value_of_symbol(db: &dyn Db, symbol: Symbol, args: &[TypeExpr], holder: Holde
                 let origin = match holder {
                     Holder::Param(index) => RowOrigin::Param(index),
                     Holder::Dependency(symbol) => RowOrigin::Dependency(symbol),
-                    Holder::Local | Holder::Variable(_) | Holder::Attribute | Holder::Returned => RowOrigin::Unknown,
+                    Holder::Local | Holder::Variable(_) | Holder::Attribute | Holder::Returned | Holder::Called => {
+                        RowOrigin::Unknown
+                    }
                 };
                 let id = match holder {
                     // Rows of parameters are told apart by numbers that no event has.
@@ -158,7 +173,7 @@ fn value_of_symbol(db: &dyn Db, symbol: Symbol, args: &[TypeExpr], holder: Holde
                 Holder::Param(index) => InstanceOrigin::Param(index),
                 Holder::Dependency(_) => InstanceOrigin::Dependency,
                 Holder::Variable(variable) => InstanceOrigin::Global(variable),
-                Holder::Local | Holder::Attribute | Holder::Returned => InstanceOrigin::Unknown,
+                Holder::Local | Holder::Attribute | Holder::Returned | Holder::Called => InstanceOrigin::Unknown,
             };
             let arguments = rows_by_parameter(db, class, args, holder);
             Value::Instance(Arc::new(InstanceValue { class, arguments, origin }))
@@ -220,7 +235,7 @@ fn session_of(holder: Holder, is_async: Option<bool>, class: SessionClass) -> Va
         Holder::Param(index) => SessionOrigin::Param(index),
         Holder::Dependency(symbol) => SessionOrigin::Dependency(symbol),
         Holder::Variable(variable) => SessionOrigin::Global(variable),
-        Holder::Local | Holder::Attribute | Holder::Returned => SessionOrigin::Unknown,
+        Holder::Local | Holder::Attribute | Holder::Returned | Holder::Called => SessionOrigin::Unknown,
     };
     Value::Session(Arc::new(SessionValue { origin, is_async, id: 0, on_commit: OnCommit::Unknown, class }))
 }

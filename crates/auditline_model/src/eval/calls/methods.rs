@@ -58,6 +58,13 @@ impl Evaluator<'_> {
                         let object = Bound { value: Value::Session(session), from: object.from.clone() };
                         self.database_method(code, &object, (receiver_id, attr), &arguments, args, (id, range))
                     }
+                    None if attr == "begin"
+                        && arguments.list.is_empty()
+                        && let Some(factory) = self.factory_by_argument(&object.value) =>
+                    {
+                        let object = Bound { value: Value::Factory(factory), from: object.from.clone() };
+                        self.database_method(code, &object, (receiver_id, attr), &arguments, args, (id, range))
+                    }
                     None if let Some(statement) = self.statement_by_use(&object.value, attr) => {
                         let object = Bound { value: statement, from: object.from.clone() };
                         self.database_method(code, &object, (receiver_id, attr), &arguments, args, (id, range))

@@ -102,6 +102,12 @@ impl Evaluator<'_> {
                 self.method(code, &receiver, *name, arguments, args, (id, range))
             }
             Value::Made(path) => self.external_result(*path, arguments, range),
+            Value::Param(_) | Value::Attribute(..)
+                if arguments.list.is_empty()
+                    && let Some(factory) = self.factory_by_argument(callee) =>
+            {
+                Bound::of(self.open_session(factory, range))
+            }
             Value::Session(session) if matches!(session.origin, SessionOrigin::Registry(_)) => {
                 Bound::of(callee.clone())
             }
@@ -139,6 +145,17 @@ impl Evaluator<'_> {
                 self.given(Name::new("call"), arguments, range);
                 Bound { value: Value::Unknown, from: Sources { other: true, ..arguments.sources() } }
             }
+        }
+    }
+
+    /// The session factory that a parameter, or the attribute in which the constructor keeps one, is handed.
+    pub(crate) fn factory_by_argument(&self, value: &Value) -> Option<FactoryValue> {
+        match value {
+            Value::Param(index) => crate::owner::given_factory(self.db, self.of, *index),
+            Value::Attribute(object, name) if **object == Value::SelfObject => {
+                crate::owner::kept_factory(self.db, self.receiver?, *name)
+            }
+            _ => None,
         }
     }
 

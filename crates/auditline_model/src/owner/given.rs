@@ -1,0 +1,191 @@
+//! Session factories that arrive as arguments without a type: `Repository(SessionLocal)`, and `self.factory()` in its methods.
+
+use auditline_syntax::Name;
+use auditline_syntax::python::ir::{Arg, ArgKind, Code, Expr, ExprId, StmtKind};
+use auditline_syntax::python::walk_statements;
+
+use crate::classes;
+use crate::db::{ClassRef, Db, FunctionRef, function, head, parsed};
+use crate::eval::libraries::{Known, known};
+use crate::eval::value::{FactoryValue, OnCommit, SessionClass, Value};
+use crate::eval::{own_class, variable};
+use crate::names::{self, Scope, files_mentioning};
+use crate::symbols::Symbol;
+use crate::uses::functions_calling;
+
+/// The session factory that is handed in for a parameter. What is handed in is looked up by name, and not evaluated: whoever
+/// hands it in calls what is asked here.
+pub(crate) fn given_factory(db: &dyn Db, of: FunctionRef, index: u32) -> Option<FactoryValue> {
+    given_factory_query(db, of, index)
+}
+
+/// The session factory that a constructor is handed for an attribute in which it keeps it.
+pub(crate) fn kept_factory(db: &dyn Db, class: ClassRef, attribute: Name) -> Option<FactoryValue> {
+    let init = crate::eval::attribute_method(db, class, attribute)?;
+    let body = function(db, init).filter(|body| body.name == "__init__")?;
+    let mut kept = None;
+    walk_statements(&body.code.block, &mut |stmt| {
+        let Some((targets, value)) = stmt.kind.assignment() else { return };
+        let keeps = targets
+            .iter()
+            .any(|target| matches!(&body.code[*target], Expr::Attribute { attr, .. } if *attr == attribute));
+        if let (true, Expr::Name(name)) = (keeps, &body.code[value]) {
+            kept = (0u32..).zip(&body.params).find(|(_, param)| param.name == *name).map(|(index, _)| index);
+        }
+    });
+    given_factory(db, init, kept?)
+}
+
+#[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]
+fn given_factory_query(db: &dyn Db, of: FunctionRef, index: u32) -> Option<FactoryValue> {
+    let body = head(db, of)?;
+    let class = if body.name == "__init__" { own_class(db, of) } else { None };
+    let asked = Asked {
+        of,
+        class,
+        name: body.params.get(index as usize)?.name,
+        position: index.checked_sub(u32::from(body.class.is_some() && !classes::is_static(&body)))?,
+    };
+    let called = class.map_or(classes::simple(of.path), |class| classes::simple(class.path));
+    let mut found: Option<FactoryValue> = None;
+    for file in files_mentioning(db, called).iter().copied() {
+        if crate::entry::is_test(db, file) {
+            continue;
+        }
+        let mut seen = Vec::new();
+        let parsed = parsed(db, file);
+        seen.extend(asked.in_code(db, Scope::Module(file), &parsed.module.code));
+        for class in &parsed.module.classes {
+            let scope = Scope::Class(ClassRef { file, path: class.path });
+            seen.extend(asked.in_code(db, scope, &class.code));
+        }
+        for caller in functions_calling(db, file, called) {
+            if let Some(body) = function(db, caller) {
+                seen.extend(asked.in_code(db, Scope::Function(caller), &body.code));
+            }
+        }
+        for one in seen {
+            let one = one?;
+            found = Some(found.map_or(one, |before| both(before, one)));
+        }
+    }
+    found
+}
+
+/// What is known of a factory that is this one or that one.
+fn both(one: FactoryValue, two: FactoryValue) -> FactoryValue {
+    FactoryValue {
+        is_async: if one.is_async == two.is_async { one.is_async } else { None },
+        scoped: one.scoped || two.scoped,
+        on_commit: one.on_commit.join(two.on_commit),
+        class: one.class.join(two.class),
+        variable: one.variable.filter(|_| one.variable == two.variable),
+    }
+}
+
+/// A parameter of which it is asked what it is handed.
+struct Asked {
+    of: FunctionRef,
+    class: Option<ClassRef>,
+    name: Name,
+    /// Among the positional arguments of a call.
+    position: u32,
+}
+
+impl Asked {
+    /// The factories that calls in a piece of code hand in; `None` for something that is surely none.
+    fn in_code(&self, db: &dyn Db, scope: Scope, code: &Code) -> Vec<Option<FactoryValue>> {
+        let mut found = Vec::new();
+        for expr in &code.exprs {
+            let Expr::Call { func, args } = expr else { continue };
+            let args = match names::resolve(db, scope, code, *func) {
+                symbol if self.is_called(db, symbol) => &args[..],
+                // `providers.Factory(Repository, SessionLocal)`, `partial(Repository, SessionLocal)`
+                Symbol::External(path) if makes_later(&names::canonical(path)) => match args.split_first() {
+                    Some((first, rest)) if self.is_called(db, names::resolve(db, scope, code, first.value)) => rest,
+                    _ => continue,
+                },
+                _ => continue,
+            };
+            if let Some(given) = self.argument(args) {
+                found.extend(factory(db, scope, code, given));
+            }
+        }
+        found
+    }
+
+    fn is_called(&self, db: &dyn Db, symbol: Symbol) -> bool {
+        match symbol {
+            Symbol::Function(function) => self.class.is_none() && function == self.of,
+            Symbol::Class(class) => self
+                .class
+                .is_some_and(|own| own == class || classes::method(db, class, Name::new("__init__")) == Some(self.of)),
+            _ => false,
+        }
+    }
+
+    fn argument(&self, args: &[Arg]) -> Option<ExprId> {
+        let by_name = args.iter().find(|arg| matches!(arg.kind, ArgKind::Keyword(name) if name == self.name));
+        let mut positional = args.iter().take_while(|arg| arg.kind == ArgKind::Positional);
+        by_name.or_else(|| positional.nth(self.position as usize)).map(|arg| arg.value)
+    }
+}
+
+/// Whether a call makes what its first argument names when it is asked to.
+fn makes_later(path: &str) -> bool {
+    path == "functools.partial" || path.starts_with("dependency_injector.")
+}
+
+/// The session factory that an argument is; `None` inside where it is surely none.
+fn factory(db: &dyn Db, scope: Scope, code: &Code, given: ExprId) -> Option<Option<FactoryValue>> {
+    match names::resolve(db, scope, code, given) {
+        Symbol::Variable(held) => match variable(db, held) {
+            Value::Factory(factory) => Some(Some(factory)),
+            Value::Unknown => None,
+            _ => Some(None),
+        },
+        Symbol::Class(_) | Symbol::Function(_) | Symbol::Module(_) | Symbol::Namespace(_) => Some(None),
+        Symbol::External(_) => None,
+        Symbol::Unknown => {
+            if let Some(made) = made(db, scope, code, given) {
+                return Some(Some(made));
+            }
+            let (Scope::Function(of), Expr::Name(name)) = (scope, &code[given]) else { return None };
+            let body = function(db, of)?;
+            // A parameter that is handed on.
+            if let Some((index, _)) = (0u32..).zip(&body.params).find(|(_, param)| param.name == *name) {
+                return given_factory(db, of, index).map(Some);
+            }
+            // `factory = sessionmaker(engine)`
+            let mut local = None;
+            walk_statements(&body.code.block, &mut |stmt| {
+                let StmtKind::Assign { targets, value } = &stmt.kind else { return };
+                if targets.iter().any(|target| matches!(&body.code[*target], Expr::Name(own) if own == name)) {
+                    local = made(db, scope, &body.code, *value);
+                }
+            });
+            local.map(Some)
+        }
+    }
+}
+
+/// The factory that a call makes: `sessionmaker(engine)`.
+fn made(db: &dyn Db, scope: Scope, code: &Code, expr: ExprId) -> Option<FactoryValue> {
+    let Expr::Call { func, args } = &code[expr] else { return None };
+    let Symbol::External(path) = names::resolve(db, scope, code, *func) else { return None };
+    let Some(Known::FactoryClass(is_async)) = known(&names::canonical(path)) else { return None };
+    let said = args.iter().find(|arg| matches!(arg.kind, ArgKind::Keyword(name) if name == "expire_on_commit"));
+    let on_commit = match said.map(|arg| &code[arg.value]) {
+        None if args.iter().all(|arg| arg.kind != ArgKind::DoubleStarred) => OnCommit::Expires,
+        Some(Expr::Bool(true)) => OnCommit::Expires,
+        Some(Expr::Bool(false)) => OnCommit::Keeps,
+        _ => OnCommit::Unknown,
+    };
+    // `class_=AsyncSession` makes others.
+    let is_async = if args.iter().any(|arg| matches!(arg.kind, ArgKind::Keyword(name) if name == "class_")) {
+        is_async.then_some(true)
+    } else {
+        Some(is_async)
+    };
+    Some(FactoryValue { is_async, scoped: false, on_commit, class: SessionClass::Unknown, variable: None })
+}
