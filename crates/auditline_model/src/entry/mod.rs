@@ -30,7 +30,7 @@ pub use requests::request;
 pub use routes::{is_endpoint, is_socket};
 pub use script::is_script;
 pub use shared::{Routes, is_middleware, routes_through};
-pub use startup::is_startup;
+pub use startup::{is_start_hook, is_startup};
 pub use unused::is_unused;
 pub use webhooks::webhook;
 

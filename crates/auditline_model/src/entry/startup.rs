@@ -1,7 +1,8 @@
 //! Startup: what runs before the first request is served, or after the last one.
 
 use auditline_syntax::Name;
-use auditline_syntax::python::ir::Expr;
+use auditline_syntax::python::ir::{ArgKind, Code, Expr, ExprId};
+use auditline_syntax::python::walk_statements;
 
 use crate::db::{Db, FunctionRef, head};
 use crate::names;
@@ -52,6 +53,55 @@ fn is_declared(db: &dyn Db, of: FunctionRef) -> bool {
         && outer.is_some_and(|outer| {
             head(db, outer).is_some_and(|outer| !outer.is_generator) && takes_application(db, outer)
         })
+}
+
+/// Whether a framework is told to run the function when the process starts: `app.on_startup.append(connect)`,
+/// `on_startup = connect` in a worker's settings, `Starlette(on_startup=[connect])`.
+#[must_use]
+pub fn is_start_hook(db: &dyn Db, of: FunctionRef) -> bool {
+    if is_startup(db, of) {
+        return true;
+    }
+    let name = crate::classes::simple(of.path);
+    crate::names::files_mentioning_both(db, "on_startup", name).into_iter().any(|file| {
+        let parsed = crate::db::parsed(db, file);
+        let module = &parsed.module;
+        let at_top = std::iter::once((names::Scope::Module(file), &module.code));
+        let in_classes = module
+            .classes
+            .iter()
+            .map(|class| (names::Scope::Class(crate::db::ClassRef { file, path: class.path }), &class.code));
+        let in_functions = module
+            .functions
+            .iter()
+            .map(|function| (names::Scope::Function(FunctionRef { file, path: function.path }), &function.code));
+        at_top.chain(in_classes).chain(in_functions).any(|(scope, code)| registers(db, scope, code, of))
+    })
+}
+
+fn registers(db: &dyn Db, scope: names::Scope, code: &Code, of: FunctionRef) -> bool {
+    let is_it = |expr: ExprId| match &code[expr] {
+        Expr::List(items) | Expr::Tuple(items) => {
+            items.iter().any(|item| names::resolve(db, scope, code, *item) == Symbol::Function(of))
+        }
+        _ => names::resolve(db, scope, code, expr) == Symbol::Function(of),
+    };
+    let mut found = code.exprs.iter().any(|expr| match expr {
+        Expr::Call { func, args } => {
+            let appends = matches!(&code[*func], Expr::Attribute { value, attr } if *attr == "append"
+                && matches!(&code[*value], Expr::Attribute { attr, .. } if *attr == "on_startup"));
+            args.iter().any(|arg| {
+                (appends || matches!(arg.kind, ArgKind::Keyword(name) if name == "on_startup")) && is_it(arg.value)
+            })
+        }
+        _ => false,
+    });
+    walk_statements(&code.block, &mut |stmt| {
+        let Some((targets, value)) = stmt.kind.assignment() else { return };
+        found |= targets.iter().any(|target| matches!(&code[*target], Expr::Name(name) if *name == "on_startup"))
+            && is_it(value);
+    });
+    found
 }
 
 fn takes_application(db: &dyn Db, of: FunctionRef) -> bool {

@@ -507,6 +507,7 @@ impl Evaluator<'_> {
                 if let Some(source) = source {
                     self.put(code, (*value, *index), bound, source);
                 }
+                self.kept_under_name(code, (*value, *index), &container.value, bound, code.range(target));
                 // `kwargs["session"] = session`
                 if let (Expr::Name(keywords), Expr::Str(key)) = (&code[*value], &code[*index])
                     && self.is_keywords(*keywords)
@@ -528,6 +529,27 @@ impl Evaluator<'_> {
             Expr::Starred(inner) => self.assign(code, *inner, &Bound::unknown(), None),
             _ => {}
         }
+    }
+
+    /// `app["db"] = SessionLocal()`: a dictionary of the module, or an object that the function is handed, keeps a session.
+    fn kept_under_name(
+        &mut self,
+        code: &Code,
+        (container, key): (ExprId, ExprId),
+        held: &Value,
+        bound: &Bound,
+        range: TextRange,
+    ) {
+        let (Value::Session(_), Expr::Str(key)) = (&bound.value, &code[key]) else { return };
+        let object = match &code[container] {
+            Expr::Name(name) if !self.environment.contains_key(name) => match self.symbol(code, container) {
+                variable @ Symbol::Variable(_) => Value::Symbol(variable),
+                _ => return,
+            },
+            _ if matches!(held, Value::Param(_) | Value::Attribute(..) | Value::Made(_)) => held.clone(),
+            _ => return,
+        };
+        self.event(EventKind::Store { object, attribute: Name::new(key), value: bound.value.clone() }, range);
     }
 
     pub(crate) fn assign_attribute(

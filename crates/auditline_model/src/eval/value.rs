@@ -758,6 +758,13 @@ impl Value {
                 Self::Dict(entries.into())
             }
             (Self::Session(a), Self::Session(b)) => Self::Session(Arc::new(a.join(b))),
+            // `session or SessionLocal()`, where nothing says what is handed in.
+            (Self::Param(index), Self::Session(own)) | (Self::Session(own), Self::Param(index))
+                if own.origin.is_own() =>
+            {
+                let origin = SessionOrigin::GivenOrOwn(*index);
+                Self::Session(Arc::new(SessionValue { origin, id: 0, ..(**own).clone() }))
+            }
             // `return None, reasons` beside `return statement, reasons`
             (Self::Tuple(a), Self::Tuple(b)) if a.len() == b.len() => {
                 Self::Tuple(a.iter().zip(b).map(|(one, two)| one.join(two)).collect())

@@ -38,7 +38,7 @@ pub use made::is_made_aside;
 pub use on_commit::on_commit;
 pub use on_request::{OnRequest, is_request_state, on_request};
 pub use providers::{OnFailure, Provider, handed_out, provider};
-pub use sharing::{SharedObject, is_application_state, shared_object};
+pub use sharing::{SharedObject, is_application_state, kept_session, shared_object};
 
 /// Who ends a session's transaction when a statement fails.
 #[derive(Debug, Clone, PartialEq, Eq)]

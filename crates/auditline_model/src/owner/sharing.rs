@@ -1,10 +1,13 @@
 //! Objects that concurrent requests share: module-level instances, cached factories, singletons.
 
+use std::sync::Arc;
+
+use auditline_syntax::Name;
 use auditline_syntax::python::ir::{Expr, StmtKind};
 
 use crate::classes;
 use crate::db::{ClassRef, Db, FunctionRef, VariableRef, parsed};
-use crate::eval::value::{InstanceOrigin, Value};
+use crate::eval::value::{InstanceOrigin, InstanceValue, SessionOrigin, SessionValue, Value};
 use crate::eval::variable;
 use crate::names::files_mentioning;
 use crate::place::Place;
@@ -110,6 +113,26 @@ fn shared_object_query(db: &dyn Db, class: ClassRef, _key: ()) -> Option<SharedO
         }
     }
     held_by_shared(db, class)
+}
+
+/// The session that an object was constructed with and keeps in an attribute.
+#[must_use]
+pub fn kept_session(db: &dyn Db, instance: &InstanceValue) -> Option<Arc<SessionValue>> {
+    let init = classes::method(db, instance.class, Name::new("__init__"))?;
+    crate::unit::unit(db, init, Some(instance.class)).self_attributes.iter().find_map(|(_, held)| {
+        let index = match held {
+            Value::Param(index) => *index,
+            Value::Session(session) => match session.origin {
+                SessionOrigin::Param(index) | SessionOrigin::GivenOrOwn(index) => index,
+                _ => return None,
+            },
+            _ => return None,
+        };
+        match super::argument_in(db, init, &instance.arguments, true, index)? {
+            Value::Session(session) => Some(session),
+            _ => None,
+        }
+    })
 }
 
 /// `app.state`, `request.app.state`: what FastAPI and Starlette keep for the whole process.
