@@ -16,6 +16,7 @@ mod kept;
 mod later;
 mod lock_order;
 mod locks;
+mod outside;
 mod queries;
 mod reach;
 mod removals;
@@ -46,6 +47,7 @@ pub use holding::{Taken, awaits_while, keeps_lock, leaves_with, may_suspend, run
 pub use later::{Later, Runner, later, sessions_of_call};
 pub use lock_order::{LockPair, Opposed, lock_pairs, opposed_lock, pairs_from};
 pub use locks::{LockScope, RowLock};
+pub use outside::surely_asks;
 pub use queries::{effect, event_range, unit, unit_of};
 pub use reach::{Waypoint, blocking_way};
 pub use removals::Discarded;

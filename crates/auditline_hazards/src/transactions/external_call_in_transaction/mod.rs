@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auditline_model::eval::value::{Lock, QueryKind, SessionValue};
-use auditline_model::unit::{EventKind, Reach, SessionAction, Unit, same_session, unit_of};
+use auditline_model::unit::{EventKind, Reach, SessionAction, Unit, same_session, surely_asks, unit_of};
 use auditline_model::{Db, FunctionRef, classes};
 
 use crate::catalogue::{Check, Family, Hazard};
@@ -28,8 +28,8 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
     let mut worst: Option<(Severity, u32, Held)> = None;
     for (ordinal, event) in unit.numbered() {
         // What a callee calls it may call at times only.
-        let EventKind::External { reach: Reach::Call, by: None, .. } = &event.kind else { continue };
-        if unit.in_handler(ordinal) {
+        let EventKind::External { reach: Reach::Call, by, .. } = &event.kind else { continue };
+        if unit.in_handler(ordinal) || by.is_some() && !surely_asks(db, &unit, ordinal) {
             continue;
         }
         let Some(held) = held(&unit, ordinal) else { continue };
@@ -44,7 +44,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
     }
     let Some((severity, ordinal, held)) = worst else { return };
     let Some(event) = unit.events.get(ordinal as usize) else { return };
-    let EventKind::External { path, .. } = &event.kind else { return };
+    let EventKind::External { path, by, .. } = &event.kind else { return };
     let name = classes::simple(of.path);
     let what = if held.locked { "the row that it has locked" } else { "the rows that it has changed" };
     let mut evidence = Vec::new();
@@ -53,10 +53,19 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             if held.locked { "the row is locked here" } else { "the change is sent here, and locks its rows" };
         evidence.push(Evidence { place: Place::InFunction(of, taken.range), message: message.to_owned() });
     }
+    let through = by.map(|by| format!(" in `{}`", classes::simple(by.path))).unwrap_or_default();
+    if let Some(by) = by {
+        evidence.push(Evidence {
+            place: Place::Function(*by),
+            message: format!("`{}` calls `{path}`", classes::simple(by.path)),
+        });
+    }
     findings.push(Finding {
         hazard: &HAZARD,
         severity,
-        message: format!("`{name}` waits for `{path}` in an open transaction: whoever needs {what} waits for it too"),
+        message: format!(
+            "`{name}` waits for `{path}`{through} in an open transaction: whoever needs {what} waits for it too"
+        ),
         place: Place::InFunction(of, event.range),
         symbol: symbol(of.path),
         evidence,
