@@ -196,6 +196,13 @@ pub fn enqueues(path: &str) -> bool {
     queue && (hands_on(last) || matches!(last, "send_task" | "enqueue_in" | "enqueue_at" | "enqueue_call"))
 }
 
+/// Whether a method of a task, which a plain function does not have, gives the task with its arguments, and no worker hears of
+/// it yet: Celery's signatures, TaskIQ's kicker.
+#[must_use]
+pub fn describes_task(method: &str) -> bool {
+    matches!(method, "s" | "si" | "signature" | "subtask" | "kicker")
+}
+
 /// Whether a method of a task, which a plain function does not have, gives it to a worker: `task.delay(...)`.
 #[must_use]
 pub fn hands_on(method: &str) -> bool {
@@ -206,7 +213,6 @@ pub fn hands_on(method: &str) -> bool {
             | "send"
             | "send_with_options"
             | "kiq"
-            | "kicker"
             | "defer"
             | "defer_async"
             | "enqueue"

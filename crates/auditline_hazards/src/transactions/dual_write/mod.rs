@@ -5,9 +5,11 @@ mod removed;
 
 use std::sync::Arc;
 
-use auditline_model::eval::value::{OnCommit, RowOrigin, RowValue, SessionValue};
-use auditline_model::unit::{EventKind, Reach, SessionAction, Unit, same_session, unit_of};
+use auditline_model::eval::value::{OnCommit, RowOrigin, RowValue, SessionValue, TransactionKind};
+use auditline_model::unit::{EventKind, FrameKind, Reach, SessionAction, Unit, same_session, unit_of};
 use auditline_model::{Db, FunctionRef, classes, function};
+
+use auditline_syntax::TextRange;
 
 use crate::catalogue::{Check, Family, Hazard};
 use crate::edit;
@@ -44,8 +46,17 @@ struct Pending {
     session: Arc<SessionValue>,
     /// The ordinal of the change.
     change: u32,
-    /// The ordinal of the commit that makes it visible.
-    commit: u32,
+    /// The commit that makes it visible.
+    commit: Commit,
+}
+
+/// The commit that makes a change visible.
+#[derive(Debug, Clone, Copy)]
+enum Commit {
+    /// That event.
+    Event(u32),
+    /// Leaving the block that is opened there.
+    Scope(TextRange),
 }
 
 /// The change of the row that nobody but this transaction can see yet, and the commit behind the event.
@@ -73,13 +84,26 @@ fn pending(unit: &Unit, event: u32, row: &Arc<RowValue>) -> Option<Pending> {
     }
     let change = change.filter(|change| unit.can_follow(*change, event))?;
     // In a loop the next round's commit is not this row's.
-    let commit = unit.numbered().find_map(|(ordinal, later)| match &later.kind {
+    let by_event = unit.numbered().find_map(|(ordinal, later)| match &later.kind {
         EventKind::Session { session: own, action: SessionAction::Commit, maybe: false, .. } => {
-            (ordinal > event && same_session(own, &session) && unit.can_follow(event, ordinal)).then_some(ordinal)
+            (ordinal > event && same_session(own, &session) && unit.can_follow(event, ordinal))
+                .then_some(Commit::Event(ordinal))
         }
         _ => None,
-    })?;
+    });
+    let commit = by_event.or_else(|| committing_scope(unit, event, &session))?;
     Some(Pending { row: Arc::clone(row), session, change, commit })
+}
+
+/// The `with` around the event whose leaving commits the session.
+fn committing_scope(unit: &Unit, event: u32, session: &SessionValue) -> Option<Commit> {
+    unit.ancestors(unit.events.get(event as usize)?.frame).find_map(|(_, frame)| match &frame.kind {
+        FrameKind::WithTransaction(held, TransactionKind::Begin) if same_session(held, session) => {
+            let opening = unit.events.get(frame.first.checked_sub(1)? as usize)?;
+            Some(Commit::Scope(opening.range))
+        }
+        _ => None,
+    })
 }
 
 /// The session that saves the row.
@@ -102,7 +126,7 @@ fn finding(
     is_async: bool,
 ) -> Finding {
     let Pending { row, session, change, commit } = pending;
-    let (change, commit) = (*change, *commit);
+    let change = *change;
     let name = classes::simple(of.path);
     let model = row.model.map_or("row", |class| classes::simple(class.path));
     let at = |ordinal: u32, message: String| {
@@ -110,10 +134,20 @@ fn finding(
     };
     let evidence = [
         at(change, format!("the `{model}` is written here, and only this transaction sees it")),
-        at(commit, "it becomes visible here, behind the task".to_owned()),
+        match *commit {
+            Commit::Event(at_commit) => at(at_commit, "it becomes visible here, behind the task".to_owned()),
+            Commit::Scope(opening) => Some(Evidence {
+                place: Place::InFunction(of, opening),
+                message: "it becomes visible when this block is left, behind the task".to_owned(),
+            }),
+        },
     ];
     let place = unit.events.get(ordinal as usize).map_or_else(Default::default, |event| event.range);
-    let last = unit.events.get(commit as usize).map(|event| (event.range, event.frame));
+    let last = match *commit {
+        Commit::Event(commit) => unit.events.get(commit as usize).map(|event| (event.range, event.frame)),
+        // Behind the block the session is closed, or the row expired.
+        Commit::Scope(_) => None,
+    };
     let mut fixes = Vec::new();
     // Behind the commit the row is expired, and an `AsyncSession` cannot load it where an attribute is read.
     let readable = session.on_commit == OnCommit::Keeps || session.is_async == Some(false) || !is_async;

@@ -7,7 +7,9 @@ use auditline_syntax::{Name, TextRange};
 
 use crate::classes;
 use crate::eval::queries::handed_in;
-use crate::eval::value::{Derivation, OnCommit, SessionClass, SessionOrigin, SessionValue, Sources, Value, listed_row};
+use crate::eval::value::{
+    ArgName, Derivation, OnCommit, SessionClass, SessionOrigin, SessionValue, Sources, Value, listed_row,
+};
 use crate::eval::{Bound, Evaluator, libraries};
 use crate::symbols::Symbol;
 use crate::tables::{ModelKind, orm_model};
@@ -72,6 +74,9 @@ impl Evaluator<'_> {
                     None => {
                         self.closed_by_use(&object.value, attr, &arguments, range);
                         self.given(attr, &arguments, range);
+                        if attr == "enqueue_job" {
+                            self.enqueue(attr, &arguments, range);
+                        }
                         if libraries::unlinks(&attr) {
                             self.removal(attr, &object.from.parts, range);
                         } else if names_object(&attr, &arguments) {
@@ -108,6 +113,13 @@ impl Evaluator<'_> {
                 let arguments = self.arguments(code, args);
                 self.given(attr, &arguments, range);
                 self.dict_method(code, (object, receiver_id), attr, &arguments)
+            }
+            // Nor has it a `s`: the task with its arguments, which another call gives to a worker.
+            Value::Symbol(Symbol::Function(task)) if libraries::describes_task(&attr) => {
+                let library = if attr == "kicker" { "taskiq" } else { "celery" };
+                let path = Name::new(&format!("{library}.{}", task.path));
+                let arguments = self.arguments(code, args);
+                Bound { value: Value::Made(path), from: Sources { other: true, ..arguments.sources() } }
             }
             // A plain function has no `delay`: what decorates it has made a task of it.
             Value::Symbol(Symbol::Function(task)) if libraries::hands_on(&attr) => {
@@ -153,6 +165,20 @@ impl Evaluator<'_> {
                             let mut parts = object.from.parts.to_vec();
                             parts.extend(arguments.spelled());
                             self.removal(path, &parts, range);
+                        }
+                        if libraries::enqueues(&path) {
+                            // What the task was described with is handed on, too.
+                            let mut handed = arguments.list.clone();
+                            handed.push((
+                                ArgName::Position(u32::MAX),
+                                Bound { value: Value::Unknown, from: object.from.clone() },
+                            ));
+                            let handed = Arguments { list: handed, open: arguments.open, keys: Vec::new() };
+                            let external = Some(self.enqueue(path, &handed, range));
+                            return Bound {
+                                value: Value::Made(path),
+                                from: Sources { other: true, external, ..arguments.sources() },
+                            };
                         }
                         let mut result = self.external_result(path, &arguments, range);
                         // A part of a path, or an object of a storage by its key: `path.resolve()`, `bucket.blob(key)`.
