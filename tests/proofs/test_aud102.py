@@ -310,6 +310,7 @@ def test_refused(world: World) -> list:
     cured=["IntegrityError", "failed"],
 )
 @look_alike("AUD102", "The handler raises, and what it tries besides may fail", seen=["IntegrityError", None])
+@look_alike("AUD102", "The handler calls what always raises", seen=["IntegrityError", None])
 def test_marks(world: World) -> list:
     world.tables("app.database", "app.jobs")
     world.sql(EXISTING)

@@ -9,8 +9,9 @@ use smallvec::SmallVec;
 use crate::names;
 use crate::symbols::Symbol;
 use crate::tables::orm_model;
-use crate::unit::{Event, EventKind};
+use crate::unit::{Condition, Event, EventKind, FrameKind, Subject, Test};
 
+use super::queries::flask_session;
 use super::value::{Derivation, FieldSource, Part, RowOrigin, RowValue, Sources, Value};
 use super::{Bound, Evaluator};
 
@@ -64,6 +65,15 @@ impl Evaluator<'_> {
                 };
                 Bound { value, from: left.from.computed().with(&right.computed()) }
             }
+            Expr::BoolOp { values, is_and: false } if values.len() == 2 => {
+                let first = self.expr(code, values[0]);
+                let (first, second) = self.otherwise(code, first, values[1]);
+                match second.value {
+                    // `lock or False`: behind it, it is what it was, or nothing.
+                    Value::Bool(false) => Bound { value: first.value, from: first.from.with(&second.from) },
+                    _ => first.join(&second),
+                }
+            }
             Expr::BoolOp { values, is_and } => {
                 let bounds: Vec<Bound> = values.iter().map(|value| self.expr(code, *value)).collect();
                 let mut bounds = bounds.into_iter();
@@ -92,10 +102,11 @@ impl Evaluator<'_> {
             }
             Expr::Conditional { test, body, orelse } => {
                 let conditions = self.condition(code, *test);
-                let mut body = self.expr(code, *body);
-                let mut orelse = self.expr(code, *orelse);
-                self.only_where(&mut body, &orelse, &conditions);
                 let negated = super::statements::negated(&conditions);
+                let split = self.new_split();
+                let mut body = self.arm(code, *body, (split, conditions.clone()));
+                let mut orelse = self.arm(code, *orelse, (split, negated.clone()));
+                self.only_where(&mut body, &orelse, &conditions);
                 self.only_where(&mut orelse, &body, &negated);
                 super::statements::joined_under(&body, &orelse, super::statements::flag_of(&conditions))
             }
@@ -238,14 +249,8 @@ impl Evaluator<'_> {
             },
             Value::Row(row) => return self.row_attribute(code, &Arc::clone(row), attr, id),
             Value::Made(path) => {
-                if path.as_str() == "flask_sqlalchemy.SQLAlchemy" && attr == "session" {
-                    return Bound::of(Value::Session(Arc::new(super::value::SessionValue {
-                        origin: super::value::SessionOrigin::Registry(None),
-                        is_async: Some(false),
-                        id: 0,
-                        on_commit: super::value::OnCommit::Unknown,
-                        class: super::value::SessionClass::Unknown,
-                    })));
+                if path.as_str() == super::libraries::FLASK && attr == "session" {
+                    return Bound::of(Value::Session(flask_session()));
                 }
                 Value::Attribute(Box::new(object.value.clone()), attr)
             }
@@ -295,6 +300,34 @@ impl Evaluator<'_> {
             from.counts.retain(|count| !count.any);
         }
         Bound { value, from }
+    }
+
+    /// The arm of a conditional expression.
+    fn arm(&mut self, code: &Code, expr: ExprId, (split, conditions): (u32, Vec<Condition>)) -> Bound {
+        let kind = FrameKind::Branch { split, conditions, exits: false, raises: false, rest: false };
+        let frame = self.push_frame(kind);
+        let bound = self.expr(code, expr);
+        self.pop_frame(frame);
+        bound
+    }
+
+    /// The two sides of `find(…) or Item(…)`: the second is evaluated where the first has found no row.
+    fn otherwise(&mut self, code: &Code, first: Bound, second: ExprId) -> (Bound, Bound) {
+        let Some(row) = first.value.row().filter(|row| matches!(row.origin, RowOrigin::Loaded { .. })) else {
+            let second = self.expr(code, second);
+            return (first, second);
+        };
+        let missed = Condition {
+            subject: Subject::Row { row: row.id },
+            test: Test::Present,
+            holds: false,
+            at: self.next_ordinal().saturating_sub(1),
+            constant: None,
+            against: SmallVec::new(),
+        };
+        let split = self.new_split();
+        let second = self.arm(code, second, (split, vec![missed]));
+        (first, second)
     }
 
     /// What stands in an attribute of a request's state: the session that a middleware keeps there, where one does.

@@ -2,6 +2,9 @@
 //!
 //! Names are compared in the canonical form of [`crate::names::canonical`].
 
+/// Flask-SQLAlchemy's object: `db = SQLAlchemy()`.
+pub(crate) const FLASK: &str = "flask_sqlalchemy.SQLAlchemy";
+
 /// What a name outside the workspace is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Known {

@@ -56,7 +56,8 @@ pub fn evaluate(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> Uni
     let mut evaluator = Evaluator::new(db, of, Arc::clone(&function), receiver);
     evaluator.bind_params();
     let flow = evaluator.block(&function.code.block);
-    evaluator.unit.fails = flow == Flow::Raises && !function.is_generator;
+    let returns = evaluator.unit.events.iter().any(|event| matches!(event.kind, EventKind::Return(_)));
+    evaluator.unit.fails = flow == Flow::Raises && !returns && !function.is_generator;
     evaluator.found();
     evaluator.finish()
 }

@@ -154,14 +154,33 @@ impl Evaluator<'_> {
     }
 
     pub(crate) fn flask_query(&mut self, class: ClassRef) -> Value {
-        let session = Arc::new(SessionValue {
-            origin: super::value::SessionOrigin::Registry(None),
-            is_async: Some(false),
-            id: 0,
-            on_commit: super::value::OnCommit::Unknown,
-            class: super::value::SessionClass::Unknown,
-        });
-        Value::Query(Arc::new(QueryValue { session: Some(session), ..QueryValue::select(Some(class)) }))
+        Value::Query(Arc::new(QueryValue { session: Some(flask_session()), ..QueryValue::select(Some(class)) }))
+    }
+
+    /// `db.get_or_404(Item, id)`, `db.select(Item)` of Flask-SQLAlchemy's object; `None` for anything else.
+    /// <https://flask-sqlalchemy.palletsprojects.com/en/stable/queries/>
+    pub(crate) fn flask_method(
+        &mut self,
+        code: &Code,
+        (receiver, name): (ExprId, Name),
+        arguments: &Arguments,
+        args: &[Arg],
+        (id, range): (ExprId, TextRange),
+    ) -> Option<Bound> {
+        let known = match name.as_str() {
+            "select" => Known::Select,
+            "update" => Known::Update,
+            "delete" => Known::Delete,
+            "insert" => Known::Insert,
+            "get_or_404" | "first_or_404" | "one_or_404" => {
+                let method = if name == "get_or_404" { "get" } else { "scalar" };
+                let session = Bound::of(Value::Session(flask_session()));
+                let name = Name::new(method);
+                return Some(self.database_method(code, &session, (receiver, name), arguments, args, (id, range)));
+            }
+            _ => return None,
+        };
+        Some(self.statement(code, known, arguments, args, id))
     }
 
     /// A method of a statement: it builds on, or it executes.
@@ -257,8 +276,8 @@ impl Evaluator<'_> {
             }
             "filter" | "where" => {
                 for arg in args {
-                    // `exists().where(Item.name == name)`
-                    if next.exists && next.model.is_none() {
+                    // `exists().where(Item.name == name)`, `select(func.count()).where(Item.name == name)`
+                    if (next.exists || next.aggregates) && next.model.is_none() {
                         next.model = self.class_of_columns(code, arg.value);
                     }
                     self.filter_columns(code, arg.value, next.model, &mut next.filters);
@@ -559,4 +578,15 @@ fn locks_table(text: &str) -> bool {
         Some((_, mode)) => mode.ends_with("EXCLUSIVE") && mode.trim() != "ROW EXCLUSIVE",
         None => rest.starts_with("TABLE "),
     }
+}
+
+/// The session of the application context, which Flask-SQLAlchemy's object hands out.
+pub(crate) fn flask_session() -> Arc<SessionValue> {
+    Arc::new(SessionValue {
+        origin: super::value::SessionOrigin::Registry(None),
+        is_async: Some(false),
+        id: 0,
+        on_commit: super::value::OnCommit::Unknown,
+        class: super::value::SessionClass::Unknown,
+    })
 }

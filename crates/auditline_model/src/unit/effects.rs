@@ -21,6 +21,8 @@ pub struct Effect {
     pub finds: Option<Arc<QueryValue>>,
     /// How it looks for the row that it returns, in terms of its parameters.
     pub lookup: Option<Arc<QueryValue>>,
+    /// Whether every path through it ends with an error.
+    pub fails: bool,
     /// What it does to what its caller can see, in program order, without repetitions.
     pub operations: Vec<Operation>,
 }
@@ -146,6 +148,7 @@ pub(super) fn effect_of(unit: &Unit) -> Effect {
         counts: unit.counts,
         finds: unit.finds.clone(),
         lookup: lookup(unit),
+        fails: unit.fails,
         operations,
     }
 }

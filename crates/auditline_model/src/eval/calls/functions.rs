@@ -86,6 +86,10 @@ impl Evaluator<'_> {
         if libraries::frees_lock(classes::simple(callee.path)) {
             self.event(EventKind::Release, range);
         }
+        // `raise_not_found()`; what a method of a class only refuses, its subclasses may do.
+        if effect.fails && body.class.is_none() && !body.is_async {
+            return Bound::of(Value::Never);
+        }
         let returns = self.substituted(&effect.returns, callee, object, &filled);
         let count = effect.counts.map(|counted| self.counted_elsewhere(counted, callee, range));
         let mut from = arguments.sources();

@@ -154,6 +154,12 @@ impl Evaluator<'_> {
                     }
                     Value::Attribute(..) if matches!(object.value, Value::Made(_)) => {
                         let Value::Made(path) = &object.value else { return Bound::unknown() };
+                        if path.as_str() == libraries::FLASK
+                            && let Some(bound) =
+                                self.flask_method(code, (receiver_id, attr), &arguments, args, (id, range))
+                        {
+                            return bound;
+                        }
                         if libraries::reads_answer(path, &attr) {
                             return Bound {
                                 value: Value::Made(Name::new(&format!("{path}.{attr}"))),

@@ -209,7 +209,7 @@ impl Evaluator<'_> {
                 })),
             },
             Known::EngineFunction | Known::EngineClass => Bound::of(Value::Engine),
-            Known::FlaskExtension => Bound::of(Value::Made(Name::new("flask_sqlalchemy.SQLAlchemy"))),
+            Known::FlaskExtension => Bound::of(Value::Made(Name::new(libraries::FLASK))),
             Known::Select | Known::Update | Known::Delete | Known::Insert | Known::Text => {
                 self.statement(code, known, arguments, args, id)
             }
