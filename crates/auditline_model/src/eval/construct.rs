@@ -157,8 +157,7 @@ impl Evaluator<'_> {
         if matches!(entered, Value::Session(_)) || instance.arguments.iter().any(|(_, value)| may_hold_session(value)) {
             return false;
         }
-        let method = |name: &str| classes::method(self.db, instance.class, auditline_syntax::Name::new(name));
-        let Some(exit) = method("__exit__").or_else(|| method("__aexit__")) else { return false };
+        let Some(exit) = crate::owner::exit_of(self.db, instance.class) else { return false };
         let effect = crate::unit::effect(self.db, exit, Some(instance.class));
         let touches = |kind: &EventKind| {
             matches!(

@@ -65,29 +65,20 @@ impl Evaluator<'_> {
                 };
                 Bound { value, from: left.from.computed().with(&right.computed()) }
             }
-            Expr::BoolOp { values, is_and: false } if values.len() == 2 => {
-                let first = self.expr(code, values[0]);
-                let (first, second) = self.otherwise(code, first, values[1]);
-                match second.value {
-                    // `lock or False`: behind it, it is what it was, or nothing.
-                    Value::Bool(false) => Bound { value: first.value, from: first.from.with(&second.from) },
-                    _ => first.join(&second),
-                }
-            }
             Expr::BoolOp { values, is_and } => {
-                let bounds: Vec<Bound> = values.iter().map(|value| self.expr(code, *value)).collect();
-                let mut bounds = bounds.into_iter();
-                let Some(first) = bounds.next() else { return Bound::unknown() };
-                if *is_and {
-                    // `a and b` gives `b` where it matters.
-                    bounds.fold(first, |before, next| Bound { value: next.value, from: before.from.with(&next.from) })
-                } else {
-                    bounds.fold(first, |before, next| match next.value {
+                let Some((first, rest)) = values.split_first() else { return Bound::unknown() };
+                let mut before = self.expr(code, *first);
+                for value in rest {
+                    let next = if *is_and { self.expr(code, *value) } else { self.otherwise(code, &before, *value) };
+                    before = match next.value {
+                        // `a and b` gives `b` where it matters.
+                        _ if *is_and => Bound { value: next.value, from: before.from.with(&next.from) },
                         // `lock or False`: behind it, it is what it was, or nothing.
                         Value::Bool(false) => Bound { value: before.value, from: before.from.with(&next.from) },
                         _ => before.join(&next),
-                    })
+                    };
                 }
+                before
             }
             Expr::Compare { .. } => {
                 let conditions = self.condition(code, id);
@@ -311,11 +302,10 @@ impl Evaluator<'_> {
         bound
     }
 
-    /// The two sides of `find(…) or Item(…)`: the second is evaluated where the first has found no row.
-    fn otherwise(&mut self, code: &Code, first: Bound, second: ExprId) -> (Bound, Bound) {
+    /// The second side of `find(…) or Item(…)`, which is evaluated where the first has found no row.
+    fn otherwise(&mut self, code: &Code, first: &Bound, second: ExprId) -> Bound {
         let Some(row) = first.value.row().filter(|row| matches!(row.origin, RowOrigin::Loaded { .. })) else {
-            let second = self.expr(code, second);
-            return (first, second);
+            return self.expr(code, second);
         };
         let missed = Condition {
             subject: Subject::Row { row: row.id },
@@ -326,8 +316,7 @@ impl Evaluator<'_> {
             against: SmallVec::new(),
         };
         let split = self.new_split();
-        let second = self.arm(code, second, (split, vec![missed]));
-        (first, second)
+        self.arm(code, second, (split, vec![missed]))
     }
 
     /// What stands in an attribute of a request's state: the session that a middleware keeps there, where one does.

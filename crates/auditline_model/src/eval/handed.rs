@@ -107,7 +107,7 @@ fn is_class(db: &dyn Db, value: &Value) -> bool {
 }
 
 /// The parameter that a method assigns to an attribute of its object as it is: `self.model = model`.
-pub(super) fn kept_parameter(db: &dyn Db, method: FunctionRef, attribute: Name) -> Option<u32> {
+pub(crate) fn kept_parameter(db: &dyn Db, method: FunctionRef, attribute: Name) -> Option<u32> {
     let body = function(db, method)?;
     let this = body.params.first()?.name;
     let mut kept = None;

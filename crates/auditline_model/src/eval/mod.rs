@@ -41,6 +41,7 @@ use crate::unit::{Counted, Event, EventKind, Frame, FrameId, FrameKind, TryInfo,
 
 pub use attributes::{attribute, attribute_method, variable};
 pub(crate) use calls::MUTATORS;
+pub(crate) use handed::kept_parameter;
 pub use properties::OwnTest;
 pub(crate) use substitute::{handed_row, held_session};
 pub(crate) use types::depended;

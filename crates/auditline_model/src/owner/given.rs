@@ -8,7 +8,7 @@ use crate::classes;
 use crate::db::{ClassRef, Db, FunctionRef, function, head, parsed};
 use crate::eval::libraries::{Known, known};
 use crate::eval::value::{FactoryValue, OnCommit, SessionClass, Value};
-use crate::eval::{own_class, variable};
+use crate::eval::{kept_parameter, own_class, variable};
 use crate::names::{self, Scope, files_mentioning};
 use crate::symbols::Symbol;
 use crate::uses::functions_calling;
@@ -22,18 +22,8 @@ pub(crate) fn given_factory(db: &dyn Db, of: FunctionRef, index: u32) -> Option<
 /// The session factory that a constructor is handed for an attribute in which it keeps it.
 pub(crate) fn kept_factory(db: &dyn Db, class: ClassRef, attribute: Name) -> Option<FactoryValue> {
     let init = crate::eval::attribute_method(db, class, attribute)?;
-    let body = function(db, init).filter(|body| body.name == "__init__")?;
-    let mut kept = None;
-    walk_statements(&body.code.block, &mut |stmt| {
-        let Some((targets, value)) = stmt.kind.assignment() else { return };
-        let keeps = targets
-            .iter()
-            .any(|target| matches!(&body.code[*target], Expr::Attribute { attr, .. } if *attr == attribute));
-        if let (true, Expr::Name(name)) = (keeps, &body.code[value]) {
-            kept = (0u32..).zip(&body.params).find(|(_, param)| param.name == *name).map(|(index, _)| index);
-        }
-    });
-    given_factory(db, init, kept?)
+    let kept = kept_parameter(db, init, attribute).filter(|_| classes::simple(init.path) == "__init__")?;
+    given_factory(db, init, kept)
 }
 
 #[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]

@@ -285,7 +285,7 @@ fn global(db: &dyn Db, variable: VariableRef) -> Ownership {
 }
 
 /// The method that runs when a `with` on an object of the class is left.
-fn exit_of(db: &dyn Db, class: ClassRef) -> Option<FunctionRef> {
+pub(crate) fn exit_of(db: &dyn Db, class: ClassRef) -> Option<FunctionRef> {
     ["__exit__", "__aexit__"].into_iter().find_map(|name| classes::method(db, class, Name::new(name)))
 }
 

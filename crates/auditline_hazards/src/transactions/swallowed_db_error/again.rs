@@ -4,14 +4,14 @@ use auditline_model::eval::value::{SessionOrigin, SessionValue, TransactionKind,
 use auditline_model::owner::{Ownership, argument_of, callers, owner};
 use auditline_model::symbols::Symbol;
 use auditline_model::unit::{
-    Breadth, EventKind, Frame, FrameId, FrameKind, HandlerInfo, SessionAction, Unit, Use, aftermath_of_call,
-    refused_behind, same_session, unit_of,
+    Breadth, EventKind, FrameId, FrameKind, HandlerInfo, SessionAction, Unit, Use, aftermath_of_call, refused_behind,
+    same_session, unit_of,
 };
 use auditline_model::{Db, FunctionRef, classes, entry, function};
 use auditline_syntax::TextRange;
 use auditline_syntax::python::ir::{ArgKind, Code, Expr, ExprId};
 
-use super::Guarded;
+use super::{Guarded, opened_in};
 use crate::finding::{Evidence, Place};
 
 /// A use of the broken session.
@@ -152,11 +152,11 @@ fn next_round(
     if handler.exits && !handler.repeats {
         return None;
     }
-    let (_, looped) = unit
+    let (id, looped) = unit
         .ancestors(guarded.frame)
         .take_while(|(id, _)| Some(*id) != limit.frame)
         .find(|(_, frame)| matches!(frame.kind, FrameKind::Loop { .. }))?;
-    if is_opened_in(unit, looped, session) || !handler.repeats && leaves_loop(unit, guarded, behind..looped.end) {
+    if opened_in(unit, id, session) || !handler.repeats && leaves_loop(unit, guarded, behind..looped.end) {
         return None;
     }
     let first = (looped.first..looped.end)
@@ -166,13 +166,6 @@ fn next_round(
         Some((first, Some(Use::Statement))) => Some(Round { first, end: looped.end }),
         _ => None,
     }
-}
-
-/// Whether each round of a loop has a session of its own.
-fn is_opened_in(unit: &Unit, looped: &Frame, session: &SessionValue) -> bool {
-    (looped.first..looped.end)
-        .filter_map(|ordinal| unit.events.get(ordinal as usize))
-        .any(|event| matches!(&event.kind, EventKind::Open(opened) if same_session(opened, session)))
 }
 
 /// Whether a frame is the handler of a `try` around this one in which nothing follows that could come to it.
@@ -326,9 +319,9 @@ fn goes_round(db: &dyn Db, unit: &Unit, call: u32, session: &SessionValue) -> bo
         return false;
     }
     let looped = unit.ancestors(event.frame).find(|(_, frame)| matches!(frame.kind, FrameKind::Loop { .. }));
-    looped.is_some_and(|(_, looped)| {
+    looped.is_some_and(|(id, looped)| {
         let is_ended = (looped.first..looped.end).any(|ordinal| unit.use_of(ordinal, session) == Some(Use::End));
-        !is_ended && !is_opened_in(unit, looped, session)
+        !is_ended && !opened_in(unit, id, session)
     })
 }
 

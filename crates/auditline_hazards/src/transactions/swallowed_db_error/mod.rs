@@ -63,7 +63,13 @@ struct Guarded {
 }
 
 fn swallowed(db: &dyn Db, of: FunctionRef, unit: &Unit, guarded: Guarded, handler: &HandlerInfo) -> Option<Finding> {
-    let mut failing: Vec<(u32, Failure, Way)> = unit
+    let finally = unit.tries.get(guarded.id.0 as usize)?.finally;
+    let is_looked_after = |session: &SessionValue| {
+        unit.ends_in(handler.frame, session)
+            || finally.is_some_and(|finally| unit.ends_in(finally, session))
+            || opened_in(unit, guarded.frame, session)
+    };
+    let failing: Vec<(u32, Failure, Way)> = unit
         .events_in(guarded.frame)
         .filter_map(|(ordinal, event)| {
             let failure = failure(db, of, unit, &event.kind)?;
@@ -71,19 +77,16 @@ fn swallowed(db: &dyn Db, of: FunctionRef, unit: &Unit, guarded: Guarded, handle
             Some((ordinal, failure, way))
         })
         .collect();
+    if failing.iter().all(|(_, failure, _)| is_looked_after(&failure.session)) {
+        return None;
+    }
     // What comes to the handler by itself tells more than what a callee has swallowed; what data can refuse, more than what only
     // fails with the connection.
-    failing.sort_by_key(|(ordinal, _, way)| {
-        let is_refusable = refusable::is_refusable(db, of, *ordinal);
-        (!matches!(way, Way::Direct), !is_refusable)
-    });
-    let (failing, failure, way) = failing.into_iter().next()?;
+    let ranked = failing.into_iter().map(|(at, failure, way)| (refusable::is_refusable(db, of, at), at, failure, way));
+    let (is_refusable, failing, failure, way) =
+        ranked.min_by_key(|(is_refusable, _, _, way)| (!matches!(way, Way::Direct), !is_refusable))?;
     let session = failure.session;
-    let finally = unit.tries.get(guarded.id.0 as usize)?.finally;
-    if unit.ends_in(handler.frame, &session)
-        || finally.is_some_and(|finally| unit.ends_in(finally, &session))
-        || opened_in(unit, guarded.frame, &session)
-    {
+    if is_looked_after(&session) {
         return None;
     }
     let again = used_again(db, of, unit, guarded, handler, &session)?;
@@ -118,7 +121,7 @@ fn swallowed(db: &dyn Db, of: FunctionRef, unit: &Unit, guarded: Guarded, handle
     evidence.push(again.evidence);
     let severity = match again.reach {
         Reach::Rounds => Severity::Warning,
-        Reach::Once | Reach::Handler if refusable::is_refusable(db, of, failing) => Severity::Warning,
+        Reach::Once | Reach::Handler if is_refusable => Severity::Warning,
         Reach::Once | Reach::Handler | Reach::Answered => Severity::Information,
     };
     Some(Finding {

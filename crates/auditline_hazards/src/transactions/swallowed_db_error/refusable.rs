@@ -159,7 +159,7 @@ fn saved(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32) -> Option<bool> {
         EventKind::Add { row: None, by: Some(callee), .. } => adds(db, *callee, DEPTH),
         EventKind::Add { row: None, by: None, .. } => true,
         EventKind::Delete { row, .. } => {
-            row.as_ref().and_then(|row| row.model).is_none_or(|model| is_referred_to(db, model))
+            row.as_ref().and_then(|row| row.model).is_none_or(|model| is_referred_to(db, model, ()))
         }
         EventKind::SetEach { .. } => true,
         _ => return None,
@@ -288,7 +288,10 @@ fn is_made_anew(table: &KeyedTable, columns: &[Name]) -> bool {
 }
 
 /// Whether rows of other tables refer to rows of a class, and keep them from being deleted.
-fn is_referred_to(db: &dyn Db, model: ClassRef) -> bool {
+///
+/// A query of its own: all tables are looked through for it, once for a class.
+#[salsa::tracked(returns(copy))]
+fn is_referred_to(db: &dyn Db, model: ClassRef, _key: ()) -> bool {
     mapped_tables(db).values().flatten().any(|other| {
         keyed_class(db, *other).is_some_and(|table| {
             table.columns.iter().any(|(attribute, _, column)| {
@@ -323,7 +326,7 @@ fn statement(db: &dyn Db, query: &QueryValue) -> bool {
                 || query.sets.is_empty()
                 || query.sets.iter().any(|(column, _)| sets(db, model, *column, Saved::Unknown))
         }
-        QueryKind::Delete => !finds_one(db, model, query) || is_referred_to(db, model),
+        QueryKind::Delete => !finds_one(db, model, query) || is_referred_to(db, model, ()),
         _ => true,
     }
 }

@@ -146,11 +146,7 @@ impl Evaluator<'_> {
                     let lock = if statement.is_some() { *lock } else { flagged(*lock, body, given.filled, given.open) };
                     Value::Row(self.loaded_elsewhere(&row, given, lock, flag, *single, false, range))
                 }
-                RowOrigin::Created => {
-                    let created = Arc::new(RowValue { id: self.next_ordinal(), ..(*row).clone() });
-                    self.event(EventKind::Create(Arc::clone(&created)), range);
-                    Value::Row(created)
-                }
+                RowOrigin::Created => Value::Row(self.created_elsewhere(&row, range)),
                 _ => Value::Row(row),
             },
             Value::Many(inner) => match *inner {
@@ -161,11 +157,7 @@ impl Evaluator<'_> {
                         let row = self.loaded_elsewhere(&row, given, lock, None, false, true, range);
                         Value::Many(Box::new(Value::Row(row)))
                     }
-                    RowOrigin::Created => {
-                        let created = Arc::new(RowValue { id: self.next_ordinal(), ..(*row).clone() });
-                        self.event(EventKind::Create(Arc::clone(&created)), range);
-                        Value::Many(Box::new(Value::Row(created)))
-                    }
+                    RowOrigin::Created => Value::Many(Box::new(Value::Row(self.created_elsewhere(&row, range)))),
                     _ => Value::Many(Box::new(Value::Row(row))),
                 },
                 other => Value::Many(Box::new(other)),
@@ -207,6 +199,13 @@ impl Evaluator<'_> {
             }
             other => other,
         }
+    }
+
+    /// Records that a callee made a row.
+    fn created_elsewhere(&mut self, row: &RowValue, range: TextRange) -> Arc<RowValue> {
+        let created = Arc::new(RowValue { id: self.next_ordinal(), ..row.clone() });
+        self.event(EventKind::Create(Arc::clone(&created)), range);
+        created
     }
 
     /// Records that a callee counted rows, and gives their number.

@@ -7,7 +7,7 @@ use crate::db::{ClassRef, Db};
 use crate::eval::value::{
     InstanceValue, OnCommit, RowOrigin, RowValue, SessionOrigin, SessionValue, TransactionKind, Value,
 };
-use crate::owner::{OnFailure, on_commit, provider};
+use crate::owner::{OnFailure, exit_of, on_commit, provider};
 use crate::unit::{
     Breadth, Condition, EventKind, FrameId, FrameKind, SessionAction, Unit, Use, When, effect, same_session,
 };
@@ -245,8 +245,7 @@ fn is_session_of(session: &SessionValue, instance: &InstanceValue) -> bool {
 
 /// Whether leaving a `with` on an object of a class surely closes the session in its attribute.
 fn closes_when_left(db: &dyn Db, class: ClassRef, name: Name) -> bool {
-    let exit = ["__exit__", "__aexit__"].into_iter().find_map(|exit| classes::method(db, class, Name::new(exit)));
-    exit.is_some_and(|exit| {
+    exit_of(db, class).is_some_and(|exit| {
         effect(db, exit, Some(class)).operations.iter().any(|operation| {
             operation.when == When::Always
                 && matches!(&operation.kind, EventKind::Session { session, action: SessionAction::Close, .. }
