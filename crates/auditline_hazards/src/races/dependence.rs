@@ -2,7 +2,7 @@
 
 use auditline_model::eval::value::{Derivation, RowOrigin, Sources};
 use auditline_model::tables::{AttributeKind, Column, TypeFamily};
-use auditline_model::unit::{Condition, EventKind, FrameId, FrameKind, Subject, Test, Unit};
+use auditline_model::unit::{Condition, EventKind, FrameId, FrameKind, Subject, Test, Unit, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef, tables};
 use auditline_syntax::Name;
 
@@ -61,7 +61,25 @@ pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) 
     let family = declared.map(|column| column.family).unwrap_or_default();
     let overwrite = Overwrite { row: row.id, model: row.model, column, family, constant, from, by, at: write };
     let tested = decisive(db, of, unit, &overwrite).map(|(_, condition)| Dependence::State(condition.at));
-    tested.or_else(|| is_sought(db, unit, &overwrite).then_some(Dependence::Sought(row.id)))
+    tested
+        .or_else(|| is_sought(db, unit, &overwrite).then_some(Dependence::Sought(row.id)))
+        .or_else(|| by.filter(|by| decides_itself(db, *by, column)).map(|_| Dependence::State(write)))
+}
+
+/// Whether a function writes a column of a row that it was handed only in a certain state of it: `order.ship()`.
+///
+/// A query of its own, so that a check does not depend on the units of another file.
+#[salsa::tracked(returns(copy))]
+fn decides_itself(db: &dyn Db, of: FunctionRef, column: Name) -> bool {
+    let unit = unit_of(db, of);
+    unit.numbered().any(|(ordinal, event)| {
+        written(&event.kind).is_some_and(|own| {
+            own.by.is_none()
+                && own.column == column
+                && matches!(own.row.origin, RowOrigin::Param(_) | RowOrigin::SelfRow)
+                && matches!(dependence(db, of, &unit, ordinal), Some(Dependence::State(_)))
+        })
+    })
 }
 
 /// The condition that lets a write happen in one state of its column only, and the frame in which it holds.

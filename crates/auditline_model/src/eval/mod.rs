@@ -37,7 +37,7 @@ use crate::db::{ClassRef, Db, FunctionRef, VariableRef, class, function, head};
 use crate::names;
 use crate::symbols::Symbol;
 use crate::tables::orm_model;
-use crate::unit::{Counted, Event, EventKind, Frame, FrameId, FrameKind, TryInfo, Unit};
+use crate::unit::{Condition, Counted, Event, EventKind, Frame, FrameId, FrameKind, TryInfo, Unit};
 
 pub use attributes::{attribute, attribute_method, variable};
 pub(crate) use calls::MUTATORS;
@@ -136,6 +136,8 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) unit: Unit,
     /// The lookups of which something is returned that says whether there is a row.
     copied: Vec<u32>,
+    /// What holds behind the calls of the statement under way: their callees raise where it does not.
+    held: Vec<Condition>,
     returned: bool,
     yielded: bool,
     splits: u32,
@@ -159,6 +161,7 @@ impl<'a> Evaluator<'a> {
             frame: FrameId(0),
             unit: Unit { frames: vec![root], ..Unit::default() },
             copied: Vec::new(),
+            held: Vec::new(),
             returned: false,
             yielded: false,
             splits: 0,
@@ -191,8 +194,11 @@ impl<'a> Evaluator<'a> {
                 } else {
                     self.self_value(class)
                 }
-            } else if matches!(param.kind, ParamKind::VarArgs | ParamKind::KwArgs) {
+            } else if param.kind == ParamKind::VarArgs {
                 Value::Unknown
+            } else if param.kind == ParamKind::KwArgs {
+                // The keywords that callers hand in besides.
+                u32::try_from(index).map_or(Value::Unknown, Value::Param)
             } else {
                 parts.extend(u32::try_from(index).ok().map(Part::Param));
                 self.param_value(index)

@@ -49,12 +49,18 @@ impl Evaluator<'_> {
         let code = &function.code;
         match &stmt.kind {
             StmtKind::Expr(expr) => {
+                self.held.clear();
                 let bound = self.expr(code, *expr);
                 if bound.value == Value::Never {
                     self.event(EventKind::Raise, stmt.range);
                     return (Flow::Raises, None);
                 }
                 self.unused(code, &bound.value, *expr, None);
+                // `ensure_open(order)`: behind it, the order is open.
+                let held = std::mem::take(&mut self.held);
+                if !held.is_empty() {
+                    return (Flow::Falls, Some((self.refused_otherwise(&held), held)));
+                }
             }
             StmtKind::Assign { targets, value } => {
                 let bound = self.expr(code, *value);
@@ -305,6 +311,16 @@ impl Evaluator<'_> {
         }
     }
 
+    /// An arm that always raises: it is taken where some condition does not hold.
+    fn refused_otherwise(&mut self, conditions: &[Condition]) -> u32 {
+        let split = self.new_split();
+        let conditions = negated(conditions);
+        let kind = FrameKind::Branch { split, conditions, exits: true, raises: true, rest: false };
+        let frame = self.push_frame(kind);
+        self.pop_frame(frame);
+        split
+    }
+
     pub(crate) fn set_exits(&mut self, frame: crate::unit::FrameId, flow: Flow) {
         if let Some(frame) = self.unit.frames.get_mut(frame.0 as usize)
             && let FrameKind::Branch { exits, raises, .. } = &mut frame.kind
@@ -546,6 +562,8 @@ impl Evaluator<'_> {
                 variable @ Symbol::Variable(_) => Value::Symbol(variable),
                 _ => return,
             },
+            // The keywords of one call are its own.
+            Expr::Name(name) if self.is_keywords(*name) => return,
             _ if matches!(held, Value::Param(_) | Value::Attribute(..) | Value::Made(_)) => held.clone(),
             _ => return,
         };

@@ -7,14 +7,13 @@ use auditline_syntax::python::ir::Expr;
 
 use crate::db::{ClassRef, Db, FunctionRef};
 use crate::symbols::Symbol;
-use crate::unit::EventKind;
-use crate::unit::SessionAction;
+use crate::unit::{Condition, EventKind, SessionAction, Subject};
 
 use super::calls::Arguments;
 use super::types::{Depended, dependency_of_param};
 use super::value::{
-    ArgName, ContextValue, InstanceOrigin, InstanceValue, Key, QueryValue, RowOrigin, RowValue, SessionOrigin,
-    SessionValue, Value,
+    ArgName, ContextValue, InstanceOrigin, InstanceValue, Key, Part, QueryValue, RowOrigin, RowValue, SessionOrigin,
+    SessionValue, Sources, Value,
 };
 use super::{Bound, Evaluator};
 
@@ -202,6 +201,26 @@ impl Evaluator<'_> {
             .iter()
             .find(|(given, _)| *given == ArgName::Keyword(name) || Some(*given) == position)
             .map(|(_, key)| key.clone())
+    }
+
+    /// What a guard of a callee says of a row of this function.
+    pub(super) fn held_of(
+        &self,
+        condition: &Condition,
+        callee: FunctionRef,
+        object: &Value,
+        filled: &[Option<Bound>],
+    ) -> Option<Condition> {
+        let Subject::Field { row, column } = condition.subject else { return None };
+        let handed = match self.row_parameter(callee, row) {
+            Some(index) => handed_row(&argument(filled, index))?,
+            None => Arc::clone(object.row()?),
+        };
+        Some(Condition {
+            subject: Subject::Field { row: handed.id, column },
+            at: self.next_ordinal().saturating_sub(1),
+            ..condition.clone()
+        })
     }
 
     /// The parameter of a callee that is the row of that id.
@@ -411,7 +430,15 @@ impl Evaluator<'_> {
                     field.row = if field.row == inner_id { row.id } else { u32::MAX };
                 }
                 from.external = None;
-                from.parts.clear();
+                // `set_points(user, user.points + 1)`: the callee writes what this function has computed.
+                if let [Part::Param(index)] = from.parts[..]
+                    && from.fields.is_empty()
+                    && let Some(Some(given)) = filled.get(index as usize)
+                {
+                    from = Sources { external: None, other: true, ..given.from.clone() };
+                } else {
+                    from.parts.clear();
+                }
                 EventKind::Write {
                     row,
                     column: *column,

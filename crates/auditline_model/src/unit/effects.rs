@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
-use crate::eval::for_callers;
 use crate::eval::value::{QueryKind, QueryValue, RowOrigin, SessionOrigin, Value};
+use crate::eval::{for_callers, param_row};
 
-use super::{Counted, EventKind, FrameKind, LockScope, SessionAction, Subject, Test, Unit, same_session};
+use super::{
+    Condition, Counted, EventKind, FrameId, FrameKind, LockScope, SessionAction, Subject, Test, Unit, same_session,
+};
 
 /// What a call of a function means to its caller.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -23,6 +25,8 @@ pub struct Effect {
     pub lookup: Option<Arc<QueryValue>>,
     /// Whether every path through it ends with an error.
     pub fails: bool,
+    /// What holds of the rows it was handed when it returns, because it raises where that does not hold.
+    pub held: Vec<Condition>,
     /// What it does to what its caller can see, in program order, without repetitions.
     pub operations: Vec<Operation>,
 }
@@ -149,8 +153,32 @@ pub(super) fn effect_of(unit: &Unit) -> Effect {
         finds: unit.finds.clone(),
         lookup: lookup(unit),
         fails: unit.fails,
+        held: held(unit),
         operations,
     }
+}
+
+/// What guards of a function that raise let through, of columns of the rows that it was handed.
+fn held(unit: &Unit) -> Vec<Condition> {
+    let is_guard = |frame: &FrameKind| match frame {
+        FrameKind::Branch { rest: true, split, .. } => unit.is_refused(*split),
+        FrameKind::Function => true,
+        _ => false,
+    };
+    let numbered = (0u32..).map(FrameId).zip(&unit.frames);
+    let behind = numbered.filter(|(id, frame)| {
+        matches!(frame.kind, FrameKind::Branch { rest: true, .. })
+            && unit.ancestors(*id).all(|(_, around)| is_guard(&around.kind))
+    });
+    let conditions = behind.flat_map(|(_, frame)| match &frame.kind {
+        FrameKind::Branch { conditions, .. } => conditions.clone(),
+        _ => Vec::new(),
+    });
+    let of_callers = |condition: &Condition| match condition.subject {
+        Subject::Field { row, .. } => row >= param_row(u32::from(u8::MAX)) && row < u32::MAX,
+        _ => false,
+    };
+    conditions.filter(|condition| of_callers(condition) && condition.against.is_empty()).collect()
 }
 
 /// Whether callers hear of an UPDATE statement: of one that sets what is written out, with a session of theirs. Where the

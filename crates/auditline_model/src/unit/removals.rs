@@ -57,7 +57,7 @@ impl Unit {
         })
     }
 
-    /// Whether an event deletes the row, or sets its column to what has nothing to do with the row; by which session.
+    /// Whether an event deletes the row, or sets its column to what is not made from what it held; by which session.
     fn lets_go(&self, ordinal: u32, row: &RowValue, column: Name) -> Option<(Option<Arc<SessionValue>>, bool)> {
         match &self.events.get(ordinal as usize)?.kind {
             EventKind::Delete { session, row: Some(deleted), .. } if deleted.id == row.id => {
@@ -68,7 +68,9 @@ impl Unit {
             }
             EventKind::Write { row: written, column: set, from, in_place: false, .. }
             | EventKind::Overwrite { row: written, column: set, from, .. }
-                if written.id == row.id && *set == column && !from.fields.iter().any(|field| field.row == row.id) =>
+                if written.id == row.id
+                    && *set == column
+                    && !from.fields.iter().any(|field| field.row == row.id && field.column == column) =>
             {
                 Some((row.session.clone(), false))
             }

@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use auditline_syntax::python::ir::{Expr, Function};
+use auditline_syntax::python::ir::{Expr, Function, ParamKind};
 use auditline_syntax::{Name, TextRange};
 
 use crate::classes;
 use crate::db::{ClassRef, FunctionRef, head};
 use crate::eval::substitute::by_statement;
 use crate::eval::value::{
-    ContextValue, CountSource, Lock, QueryValue, RowOrigin, RowValue, SessionOrigin, SessionValue, Value,
+    ArgName, ContextValue, CountSource, Entry, Lock, QueryValue, RowOrigin, RowValue, SessionOrigin, SessionValue,
+    Value,
 };
 use crate::eval::{Bound, Evaluator, libraries, own_class, types};
 use crate::symbols::Symbol;
-use crate::unit::{Counted, EventKind, LoadForm, When, effect};
+use crate::unit::{Condition, Counted, EventKind, LoadForm, When, effect};
 
 use super::Arguments;
 
@@ -86,6 +87,9 @@ impl Evaluator<'_> {
         if libraries::frees_lock(classes::simple(callee.path)) {
             self.event(EventKind::Release, range);
         }
+        let held = effect.held.iter().filter_map(|condition| self.held_of(condition, callee, object, &filled));
+        let held: Vec<Condition> = held.collect();
+        self.held.extend(held);
         // `raise_not_found()`; what a method of a class only refuses, its subclasses may do.
         if effect.fails && body.class.is_none() && !body.is_async {
             return Bound::of(Value::Never);
@@ -118,6 +122,9 @@ impl Evaluator<'_> {
             .map(|(param, index)| {
                 if index == 0 && shift == 1 {
                     return Some(Bound::of(object.clone()));
+                }
+                if param.kind == ParamKind::KwArgs {
+                    return Some(keywords(body, arguments));
                 }
                 arguments
                     .keyword(&param.name)
@@ -293,6 +300,24 @@ impl Evaluator<'_> {
             session: row.session.clone(),
         })
     }
+}
+
+/// What a function gets as its `**kwargs`: the keywords of a call that fill no parameter.
+fn keywords(body: &Function, arguments: &Arguments) -> Bound {
+    let besides = arguments.list.iter().filter_map(|(name, bound)| match name {
+        ArgName::Keyword(name) if !body.params.iter().any(|param| param.name == *name) => {
+            let is_constant = matches!(bound.value, Value::Constant | Value::Bool(_) | Value::None);
+            Some(Entry {
+                name: *name,
+                value: bound.value.held(),
+                from: bound.from.clone(),
+                in_sql: false,
+                constant: is_constant.then(|| Name::new("…")),
+            })
+        }
+        _ => None,
+    });
+    Bound::of(Value::Dict(besides.collect()))
 }
 
 /// What a call hands to a function.
