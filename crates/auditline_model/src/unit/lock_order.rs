@@ -5,12 +5,12 @@ use std::sync::Arc;
 use rustc_hash::FxHashSet;
 
 use crate::classes;
-use crate::db::{ClassRef, Db, FunctionRef, Settings, head};
+use crate::db::{ClassRef, Db, FunctionRef, Settings};
 use crate::eval::own_class;
 use crate::names::files_mentioning_both;
 use crate::owner::callers;
 
-use super::waiting::is_awaited;
+use super::outside::{is_always_reached, runs_here};
 use super::{EventKind, FrameKind, SessionAction, Unit, unit, unit_of};
 
 /// Two classes whose rows one transaction locks one after the other, waiting for each.
@@ -65,9 +65,7 @@ fn steps(db: &dyn Db, unit: &Unit) -> Vec<Step> {
             steps.extend(lock.model.map(|model| Step { model, at }));
         }
         if let EventKind::Call { callee, receiver, .. } = &event.kind {
-            let runs_now =
-                head(db, *callee).is_some_and(|body| !body.is_generator && (!body.is_async || is_awaited(unit, at)));
-            if runs_now {
+            if runs_here(db, unit, at, *callee) {
                 steps.extend(held_classes(db, *callee, *receiver).iter().map(|model| Step { model: *model, at }));
             }
         }
@@ -115,6 +113,30 @@ fn held_classes(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> Arc
         }
     }
     held.into()
+}
+
+/// Whether an event is a call that leaves rows locked, each time that it does not raise.
+#[must_use]
+pub fn leaves_locked(db: &dyn Db, unit: &Unit, ordinal: u32) -> bool {
+    match unit.events.get(ordinal as usize).map(|event| &event.kind) {
+        Some(EventKind::Call { callee, receiver, .. }) => {
+            runs_here(db, unit, ordinal, *callee) && returns_locked(db, *callee, *receiver)
+        }
+        _ => false,
+    }
+}
+
+#[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]
+fn returns_locked(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> bool {
+    let unit = unit(db, of, receiver);
+    let end = u32::try_from(unit.events.len()).unwrap_or(u32::MAX);
+    steps(db, &unit).iter().any(|step| {
+        unit.events.get(step.at as usize).is_some_and(|event| {
+            is_always_reached(&unit, event.frame)
+                && holds_between(&unit, step.at, end)
+                && (!matches!(event.kind, EventKind::Call { .. }) || leaves_locked(db, &unit, step.at))
+        })
+    })
 }
 
 /// Whether what was locked at one event is still locked at the other, which may be the end of the function.

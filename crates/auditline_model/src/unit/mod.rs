@@ -45,7 +45,7 @@ pub use expired::{Closing, Expired, Expiry, Handed, How, expired, is_coroutine};
 pub use guards::{Guard, same_session};
 pub use holding::{Taken, awaits_while, keeps_lock, leaves_with, may_suspend, runs_on_event_loop, suspends, taken};
 pub use later::{Later, Runner, later, sessions_of_call};
-pub use lock_order::{LockPair, Opposed, lock_pairs, opposed_lock, pairs_from};
+pub use lock_order::{LockPair, Opposed, leaves_locked, lock_pairs, opposed_lock, pairs_from};
 pub use locks::{LockScope, RowLock};
 pub use outside::surely_asks;
 pub use queries::{effect, event_range, unit, unit_of};

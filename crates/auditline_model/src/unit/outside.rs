@@ -22,7 +22,7 @@ pub fn surely_asks(db: &dyn Db, unit: &Unit, ordinal: u32) -> bool {
 fn asks(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> bool {
     let unit = unit(db, of, receiver);
     unit.numbered().any(|(ordinal, event)| {
-        always(&unit, event.frame)
+        is_always_reached(&unit, event.frame)
             && match &event.kind {
                 EventKind::External { reach: Reach::Call, by: None, .. } => true,
                 EventKind::Call { callee, receiver, .. } => {
@@ -33,13 +33,14 @@ fn asks(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> bool {
     })
 }
 
-fn always(unit: &Unit, frame: FrameId) -> bool {
+/// Whether what stands in a frame happens each time that the function runs, unless something raises.
+pub(super) fn is_always_reached(unit: &Unit, frame: FrameId) -> bool {
     unit.ancestors(frame).all(|(_, frame)| {
         !matches!(frame.kind, FrameKind::Branch { .. } | FrameKind::Handler(..) | FrameKind::Loop { .. })
     })
 }
 
 /// Whether what is called at an event runs to its end there: a coroutine does where it is awaited.
-fn runs_here(db: &dyn Db, unit: &Unit, ordinal: u32, callee: FunctionRef) -> bool {
+pub(super) fn runs_here(db: &dyn Db, unit: &Unit, ordinal: u32, callee: FunctionRef) -> bool {
     head(db, callee).is_some_and(|body| !body.is_generator && (!body.is_async || is_awaited(unit, ordinal)))
 }

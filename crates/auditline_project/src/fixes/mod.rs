@@ -15,7 +15,7 @@ use thiserror::Error;
 use crate::project::{OnProgress, Project};
 use crate::report::Report;
 use crate::resolved::{FixDetail, ResolvedFinding};
-use pass::{Candidate, choose, combine, reach_in};
+use pass::{Candidate, Place, choose, combine, place, reach_in};
 
 pub use reach::{reach, touch};
 pub use write::{WriteError, write_changes};
@@ -142,6 +142,7 @@ pub fn apply_fixes(project: &mut Project, allowed: Safety, on_progress: OnProgre
         if accepted.is_empty() {
             continue;
         }
+        let places: Vec<_> = accepted.iter().map(|candidate| candidate.places(project)).collect();
         let mut before = Vec::new();
         for (path, text) in &changed {
             before.push((*path, project.text(*path)));
@@ -149,7 +150,7 @@ pub fn apply_fixes(project: &mut Project, allowed: Safety, on_progress: OnProgre
         }
         let report = project.check(FixDetail::Edits, on_progress);
         let useless = without_effect(&accepted, &outcome.report, &report);
-        let harmful = brought_in(&accepted, &outcome.report, &report);
+        let harmful = brought_in(&accepted, &places, project, &outcome.report, &report);
         if useless.is_empty() && harmful.is_empty() {
             passes += 1;
             outcome.report = report;
@@ -197,26 +198,49 @@ fn reject(
     blocked.insert((key, title));
 }
 
-/// The findings whose fixes put another race in the same function, each with the other's code: two functions that were both
-/// given a lock may take their locks in opposite orders, which neither does alone. Of several fixes of a function one is
-/// named, for the others may be sound without it.
-fn brought_in(applied: &[Candidate], before: &Report, after: &Report) -> FxHashMap<Key, &'static str> {
+/// The findings whose fixes put another hazard in its place, each with the other's code: two functions that were both given
+/// a lock may take their locks in opposite orders, which neither does alone; a helper's lock is held across whatever its
+/// callers do next, and lost with their next commit. A fix is suspected of what stands in a function that it changes, or has
+/// evidence there. Of several suspects of a finding one is named, the one that is suspected most often: the others may be
+/// sound without it.
+fn brought_in(
+    applied: &[Candidate],
+    changed: &[FxHashSet<Place>],
+    project: &Project,
+    before: &Report,
+    after: &Report,
+) -> FxHashMap<Key, &'static str> {
     let known: FxHashSet<Key> = before.findings.iter().map(Key::of).collect();
-    let new = after.findings.iter().filter(|finding| {
-        finding.family == Family::Races
-            && finding.severity != Severity::Information
-            && !known.contains(&Key::of(finding))
-    });
-    new.filter_map(|finding| {
-        let at_fault = applied.iter().rfind(|candidate| {
-            candidate.family == Family::Races
-                && candidate.key.code != finding.code
-                && candidate.key.path == finding.path
-                && candidate.key.symbol == finding.symbol
-        })?;
-        Some((at_fault.key.clone(), finding.code))
-    })
-    .collect()
+    let is_new =
+        |finding: &&ResolvedFinding| finding.severity != Severity::Information && !known.contains(&Key::of(finding));
+    let suspected: Vec<(&'static str, Vec<usize>)> = after
+        .findings
+        .iter()
+        .filter(is_new)
+        .map(|finding| {
+            let places = places_of(project, finding);
+            let suspects = applied.iter().zip(changed).enumerate().filter(|(_, (candidate, changed))| {
+                candidate.family == Family::Races && candidate.key.code != finding.code && !changed.is_disjoint(&places)
+            });
+            (finding.code, suspects.map(|(index, _)| index).collect())
+        })
+        .collect();
+    let mut times = vec![0_usize; applied.len()];
+    suspected.iter().flat_map(|(_, suspects)| suspects).for_each(|index| times[*index] += 1);
+    suspected
+        .into_iter()
+        .filter_map(|(code, suspects)| {
+            let at_fault = suspects.into_iter().max_by_key(|index| times[*index])?;
+            Some((applied[at_fault].key.clone(), code))
+        })
+        .collect()
+}
+
+/// The functions in which a finding and its evidence stand.
+fn places_of(project: &Project, finding: &ResolvedFinding) -> FxHashSet<Place> {
+    let evidence = finding.evidence.iter().map(|evidence| (evidence.path, evidence.range.offsets));
+    let all = evidence.chain([(finding.path, finding.range.offsets)]);
+    all.filter_map(|(path, range)| place(project, path, range)).collect()
 }
 
 /// The findings that should have gone with the fixes and did not.

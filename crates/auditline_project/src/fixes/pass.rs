@@ -7,9 +7,11 @@ use auditline_hazards::edit::syntax_errors;
 use auditline_hazards::{Family, Safety};
 use auditline_model::parsed;
 use auditline_source::{FileKind, FilePath, SourceText, TextEdit, TextRange, apply_edits};
+use auditline_syntax::Name;
 use auditline_syntax::python::ir::Module;
+use rustc_hash::FxHashSet;
 
-use super::reach::{reach, touch};
+use super::reach::{function_at, reach, touch};
 use super::{FixRejection, Key};
 use crate::project::Project;
 use crate::report::Report;
@@ -24,6 +26,17 @@ pub(super) struct Candidate {
     edits: Vec<(FilePath, Vec<TextEdit>)>,
     /// The files among them that do not exist yet.
     created: Vec<FilePath>,
+}
+
+/// A function, by its file and its path there.
+pub(super) type Place = (FilePath, Name);
+
+impl Candidate {
+    /// The outermost functions that it changes, in the texts as they are.
+    pub(super) fn places(&self, project: &Project) -> FxHashSet<Place> {
+        let edits = self.edits.iter().flat_map(|(path, edits)| edits.iter().map(|edit| (*path, edit.range)));
+        edits.filter_map(|(path, range)| place(project, path, range)).collect()
+    }
 }
 
 #[cfg(test)]
@@ -86,6 +99,12 @@ pub(super) fn reach_in(project: &Project, path: FilePath, edits: &[TextEdit]) ->
     let nothing = Module::default();
     let module = project.db().file(path).map(|file| parsed(project.db(), file));
     reach(module.as_ref().map_or(&nothing, |parsed| &parsed.module), edits)
+}
+
+/// The outermost function around a range of a file of the project.
+pub(super) fn place(project: &Project, path: FilePath, range: TextRange) -> Option<Place> {
+    let file = project.db().file(path)?;
+    Some((path, function_at(&parsed(project.db(), file).module, range)?))
 }
 
 type Texts = BTreeMap<FilePath, Arc<SourceText>>;

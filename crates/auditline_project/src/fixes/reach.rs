@@ -1,6 +1,7 @@
 //! Which fixes go together.
 
 use auditline_source::{TextEdit, TextRange};
+use auditline_syntax::Name;
 use auditline_syntax::python::ir::Module;
 
 /// The parts of a file in which other edits would meddle with these: each edit, and within one function all that lies
@@ -27,6 +28,11 @@ pub fn reach(module: &Module, edits: &[TextEdit]) -> Vec<TextRange> {
 #[must_use]
 pub fn touch(one: TextRange, other: TextRange) -> bool {
     one.start() <= other.end() && other.start() <= one.end()
+}
+
+/// The path of the outermost function around the range.
+pub(super) fn function_at(module: &Module, range: TextRange) -> Option<Name> {
+    outermost_function(module, range).map(|function| module.functions[function].path)
 }
 
 /// The function in no other one that holds the range.

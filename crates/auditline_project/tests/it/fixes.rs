@@ -1,7 +1,7 @@
 //! Applying fixes, and writing them.
 
 use auditline_hazards::Safety;
-use auditline_project::{FileChange, FixRejection, WriteError, apply_fixes, write_changes};
+use auditline_project::{FileChange, FixOutcome, FixRejection, WriteError, apply_fixes, write_changes};
 use auditline_source::SourceText;
 use std::sync::Arc;
 
@@ -78,6 +78,52 @@ fn locks_that_would_wait_for_one_another_are_not_all_taken() {
     assert!(left.all(|fix| fix.safety == Safety::Unsafe));
     assert!(outcome.rejected.iter().all(|fix| fix.reason == FixRejection::BringsIn("AUD211")));
     assert_eq!((outcome.applied.len(), outcome.rejected.len()), (3, 1));
+}
+
+const HELPER: &str = "\
+import httpx
+from fastapi import APIRouter
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.models import Item
+
+SessionLocal = sessionmaker()
+router = APIRouter()
+
+
+def take(db: Session, item_id: int) -> None:
+    item = db.get_one(Item, item_id)
+    item.stock -= 1
+
+
+@router.post(\"/sell\")
+def sell(item_id: int) -> None:
+    with SessionLocal() as db:
+        take(db, item_id)
+        db.commit()
+
+
+@router.post(\"/send\")
+def send(item_id: int) -> None:
+    with SessionLocal() as db:
+        take(db, item_id)
+        httpx.post(\"https://carrier.example/parcels\", timeout=5)
+        db.commit()
+";
+
+#[test]
+fn a_lock_is_not_taken_where_a_caller_would_hold_it_while_another_system_answers() {
+    let sandbox = Sandbox::shop(HELPER);
+    let lock = |outcome: &FixOutcome| outcome.applied.iter().any(|fix| fix.title.contains("lock"));
+    let outcome = apply_fixes(&mut sandbox.open(""), Safety::Safe, &|_| {});
+    assert!(!lock(&outcome), "{:?}", outcome.applied);
+    assert!(outcome.rejected.iter().any(|fix| fix.reason == FixRejection::BringsIn("AUD110")), "{outcome:?}");
+
+    let sandbox =
+        Sandbox::shop(&HELPER.replace("        httpx.post(\"https://carrier.example/parcels\", timeout=5)\n", ""));
+    let outcome = apply_fixes(&mut sandbox.open(""), Safety::Safe, &|_| {});
+    assert!(outcome.rejected.is_empty(), "{outcome:?}");
+    assert_eq!(outcome.applied.len(), 1, "{outcome:?}");
 }
 
 #[test]

@@ -1,9 +1,7 @@
 //! AUD110: a transaction waits for another system.
 
-use std::sync::Arc;
-
 use auditline_model::eval::value::{Lock, QueryKind, SessionValue};
-use auditline_model::unit::{EventKind, Reach, SessionAction, Unit, same_session, surely_asks, unit_of};
+use auditline_model::unit::{EventKind, Reach, SessionAction, Unit, leaves_locked, same_session, surely_asks, unit_of};
 use auditline_model::{Db, FunctionRef, classes};
 
 use crate::catalogue::{Check, Family, Hazard};
@@ -32,7 +30,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         if unit.in_handler(ordinal) || by.is_some() && !surely_asks(db, &unit, ordinal) {
             continue;
         }
-        let Some(held) = held(&unit, ordinal) else { continue };
+        let Some(held) = held(db, &unit, ordinal) else { continue };
         // What a lock makes happen once is called under it on purpose.
         if held.locked && stored(&unit, ordinal) {
             continue;
@@ -49,9 +47,16 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
     let what = if held.locked { "the row that it has locked" } else { "the rows that it has changed" };
     let mut evidence = Vec::new();
     if let Some(taken) = unit.events.get(held.at as usize) {
-        let message =
-            if held.locked { "the row is locked here" } else { "the change is sent here, and locks its rows" };
-        evidence.push(Evidence { place: Place::InFunction(of, taken.range), message: message.to_owned() });
+        let message = match &taken.kind {
+            EventKind::Call { callee, .. } => format!("`{}` locks the row", classes::simple(callee.path)),
+            _ if held.locked => "the row is locked here".to_owned(),
+            _ => "the change is sent here, and locks its rows".to_owned(),
+        };
+        evidence.push(Evidence { place: Place::InFunction(of, taken.range), message });
+        if let EventKind::Call { callee, .. } = &taken.kind {
+            evidence
+                .push(Evidence { place: Place::Function(*callee), message: "the lock is taken in here".to_owned() });
+        }
     }
     let through = by.map(|by| format!(" in `{}`", classes::simple(by.path))).unwrap_or_default();
     if let Some(by) = by {
@@ -83,10 +88,10 @@ struct Held {
 }
 
 /// The lock that is held when the event happens.
-fn held(unit: &Unit, event: u32) -> Option<Held> {
+fn held(db: &dyn Db, unit: &Unit, event: u32) -> Option<Held> {
     let mut changed = None;
     for ordinal in (0..event).rev() {
-        let Some((session, locked)) = takes(&unit.events.get(ordinal as usize)?.kind) else { continue };
+        let Some((session, locked)) = takes(db, unit, ordinal, event) else { continue };
         if !unit.can_follow(ordinal, event) || ended(unit, ordinal, event, session) {
             continue;
         }
@@ -98,25 +103,30 @@ fn held(unit: &Unit, event: u32) -> Option<Held> {
     changed.map(|at| Held { at, locked: false })
 }
 
-/// The session whose transaction holds a lock behind the event, and whether the event is a locking load.
-fn takes(kind: &EventKind) -> Option<(&Arc<SessionValue>, bool)> {
-    match kind {
-        EventKind::Load { query, .. } if query.lock == Lock::Yes => Some((query.session.as_ref()?, true)),
-        EventKind::Refresh { session, lock: Lock::Yes, .. } => Some((session, true)),
-        EventKind::Execute(query) if matches!(query.kind, QueryKind::Update | QueryKind::Delete) => {
-            Some((query.session.as_ref()?, false))
+/// The session whose transaction holds a lock behind the event, if it is told, and whether the event is a locking load.
+fn takes<'a>(db: &dyn Db, unit: &'a Unit, ordinal: u32, call: u32) -> Option<(Option<&'a SessionValue>, bool)> {
+    let event = unit.events.get(ordinal as usize)?;
+    match &event.kind {
+        // What one callee does, lock and call, is that function's to say.
+        EventKind::Call { .. } if unit.events.get(call as usize)?.range != event.range => {
+            leaves_locked(db, unit, ordinal).then_some((None, true))
         }
-        EventKind::Session { session, action: SessionAction::Flush, maybe: false, .. } => Some((session, false)),
+        EventKind::Load { query, .. } if query.lock == Lock::Yes => Some((Some(query.session.as_ref()?), true)),
+        EventKind::Refresh { session, lock: Lock::Yes, .. } => Some((Some(session), true)),
+        EventKind::Execute(query) if matches!(query.kind, QueryKind::Update | QueryKind::Delete) => {
+            Some((Some(query.session.as_ref()?), false))
+        }
+        EventKind::Session { session, action: SessionAction::Flush, maybe: false, .. } => Some((Some(session), false)),
         _ => None,
     }
 }
 
 /// Whether the transaction of a session ends between two events, or its scope is left.
-fn ended(unit: &Unit, from: u32, to: u32, session: &SessionValue) -> bool {
+fn ended(unit: &Unit, from: u32, to: u32, session: Option<&SessionValue>) -> bool {
     let by_action = (from + 1..to).any(|ordinal| {
         unit.events.get(ordinal as usize).is_some_and(|event| {
             matches!(&event.kind, EventKind::Session { session: own, action: SessionAction::Commit | SessionAction::Rollback | SessionAction::Close, .. }
-                if same_session(own, session))
+                if session.is_none_or(|session| same_session(own, session)))
         })
     });
     let Some((one, two)) = unit.events.get(from as usize).zip(unit.events.get(to as usize)) else { return true };
