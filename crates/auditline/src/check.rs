@@ -1,7 +1,9 @@
 //! `auditline check`.
 
 use auditline_hazards::Safety;
-use auditline_project::{FileChange, FixDetail, FixOutcome, Options, Project, Report, apply_fixes, write_changes};
+use auditline_project::{
+    FileChange, FixDetail, FixOutcome, Options, Project, RejectedFix, Report, apply_fixes, write_changes,
+};
 use auditline_report::lines::plural;
 use auditline_report::{html, json, lines, relative, relative_text, text};
 use auditline_source::FilePath;
@@ -23,6 +25,7 @@ struct Outcome {
     /// What `--diff` would change.
     changes: Vec<FileChange>,
     fixed: usize,
+    rejected: Vec<RejectedFix>,
 }
 
 /// Checks, prints, and says how it ended.
@@ -63,6 +66,7 @@ fn check(
             write_changes(root, &fixes.changes)?;
             outcome.fixed += fixes.applied.len();
         }
+        outcome.rejected.extend(fixes.rejected);
         outcome.report.merge(fixes.report);
     } else {
         // A line without the fixes needs no work on them.
@@ -82,7 +86,7 @@ fn print(arguments: &CheckArguments, outcome: &Outcome, from: FilePath, terminal
     }
     terminal.print(|out| match arguments.output_format {
         OutputFormat::Html => html::write(from.file_name(), report, from, out),
-        OutputFormat::Json => json::Document::new(report, from, outcome.fixed).write(out),
+        OutputFormat::Json => json::Document::new(report, from, outcome.fixed, &outcome.rejected).write(out),
         _ if arguments.statistics => lines::write_statistics(report, out),
         OutputFormat::Concise => {
             lines::write_concise(report, from, out)?;

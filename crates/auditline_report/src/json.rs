@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use auditline_hazards::{CATALOGUE, Hazard, Safety, Severity};
-use auditline_project::{LineColumn, Report, ResolvedFinding, ResolvedRange, Skipped};
+use auditline_project::{FixRejection, LineColumn, RejectedFix, Report, ResolvedFinding, ResolvedRange, Skipped};
 use auditline_source::FilePath;
 use serde::Serialize;
 
@@ -23,8 +23,27 @@ pub struct Document {
     /// Comments that suppress nothing, by file and place; left out where there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unused_suppressions: Vec<JsonUnused>,
+    /// Fixes that turned out to be wrong here, and were not applied; left out where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rejected_fixes: Vec<JsonRejectedFix>,
     /// What was done.
     pub summary: Summary,
+}
+
+/// A fix that was not applied.
+#[derive(Debug, Serialize)]
+pub struct JsonRejectedFix {
+    /// The hazard that it should have cured.
+    pub code: &'static str,
+    /// The file in which the finding stands, relative to the working directory.
+    pub path: String,
+    /// What it should have done.
+    pub title: String,
+    /// Why it was not applied, in words.
+    pub reason: String,
+    /// The hazard that it would have put in the place of the other; left out where that is not the reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub brings_in: Option<&'static str>,
 }
 
 /// A comment that suppresses nothing.
@@ -172,7 +191,7 @@ pub struct JsonSkipped {
 impl Document {
     /// The document of a report, with paths as seen from the directory `from`.
     #[must_use]
-    pub fn new(report: &Report, from: FilePath, fixed: usize) -> Self {
+    pub fn new(report: &Report, from: FilePath, fixed: usize, rejected: &[RejectedFix]) -> Self {
         let findings: Vec<JsonFinding> = report.findings.iter().map(|found| finding(from, found)).collect();
         let mut by_code = BTreeMap::new();
         report.findings.iter().for_each(|finding| *by_code.entry(finding.code).or_insert(0) += 1);
@@ -189,7 +208,23 @@ impl Document {
             path: relative(from, unused.path),
             range: range(&unused.range),
         });
-        Self { version: VERSION, findings, unused_suppressions: unused.collect(), summary }
+        let rejected = rejected.iter().map(|fix| JsonRejectedFix {
+            code: fix.code,
+            path: relative(from, fix.path),
+            title: fix.title.clone(),
+            reason: fix.reason.to_string(),
+            brings_in: match fix.reason {
+                FixRejection::BringsIn(code) => Some(code),
+                FixRejection::DoesNotParse | FixRejection::DoesNotFit | FixRejection::DoesNotCure => None,
+            },
+        });
+        Self {
+            version: VERSION,
+            findings,
+            unused_suppressions: unused.collect(),
+            rejected_fixes: rejected.collect(),
+            summary,
+        }
     }
 
     /// Writes the document, indented, with a line end.

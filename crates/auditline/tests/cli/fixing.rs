@@ -18,6 +18,37 @@ fn fix_says_in_json_how_many_were_fixed() {
     assert_eq!((document.summary.fixed, document.summary.findings), (1, 0));
 }
 
+const HELD: &str = "\
+import httpx
+from sqlalchemy.orm import Session
+
+from app.models import Item
+
+
+def take(db: Session, item_id: int) -> None:
+    item = db.get_one(Item, item_id)
+    item.stock -= 1
+
+
+def send(db: Session, item_id: int) -> None:
+    take(db, item_id)
+    httpx.post(\"https://carrier.example/parcels\", timeout=5)
+    db.commit()
+";
+
+#[test]
+fn fix_names_what_it_did_not_apply() {
+    let sandbox = Sandbox::shop();
+    sandbox.write("app/services.py", HELD);
+    let ended = sandbox.check(1, &["--fix", "--output-format", "json"]);
+    let rejected = &schema::read(&ended.out).rejected_fixes[0];
+    assert_eq!((&*rejected.code, &*rejected.path), ("AUD201", "app/services.py"));
+    assert_eq!(rejected.brings_in.as_deref(), Some("AUD110"));
+    let said = format!("the fix “{}” of AUD201 is not applied: {}", rejected.title, rejected.reason);
+    assert!(ended.err.contains(&said), "{}", ended.err);
+    assert_eq!(sandbox.read("app/services.py"), HELD);
+}
+
 #[test]
 fn fix_touches_only_what_is_checked_and_reported() {
     let sandbox = Sandbox::shop();

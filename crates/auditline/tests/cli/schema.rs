@@ -11,7 +11,19 @@ pub(crate) struct Document {
     pub(crate) findings: Vec<Finding>,
     #[serde(default)]
     pub(crate) unused_suppressions: Vec<Unused>,
+    #[serde(default)]
+    pub(crate) rejected_fixes: Vec<RejectedFix>,
     pub(crate) summary: Summary,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RejectedFix {
+    pub(crate) code: String,
+    pub(crate) path: String,
+    pub(crate) title: String,
+    pub(crate) reason: String,
+    pub(crate) brings_in: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

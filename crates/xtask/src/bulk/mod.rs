@@ -46,6 +46,7 @@ struct Job<'a> {
 #[derive(Default)]
 struct Outcome {
     applied: usize,
+    withheld: usize,
     changed: String,
     faults: Vec<String>,
 }
@@ -64,7 +65,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             for with_unsafe in [false, true] {
                 let job = Job { tree, writing, with_unsafe };
                 let outcome = job.run(&auditline, &python, options.keep.as_deref())?;
-                println!("{}: {} fixes, {}", job.name()?, outcome.applied, outcome.changed);
+                let withheld = match outcome.withheld {
+                    0 => String::new(),
+                    count => format!("{count} withheld, "),
+                };
+                println!("{}: {} fixes, {withheld}{}", job.name()?, outcome.applied, outcome.changed);
                 outcome.faults.iter().for_each(|fault| println!("  {fault}"));
                 *(if outcome.faults.is_empty() { &mut passed } else { &mut failed }) += 1;
             }
@@ -105,10 +110,10 @@ impl Job<'_> {
         let later = self.check(auditline, &after, &[], &folder.join("after.json"))?;
 
         let mut outcome = Outcome { applied: fixed.document.summary.fixed, ..Outcome::default() };
-        let refused: Vec<&str> = fixed.said.lines().filter(|line| !line.starts_with(' ')).collect();
-        let refused = refused.into_iter().filter(|line| line.contains("not applied") || line.contains("still left"));
-        outcome.faults.extend(refused.map(str::to_owned));
-        outcome.faults.extend(findings::compare(&earlier.document, &later.document, self.with_unsafe));
+        let unfinished = fixed.said.lines().filter(|line| line.contains("still left"));
+        outcome.faults.extend(unfinished.map(str::to_owned));
+        outcome.faults.extend(findings::compare(&earlier.document, &fixed.document, &later.document, self.with_unsafe));
+        outcome.withheld = fixed.document.withheld();
         outcome.faults.extend(self.again(auditline, &after, &fixing)?);
         let mut compare = Command::new(python);
         compare.arg(shell::root().join("tests/bulk/compare.py")).args([&before, &after, &found]);

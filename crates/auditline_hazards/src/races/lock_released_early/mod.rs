@@ -136,6 +136,11 @@ fn finding(
     let write_event = &unit.events[write as usize];
     let mut evidence =
         vec![Evidence { place: Place::InFunction(of, lock_event.range), message: "the row is locked here".to_owned() }];
+    if let RowOrigin::Loaded { by: Some(by), .. } = &row.origin
+        && row.id == lock
+    {
+        evidence.push(Evidence { place: Place::Function(*by), message: "the lock is taken in here".to_owned() });
+    }
     let (place, how) = match release {
         Release::Event(ordinal) => {
             let event = &unit.events[ordinal as usize];
