@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auditline_model::eval::value::{Lock, RowOrigin, RowValue, TransactionKind};
-use auditline_model::unit::{EventKind, FrameKind, SessionAction, Unit, same_session, unit_of};
+use auditline_model::unit::{EventKind, FrameKind, SessionAction, Unit, same_session, summary, unit_of};
 use auditline_model::{Db, FunctionRef, classes, entry};
 use auditline_syntax::Name;
 
@@ -53,6 +53,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             || rows::durable(db, of, &unit, write, row).is_none()
             || isolation::is_strict(db, of, row.session.as_deref())
             || entry::is_command(db, of)
+            || is_claimed_by_helper(db, row, lock)
         {
             continue;
         }
@@ -68,6 +69,12 @@ pub(super) fn is_in_vain(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowVal
             && release(unit, row, lock, write).is_some()
             && dependence(db, of, unit, write).is_some()
     })
+}
+
+/// Whether the helper that loaded the row with the lock changes rows of that class itself: the lock was for that.
+fn is_claimed_by_helper(db: &dyn Db, row: &RowValue, lock: u32) -> bool {
+    let RowOrigin::Loaded { by: Some(by), .. } = &row.origin else { return false };
+    row.id == lock && row.model.is_some_and(|model| summary(db, *by).writes.contains(&model))
 }
 
 /// The last lock on the row before a write: its load, or a `refresh` with a lock.
