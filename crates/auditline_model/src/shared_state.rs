@@ -45,6 +45,8 @@ pub struct StateUse {
     pub accumulates: bool,
     /// Whether it looks into it.
     pub looks: bool,
+    /// Whether it goes through all that is in it, or in an entry, and takes nothing away: it meets what others have left.
+    pub walks: bool,
 }
 
 /// Methods that change a container in place and say nothing of what is in it.
@@ -244,16 +246,20 @@ fn attribute_uses(db: &dyn Db, class: ClassRef, attribute: Name) -> Arc<Vec<Stat
 /// What a function does with the container that those expressions mean.
 fn used(of: FunctionRef, function: &Function, is_it: &mut impl FnMut(ExprId) -> bool) -> Option<StateUse> {
     let code = &function.code;
-    let mut result = StateUse { function: of, changes: false, fills: false, accumulates: false, looks: false };
+    let mut result =
+        StateUse { function: of, changes: false, fills: false, accumulates: false, looks: false, walks: false };
     let mut any = false;
+    let entries = entries_of(code, is_it);
     walk_statements(&code.block, &mut |stmt| {
         // The places in the statement where it is changed; each other place looks.
         let mut changed: Vec<ExprId> = Vec::new();
         let mut deep = false;
-        changes(code, stmt, is_it, &mut |at, change| {
+        let mut taken = false;
+        changes(code, stmt, &entries, is_it, &mut |at, change| {
             changed.push(at);
             deep |= change == Change::Grows;
-            result.fills |= change != Change::Removes;
+            taken |= change == Change::Takes;
+            result.fills |= matches!(change, Change::Puts | Change::Grows);
         });
         let mut looks = false;
         statement_expressions(stmt, |root| {
@@ -268,9 +274,41 @@ fn used(of: FunctionRef, function: &Function, is_it: &mut impl FnMut(ExprId) -> 
         // To take away the oldest, `_seen.pop(next(iter(_seen)))`, counts nothing.
         let assigns = matches!(&stmt.kind, StmtKind::Assign { .. } | StmtKind::AugAssign { .. });
         result.accumulates |= deep || assigns && !changed.is_empty() && looks;
-        result.looks |= looks;
+        result.looks |= looks || taken;
+        if let StmtKind::For { iter, .. } = &stmt.kind {
+            result.walks |= root(code, walked(code, *iter), &entries, is_it).is_some();
+        }
     });
+    result.walks &= !result.changes;
     any.then_some(result)
+}
+
+/// What a loop goes through: `sockets` of `list(sockets)`, `sockets.values()`, `sockets.copy()`.
+fn walked(code: &Code, mut iter: ExprId) -> ExprId {
+    while let Expr::Call { func, args } = &code[iter] {
+        iter = match (&code[*func], &args[..]) {
+            (Expr::Attribute { value, attr }, []) if matches!(attr.as_str(), "copy" | "items" | "keys" | "values") => {
+                *value
+            }
+            (Expr::Name(name), [only]) if matches!(name.as_str(), "list" | "set" | "sorted" | "tuple") => only.value,
+            _ => break,
+        };
+    }
+    iter
+}
+
+/// The local names of what is in a container: `hits = _hits[host]`.
+fn entries_of(code: &Code, is_it: &mut dyn FnMut(ExprId) -> bool) -> Vec<Name> {
+    let mut entries = Vec::new();
+    walk_statements(&code.block, &mut |stmt| {
+        if let Some((&[target], value)) = stmt.kind.assignment()
+            && let Expr::Name(name) = code[target]
+            && root(code, value, &[], is_it).is_some_and(|(_, depth)| depth > 0)
+        {
+            entries.push(name);
+        }
+    });
+    entries
 }
 
 /// What a change does to a container.
@@ -282,13 +320,22 @@ enum Change {
     Grows,
     /// Something is taken away.
     Removes,
+    /// Something is taken away, and looked at.
+    Takes,
 }
 
 /// The places where a statement changes a container.
-fn changes(code: &Code, stmt: &Stmt, is_it: &mut impl FnMut(ExprId) -> bool, found: &mut impl FnMut(ExprId, Change)) {
+fn changes(
+    code: &Code,
+    stmt: &Stmt,
+    entries: &[Name],
+    is_it: &mut impl FnMut(ExprId) -> bool,
+    found: &mut impl FnMut(ExprId, Change),
+) {
     let target = |target: ExprId, is_it: &mut dyn FnMut(ExprId) -> bool| -> Option<ExprId> {
-        let (root, depth) = root(code, target, is_it)?;
-        (depth > 0).then_some(root)
+        // To bind the name of an entry anew changes nothing.
+        let (root, depth) = root(code, target, entries, is_it)?;
+        (depth > 0 && root != target).then_some(root)
     };
     match &stmt.kind {
         StmtKind::Assign { targets, .. } => {
@@ -326,17 +373,17 @@ fn changes(code: &Code, stmt: &Stmt, is_it: &mut impl FnMut(ExprId) -> bool, fou
             if !TAKES.contains(&attr.as_str()) && !CHANGES.contains(&attr.as_str()) {
                 return;
             }
-            if let Some((root, depth)) = root(code, *value, is_it) {
+            if let Some((root, depth)) = root(code, *value, entries, is_it) {
                 // `_sessions[key].append(value)` grows what stands there; `_sessions.pop(key)` only removes.
                 let removes = REMOVES.contains(&attr.as_str());
+                let is_asked = TAKES.contains(&attr.as_str()) && !is_statement(code, stmt, expr);
                 found(
                     root,
-                    if depth > 0 {
-                        Change::Grows
-                    } else if removes {
-                        Change::Removes
-                    } else {
-                        Change::Puts
+                    match (depth > 0, removes, is_asked) {
+                        (true, ..) => Change::Grows,
+                        (false, true, true) => Change::Takes,
+                        (false, true, false) => Change::Removes,
+                        (false, false, _) => Change::Puts,
                     },
                 );
             }
@@ -344,14 +391,25 @@ fn changes(code: &Code, stmt: &Stmt, is_it: &mut impl FnMut(ExprId) -> bool, fou
     });
 }
 
+/// Whether an expression is a statement of its own: what it gives is not looked at.
+fn is_statement(code: &Code, stmt: &Stmt, expr: ExprId) -> bool {
+    match &stmt.kind {
+        StmtKind::Expr(whole) => *whole == expr || matches!(&code[*whole], Expr::Await(inner) if *inner == expr),
+        _ => false,
+    }
+}
+
 /// The container at the root of `_hits[key]`, `_hits.setdefault(key, [])[0]`, `_state.get(key).tries`, and how many steps
-/// lead from it.
-fn root(code: &Code, expr: ExprId, is_it: &mut dyn FnMut(ExprId) -> bool) -> Option<(ExprId, u32)> {
+/// lead from it. The names of entries are one step away.
+fn root(code: &Code, expr: ExprId, entries: &[Name], is_it: &mut dyn FnMut(ExprId) -> bool) -> Option<(ExprId, u32)> {
     let mut at = expr;
     let mut depth = 0;
     loop {
         if is_it(at) {
             return Some((at, depth));
+        }
+        if matches!(&code[at], Expr::Name(name) if entries.contains(name)) {
+            return Some((at, depth + 1));
         }
         at = match &code[at] {
             Expr::Subscript { value, .. } | Expr::Attribute { value, .. } => *value,

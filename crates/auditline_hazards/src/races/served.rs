@@ -19,7 +19,11 @@ fn reached(db: &dyn Db, of: FunctionRef, depth: u32, seen: &mut Vec<FunctionRef>
         return false;
     }
     seen.push(of);
-    if entry::is_endpoint(db, of) || entry::is_socket(db, of) || !users_of_dependency(db, of).is_empty() {
+    if entry::is_endpoint(db, of)
+        || entry::is_socket(db, of)
+        || !users_of_dependency(db, of).is_empty()
+        || entry::is_attached(db, of)
+    {
         return true;
     }
     let Some(depth) = depth.checked_sub(1) else { return false };
@@ -36,6 +40,9 @@ pub(super) fn entries(db: &dyn Db, of: FunctionRef) -> FxHashSet<FunctionRef> {
     while let Some((function, depth)) = open.pop() {
         if entry::is_endpoint(db, function) || entry::is_socket(db, function) {
             found.insert(function);
+        }
+        if entry::is_attached(db, function) {
+            found.extend(entry::routes_through(db, function).routes);
         }
         let Some(depth) = depth.checked_sub(1) else { continue };
         if seen.len() > MOST {

@@ -79,6 +79,13 @@ pub fn routes_through(db: &dyn Db, of: FunctionRef) -> Routes {
     }
 }
 
+/// Whether a function runs for routes that do not name it among their parameters: a middleware, a dependency of an
+/// application, of a router, or in the decorator of a route.
+#[must_use]
+pub fn is_attached(db: &dyn Db, of: FunctionRef) -> bool {
+    is_middleware(db, of) || !attachments(db, of).is_empty()
+}
+
 /// Whether a function stands around every request: `@app.middleware("http")`, the `dispatch` of a `BaseHTTPMiddleware`.
 #[must_use]
 pub fn is_middleware(db: &dyn Db, of: FunctionRef) -> bool {

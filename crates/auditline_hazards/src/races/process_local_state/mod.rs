@@ -67,23 +67,25 @@ fn meeting(db: &dyn Db, uses: &[StateUse]) -> Option<(FunctionRef, FunctionRef)>
         let lookers = uses
             .iter()
             .filter(move |looker| looker.looks && (looker.function != changer.function || changer.accumulates));
-        lookers.map(move |looker| (changer, looker.function))
+        lookers.map(move |looker| (changer, looker))
     });
     let mut asked: FxHashMap<FunctionRef, FxHashSet<FunctionRef>> = FxHashMap::default();
     // What one function looks into because another has changed it comes first: it is the better story.
-    let mut pairs: Vec<(&StateUse, FunctionRef)> = pairs.collect();
-    pairs.sort_by_key(|(changer, looker)| (changer.function == *looker, changer.looks));
-    let pairs = pairs.into_iter().map(|(changer, looker)| (changer.function, looker));
-    let mut meeting = pairs.filter(|(changer, looker)| {
+    let mut pairs: Vec<(&StateUse, &StateUse)> = pairs.collect();
+    pairs.sort_by_key(|(changer, looker)| (changer.function == looker.function, changer.looks));
+    let pairs = pairs.into_iter().map(|(changer, looker)| (changer.function, looker.function, looker.walks));
+    let mut meeting = pairs.filter(|(changer, looker, walks)| {
         for function in [*changer, *looker] {
             asked.entry(function).or_insert_with(|| served::entries(db, function));
         }
         let (changes, looks) = (&asked[changer], &asked[looker]);
-        // What is put there and looked for in one and the same request is no state that requests share.
+        // What is put there and looked for in one and the same request is no state that requests share; what is gone through
+        // there is.
         !changes.is_empty()
-            && (changer == looker && !looks.is_empty() || looks.iter().any(|entry| !changes.contains(entry)))
+            && ((changer == looker || *walks) && !looks.is_empty()
+                || looks.iter().any(|entry| !changes.contains(entry)))
     });
-    meeting.next()
+    meeting.next().map(|(changer, looker, _)| (changer, looker))
 }
 
 fn finding(container: &Container, changer: FunctionRef, looker: FunctionRef, shared: Option<Evidence>) -> Finding {
