@@ -374,16 +374,16 @@ fn changes(
                 return;
             }
             if let Some((root, depth)) = root(code, *value, entries, is_it) {
-                // `_sessions[key].append(value)` grows what stands there; `_sessions.pop(key)` only removes.
+                // `_sessions[key].append(value)` grows what stands there; `pop` only removes.
                 let removes = REMOVES.contains(&attr.as_str());
                 let is_asked = TAKES.contains(&attr.as_str()) && !is_statement(code, stmt, expr);
                 found(
                     root,
-                    match (depth > 0, removes, is_asked) {
-                        (true, ..) => Change::Grows,
-                        (false, true, true) => Change::Takes,
-                        (false, true, false) => Change::Removes,
-                        (false, false, _) => Change::Puts,
+                    match (removes, depth > 0) {
+                        (true, _) if is_asked => Change::Takes,
+                        (true, _) => Change::Removes,
+                        (false, true) => Change::Grows,
+                        (false, false) => Change::Puts,
                     },
                 );
             }
