@@ -72,10 +72,9 @@ fn is_entered_handled(db: &dyn Db, of: FunctionRef, depth: u32, wanted: Wanted) 
 /// Whether a `try` around the frame handles a unique violation.
 fn catches(unit: &Unit, frame: FrameId, wanted: Wanted) -> bool {
     unit.ancestors(frame).any(|(_, frame)| match &frame.kind {
-        FrameKind::Try(id) => unit
-            .tries
-            .get(id.0 as usize)
-            .is_some_and(|info| info.handlers.iter().any(|handler| handles_violation(handler, wanted))),
+        FrameKind::Try(id) => unit.tries.get(id.0 as usize).is_some_and(|info| {
+            info.handlers.iter().any(|handler| handles_violation(handler, wanted) || answers(unit, handler, wanted))
+        }),
         FrameKind::WithSuppress => wanted == Wanted::Broad,
         _ => false,
     })
@@ -96,6 +95,14 @@ fn awaits_violation(unit: &Unit, frame: FrameId) -> bool {
         }),
         _ => false,
     })
+}
+
+/// Whether a handler for everything has an answer to some failures, and raises the others: the row of whoever was first.
+fn answers(unit: &Unit, handler: &HandlerInfo, wanted: Wanted) -> bool {
+    wanted == Wanted::Broad
+        && handler.breadth >= Breadth::AllDatabase
+        && handler.raises
+        && unit.events_in(handler.frame).any(|(_, event)| matches!(event.kind, EventKind::Return(_)))
 }
 
 fn handles_violation(handler: &HandlerInfo, wanted: Wanted) -> bool {
@@ -137,7 +144,9 @@ fn always_fails(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
 fn handles_query(db: &dyn Db, of: FunctionRef, wanted: Wanted) -> bool {
     with_inner(db, of).iter().any(|function| {
         let unit = unit_of(db, FunctionRef { file: of.file, path: function.path });
-        unit.tries.iter().any(|info| info.handlers.iter().any(|handler| handles_violation(handler, wanted)))
+        unit.tries.iter().any(|info| {
+            info.handlers.iter().any(|handler| handles_violation(handler, wanted) || answers(&unit, handler, wanted))
+        })
     })
 }
 
