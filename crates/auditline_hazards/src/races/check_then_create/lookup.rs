@@ -2,18 +2,21 @@
 
 use std::sync::Arc;
 
-use auditline_model::eval::value::{Key, QueryValue, Value};
+use auditline_model::eval::value::{ArgName, Key, QueryValue, Value};
 use auditline_model::owner::argument_of;
 use auditline_model::schema::kept_apart;
 use auditline_model::symbols::Symbol;
 use auditline_model::tables::{self, Attribute, Column};
 use auditline_model::unit::{EventKind, LoadForm, Unit, unit_of};
-use auditline_model::{ClassRef, Db, FunctionRef};
+use auditline_model::{ClassRef, Db, FunctionRef, classes, head};
 use auditline_syntax::Name;
 use auditline_syntax::sql::Distinct;
 
 use crate::finding::Place;
 use crate::races::held::at_every_call;
+
+/// How many callers up it is looked for who has made a row.
+const DEPTH: u32 = 3;
 
 /// Whether the model lets two rows with the same values of the columns be.
 pub(super) enum Uniqueness {
@@ -140,6 +143,52 @@ fn returned_settled(db: &dyn Db, of: FunctionRef, _key: ()) -> Arc<Settled> {
 
 fn nothing_settled(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _key: ()) -> Arc<Settled> {
     Arc::default()
+}
+
+/// Whether a lookup asks for the key of a row that the same request has made, here or before all calls: nobody else knows it.
+pub(super) fn is_fresh(db: &dyn Db, of: FunctionRef, unit: &Unit, lookup: u32) -> bool {
+    let Some(EventKind::Load { query, .. }) = unit.events.get(lookup as usize).map(|event| &event.kind) else {
+        return false;
+    };
+    query.keys.iter().any(|(_, key)| is_of_made(db, of, unit, key, DEPTH))
+}
+
+/// Whether that is so of a key, which may have been handed in.
+fn is_of_made(db: &dyn Db, of: FunctionRef, unit: &Unit, key: &Key, depth: u32) -> bool {
+    let Key::Given(Value::Param(index)) = key else { return is_made(db, unit, key) };
+    let Some(depth) = depth.checked_sub(1) else { return false };
+    at_every_call(db, of, |site, caller| {
+        let EventKind::Call { keys, .. } = &site.event else { return false };
+        given_key(db, of, &site.event, keys, *index)
+            .is_some_and(|key| is_of_made(db, site.function, caller, key, depth))
+    })
+}
+
+/// What names the argument of a call for a parameter.
+fn given_key<'a>(
+    db: &dyn Db,
+    of: FunctionRef,
+    call: &EventKind,
+    keys: &'a [(ArgName, Key)],
+    index: u32,
+) -> Option<&'a Key> {
+    let EventKind::Call { object, .. } = call else { return None };
+    let body = head(db, of)?;
+    let name = body.params.get(index as usize)?.name;
+    let bound = body.class.is_some() && !classes::is_static(&body) && !matches!(object, Value::Unknown);
+    let position = index.checked_sub(u32::from(bound)).map(ArgName::Position);
+    let is_it = |given: &ArgName| *given == ArgName::Keyword(name) || Some(*given) == position;
+    keys.iter().find(|(given, _)| is_it(given)).map(|(_, key)| key)
+}
+
+/// Whether a key is the primary key of a row that was constructed in the function, which nobody has said.
+fn is_made(db: &dyn Db, unit: &Unit, key: &Key) -> bool {
+    let Key::Field { row, column } = key else { return false };
+    let Some(EventKind::Create(made)) = unit.events.get(*row as usize).map(|event| &event.kind) else { return false };
+    let model = made.model.and_then(|class| tables::orm_model(db, class));
+    model.is_some_and(|model| model.key() == Some(*column))
+        && !unit.composed.contains(&(*row, *column))
+        && !unit.ingredients.iter().any(|part| part.created == *row && part.attribute == *column)
 }
 
 fn keys(db: &dyn Db, model: ClassRef) -> Vec<Name> {

@@ -112,6 +112,9 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         if creation.refuses && constrained {
             continue;
         }
+        if lookup::is_fresh(db, of, &unit, creation.lookup) {
+            continue;
+        }
         reported.push(creation.lookup);
         findings.push(finding(db, of, &unit, &creation, &filters.columns, &uniqueness));
     }
