@@ -18,6 +18,8 @@ pub struct Sought {
     /// Those that must be what is written there: `Item.state == "open"`, `Item.deleted_at.is_(None)`, `Item.active`. Mostly
     /// many rows fit.
     pub fixed: SmallVec<[Name; 1]>,
+    /// Those that must be one and the same for all who look, whatever else is asked: a constant, a member of an enum.
+    pub same: SmallVec<[Name; 1]>,
     /// Those of them that must be NULL.
     pub nulls: SmallVec<[Name; 1]>,
     /// Those of them that must be in one state, as written, or in one of several (`None`): `Item.state == "open"`.
@@ -64,6 +66,8 @@ impl Sought {
         columns.retain(|name| other.columns.contains(name));
         let mut fixed = self.fixed.clone();
         fixed.retain(|name| other.fixed.contains(name));
+        let mut same = self.same.clone();
+        same.retain(|name| other.same.contains(name));
         let mut nulls = self.nulls.clone();
         nulls.retain(|name| other.nulls.contains(name));
         let mut states = self.states.clone();
@@ -71,6 +75,7 @@ impl Sought {
         Self {
             columns,
             fixed,
+            same,
             nulls,
             states,
             order: self.order.filter(|order| other.order == Some(*order)),
@@ -83,6 +88,7 @@ impl Sought {
     pub(crate) fn extend(&mut self, added: &Self) {
         added.columns.iter().for_each(|name| self.push(*name, false));
         added.fixed.iter().for_each(|name| self.push(*name, true));
+        added.same.iter().for_each(|name| self.push_same(*name));
         added.nulls.iter().for_each(|name| self.push_null(*name));
         added.states.iter().for_each(|(name, state)| self.push_state(*name, *state));
         self.order = self.order.or(added.order);
@@ -98,6 +104,12 @@ impl Sought {
             self.fixed.push(name);
         } else {
             self.columns.push(name);
+        }
+    }
+
+    fn push_same(&mut self, name: Name) {
+        if !self.same.contains(&name) {
+            self.same.push(name);
         }
     }
 
@@ -184,6 +196,9 @@ impl Evaluator<'_> {
                     (None, Some(name)) => (name, *left),
                     _ => return into.open = true,
                 };
+                if op == CompareOp::Eq && is_constant(code, other) {
+                    into.push_same(column);
+                }
                 if self.speaks_of_columns(code, other) {
                     return into.open = true;
                 }

@@ -130,7 +130,8 @@ fn said(query: &QueryValue) -> Settled {
         Key::Given(Value::Param(index)) => Some((*column, *index)),
         _ => None,
     });
-    Settled { constant: query.sought.fixed.to_vec(), given: given.collect() }
+    let constant = query.sought.fixed.iter().chain(&query.sought.same).copied().collect();
+    Settled { constant, given: given.collect() }
 }
 
 /// A query of its own for the same reason as [`returned_filters`].

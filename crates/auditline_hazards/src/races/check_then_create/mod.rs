@@ -360,6 +360,7 @@ fn finding(
     // Of a row that is made once for all, one request fails once.
     let is_single = match uniqueness {
         Uniqueness::Unique { columns, .. } => lookup::is_single(db, of, unit, creation.lookup, columns),
+        Uniqueness::Partly => lookup::is_single(db, of, unit, creation.lookup, filters),
         _ => false,
     };
     let is_aside = is_loop || is_single || !served::is_served(db, of);
