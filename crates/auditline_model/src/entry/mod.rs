@@ -1,6 +1,7 @@
 //! Entry points: from where code is reached.
 
 mod aside;
+mod chats;
 mod commands;
 mod deliveries;
 mod framework;
@@ -21,13 +22,14 @@ use auditline_syntax::Name;
 use crate::db::{Db, SourceFile};
 
 pub use aside::{is_aside, is_by_hand};
+pub use chats::is_chat_handler;
 pub use commands::is_command;
 pub use deliveries::{knows_delivery, takes_delivery};
 pub use framework::{DependencyEnd, dependency_end};
 pub use own_loop::has_own_loop;
 pub use points::{EntryPoint, entry_point, is_job};
 pub use requests::request;
-pub use routes::{is_endpoint, is_socket};
+pub use routes::{is_endpoint, is_socket, only_reads};
 pub use script::is_script;
 pub use shared::{Routes, is_attached, is_middleware, routes_through};
 pub use startup::{is_start_hook, is_startup};

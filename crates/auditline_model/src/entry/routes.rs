@@ -1,6 +1,6 @@
 //! Endpoints: functions that the framework calls for each request.
 
-use auditline_syntax::python::ir::{ArgKind, Expr};
+use auditline_syntax::python::ir::{ArgKind, Expr, ExprId};
 
 use crate::db::{Db, FunctionRef, head};
 
@@ -29,4 +29,33 @@ fn is_registered(db: &dyn Db, of: FunctionRef, verbs: &[&str]) -> bool {
         }
         _ => false,
     })
+}
+
+/// Whether a function is registered for requests that only read: `@router.get("/orders")`, Flask's `@app.route("/orders")`.
+#[must_use]
+pub fn only_reads(db: &dyn Db, of: FunctionRef) -> bool {
+    const READ: &[&str] = &["get", "head", "options", "trace"];
+    let Some(body) = head(db, of) else { return false };
+    let reads = |decorator: &ExprId| {
+        let Expr::Call { func, args } = &body.code[*decorator] else { return None };
+        let Expr::Attribute { attr, .. } = &body.code[*func] else { return None };
+        match attr.as_str() {
+            "post" | "put" | "patch" | "delete" => Some(false),
+            "route" | "api_route" => {
+                let methods = args.iter().find(|arg| matches!(arg.kind, ArgKind::Keyword(name) if name == "methods"));
+                Some(methods.is_none_or(|methods| {
+                    match &body.code[methods.value] {
+                    Expr::List(items) | Expr::Tuple(items) | Expr::Set(items) => items.iter().all(|item| {
+                        matches!(&body.code[*item], Expr::Str(name) if READ.contains(&&*name.to_ascii_lowercase()))
+                    }),
+                    _ => false,
+                }
+                }))
+            }
+            name if READ.contains(&name) => Some(true),
+            _ => None,
+        }
+    };
+    let mut registered = body.decorators.iter().filter_map(reads).peekable();
+    registered.peek().is_some() && registered.all(|reads| reads)
 }

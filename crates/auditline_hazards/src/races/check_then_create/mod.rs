@@ -18,6 +18,7 @@ mod fix;
 mod lookup;
 mod made;
 mod refused;
+mod saved;
 
 use conflict::Wanted;
 pub(super) use conflict::is_violation_handled;
@@ -363,9 +364,13 @@ fn finding(
         Uniqueness::Partly => lookup::is_single(db, of, unit, creation.lookup, filters),
         _ => false,
     };
-    let is_aside = is_loop || is_single || !served::is_served(db, of);
-    let severity =
-        if matches!(uniqueness, Uniqueness::Unknown) || is_aside { Severity::Information } else { Severity::Warning };
+    // The walks through the callers come last.
+    let is_aside = is_loop
+        || is_single
+        || matches!(uniqueness, Uniqueness::Unknown)
+        || !served::is_served(db, of)
+        || unique && saved::is_saved(db, of, unit, creation);
+    let severity = if is_aside { Severity::Information } else { Severity::Warning };
     Finding {
         hazard: &HAZARD,
         severity,
