@@ -1,7 +1,9 @@
 //! AUD105: a commit for each item of what one request asked for.
 
-use auditline_model::eval::value::SessionValue;
-use auditline_model::unit::{EventKind, Frame, FrameId, FrameKind, SessionAction, Unit, Use, same_session, unit_of};
+use auditline_model::eval::value::{RowOrigin, RowValue, SessionValue};
+use auditline_model::unit::{
+    EventKind, Frame, FrameId, FrameKind, SessionAction, Subject, Test, Unit, Use, same_session, unit_of,
+};
 use auditline_model::{Db, FunctionRef, classes, entry};
 
 use crate::catalogue::{Check, Family, Hazard};
@@ -64,8 +66,13 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         }
         findings.push(Finding {
             hazard: &HAZARD,
-            // A helper's commit in a loop is often one of things that stand for themselves.
-            severity: if by.is_some() { Severity::Information } else { Severity::Warning },
+            // A helper's commit in a loop is often one of things that stand for themselves, and where asking again does what is
+            // left, nothing is lost.
+            severity: if by.is_some() || is_repeatable(&unit, session, id, looped) {
+                Severity::Information
+            } else {
+                Severity::Warning
+            },
             message: format!("{what}: when one fails, those before it stay saved, and the request reports a failure"),
             place: Place::InFunction(of, event.range),
             symbol: symbol(of.path),
@@ -163,6 +170,43 @@ fn item_write(unit: &Unit, commit: u32, session: &SessionValue, id: FrameId, loo
         }
     }
     found
+}
+
+/// Whether the same request again does what is left, and changes nothing that was done: rows get constants, or are made where
+/// a lookup in the loop found none.
+fn is_repeatable(unit: &Unit, session: &SessionValue, id: FrameId, looped: &Frame) -> bool {
+    let is_looked_up = |row: &RowValue| {
+        let made = unit.events.get(row.id as usize);
+        row.model.is_some()
+            && made.is_some_and(|made| {
+                unit.ancestors(made.frame).take_while(|(frame, _)| *frame != id).any(|(_, frame)| {
+                    let FrameKind::Branch { conditions, .. } = &frame.kind else { return false };
+                    conditions.iter().any(|condition| match condition.subject {
+                        Subject::Row { row: found } => {
+                            condition.test == Test::Present
+                                && !condition.holds
+                                && (looped.first..looped.end).contains(&found)
+                                && matches!(unit.events.get(found as usize).map(|event| &event.kind),
+                                    Some(EventKind::Load { query, .. }) if query.model == row.model)
+                        }
+                        _ => false,
+                    })
+                })
+            })
+    };
+    (looped.first..looped.end).filter_map(|ordinal| unit.events.get(ordinal as usize)).all(|event| match &event.kind {
+        EventKind::Write { row, constant, .. } => match row.origin {
+            RowOrigin::Created => is_looked_up(row),
+            _ => constant.is_some(),
+        },
+        EventKind::Create(row) => is_looked_up(row),
+        EventKind::Add { row: Some(row), .. } => row.origin != RowOrigin::Created || is_looked_up(row),
+        EventKind::Add { .. } | EventKind::Overwrite { .. } | EventKind::SetEach { .. } | EventKind::Updates { .. } => {
+            false
+        }
+        EventKind::Delete { session: own, .. } => !same_session(own, session),
+        _ => true,
+    })
 }
 
 /// Whether what follows in the loop needs what the commit sent: keys, a refresh, a query.
