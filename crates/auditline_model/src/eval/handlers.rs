@@ -202,23 +202,87 @@ fn inner_blocks(stmt: &Stmt) -> Vec<&Block> {
 /// The tests of the exception's text that decide which way the handler goes.
 fn text_tests(code: &Code, handler: &Handler) -> Vec<TextTest> {
     let Some(exception) = handler.name else { return Vec::new() };
-    let mut texts: Vec<Name> = Vec::new();
+    let mut texts = Texts { exception, is_driver: is_traced(code, handler, exception), held: Vec::new() };
     let mut found = Vec::new();
     let alike = alike(code, &handler.body);
+    let looked_up = looked_up(code, &handler.body);
     walk_statements(&handler.body, &mut |stmt| match &stmt.kind {
         StmtKind::Assign { targets, value } => {
             if let [target] = targets[..]
                 && let Expr::Name(name) = &code[target]
-                && holds_text(code, *value, exception, &texts)
+                && let Some(text) = texts.of(code, *value)
             {
-                texts.push(*name);
+                texts.held.push((*name, text));
             }
         }
         StmtKind::If(branch) if !alike.contains(&stmt.range) => {
-            tests_in(code, branch.test, exception, &texts, &mut found);
+            tests_in(code, branch.test, &texts, looked_up.contains(&stmt.range), &mut found);
         }
         _ => {}
     });
+    found
+}
+
+/// Whether a handler goes back to what the exception was raised from, and calls that by its name.
+fn is_traced(code: &Code, handler: &Handler, exception: Name) -> bool {
+    let (mut rebinds, mut asks) = (false, false);
+    walk_statements(&handler.body, &mut |stmt| {
+        if let StmtKind::Assign { targets, .. } = &stmt.kind {
+            rebinds |= targets.iter().any(|target| matches!(&code[*target], Expr::Name(name) if *name == exception));
+        }
+    });
+    for (expr, range) in code.exprs.iter().zip(&code.ranges) {
+        asks |= handler.range.contains_range(*range)
+            && matches!(expr, Expr::Attribute { value, attr } if matches!(attr.as_str(), "orig" | "__cause__")
+                && matches!(&code[*value], Expr::Name(name) if *name == exception));
+    }
+    rebinds && asks
+}
+
+/// The `if`s of a block that only look for something, return it where it is there, and else come to the `raise` behind them, to
+/// which the other way comes as well: not the text decides, but what is found.
+fn looked_up(code: &Code, block: &Block) -> Vec<TextRange> {
+    let raises = |behind: &[Stmt]| {
+        let first = behind.iter().find(|stmt| !matches!(&stmt.kind, StmtKind::Expr(expr) if says(code, *expr)));
+        first.is_some_and(|stmt| matches!(stmt.kind, StmtKind::Raise { .. }))
+    };
+    let mut found = Vec::new();
+    for (at, stmt) in block.iter().enumerate() {
+        let StmtKind::If(branch) = &stmt.kind else { continue };
+        if !branch.orelse.is_empty() || !raises(block.get(at + 1..).unwrap_or_default()) {
+            continue;
+        }
+        let mut names: Vec<Name> = Vec::new();
+        let only_looks = branch.body.iter().all(|stmt| match &stmt.kind {
+            StmtKind::Expr(expr) => says(code, *expr),
+            StmtKind::Assign { targets, .. } => targets.iter().all(|target| match &code[*target] {
+                Expr::Name(name) => {
+                    names.push(*name);
+                    true
+                }
+                _ => false,
+            }),
+            StmtKind::If(inner) => {
+                let asked = match &code[inner.test] {
+                    Expr::Compare { left, rest } if matches!(rest.as_slice(), [(CompareOp::IsNot, right)] if code[*right] == Expr::None) => {
+                        &code[*left]
+                    }
+                    other => other,
+                };
+                matches!(asked, Expr::Name(name) if names.contains(name))
+                    && inner.orelse.is_empty()
+                    && inner.body.iter().all(|stmt| match &stmt.kind {
+                        StmtKind::Return(_) => true,
+                        StmtKind::Expr(expr) => says(code, *expr),
+                        _ => false,
+                    })
+            }
+            _ => false,
+        });
+        if only_looks && !names.is_empty() {
+            found.push(stmt.range);
+        }
+    }
     found
 }
 
@@ -285,71 +349,119 @@ fn same(code: &Code, one: &Stmt, two: &Stmt) -> bool {
     }
 }
 
-fn tests_in(code: &Code, test: ExprId, exception: Name, texts: &[Name], found: &mut Vec<TextTest>) {
+fn tests_in(code: &Code, test: ExprId, texts: &Texts, looks_up: bool, found: &mut Vec<TextTest>) {
+    let mut named: Vec<TextRange> = Vec::new();
+    let from = found.len();
     walk_expression(code, test, &mut |id| {
-        let wanted = match &code[id] {
-            Expr::Compare { left, rest } => match rest.as_slice() {
-                [(CompareOp::In | CompareOp::NotIn, right)] if holds_text(code, *right, exception, texts) => {
-                    Some(*left)
-                }
-                [(CompareOp::Eq | CompareOp::NotEq, right)] if holds_text(code, *left, exception, texts) => {
-                    Some(*right)
-                }
-                _ => None,
-            },
-            Expr::Call { func, args } => match &code[*func] {
-                Expr::Attribute { value, attr }
-                    if matches!(attr.as_str(), "startswith" | "endswith" | "find" | "count")
-                        && holds_text(code, *value, exception, texts) =>
-                {
-                    args.first().map(|arg| arg.value)
-                }
-                _ => None,
-            },
-            _ => None,
-        };
+        if let Expr::BoolOp { is_and: true, values } = &code[id]
+            && values.iter().any(|value| asked(code, *value, texts).is_some_and(|(words, _)| is_own_name(code, words)))
+        {
+            named.push(code.range(id));
+        }
+        let Some((wanted, text)) = asked(code, id, texts) else { return };
         // What is looked for in `any(word in text for word in (...))` is not written here.
-        let words = match wanted.map(|wanted| &code[wanted]) {
-            Some(Expr::Str(text)) => Some(Name::new(text)),
-            Some(Expr::Name(_)) => None,
+        let words = match &code[wanted] {
+            Expr::Str(text) => Some(Name::new(text)),
+            Expr::Name(_) => None,
             _ => return,
         };
-        found.push(TextTest { range: code.range(id), words });
+        found.push(TextTest {
+            range: code.range(id),
+            words,
+            of_driver: text == Text::OfDriver,
+            with_name: false,
+            looks_up,
+        });
     });
-}
-
-/// Whether an expression is the exception's text: `str(e)`, `f"{e}"`, `e.args[0]`, `str(e.orig).lower()`, or a variable that holds it.
-fn holds_text(code: &Code, id: ExprId, exception: Name, texts: &[Name]) -> bool {
-    match &code[id] {
-        Expr::Name(name) => texts.contains(name),
-        Expr::FString(parts) => parts.iter().any(|part| match part {
-            FStringPart::Hole(hole) => is_exception(code, *hole, exception),
-            FStringPart::Text(_) => false,
-        }),
-        Expr::Call { func, args } => match &code[*func] {
-            Expr::Name(name) if matches!(name.as_str(), "str" | "repr") => {
-                args.first().is_some_and(|arg| is_exception(code, arg.value, exception))
-            }
-            Expr::Attribute { value, attr } if matches!(attr.as_str(), "lower" | "upper" | "casefold" | "strip") => {
-                holds_text(code, *value, exception, texts)
-            }
-            _ => false,
-        },
-        Expr::Subscript { value, .. } => {
-            matches!(&code[*value], Expr::Attribute { value, attr } if *attr == "args" && is_exception(code, *value, exception))
-        }
-        _ => false,
+    for one in found.iter_mut().skip(from) {
+        one.with_name = named.iter().any(|range| range.contains_range(one.range));
     }
 }
 
-/// `e`, `e.orig`, `e.__cause__`, `e.args[0]`.
-fn is_exception(code: &Code, id: ExprId, exception: Name) -> bool {
-    match &code[id] {
-        Expr::Name(name) => *name == exception,
-        Expr::Attribute { value, attr } => {
-            matches!(attr.as_str(), "orig" | "__cause__" | "args") && is_exception(code, *value, exception)
+/// What a test looks for in the text of an exception, and in which.
+fn asked(code: &Code, test: ExprId, texts: &Texts) -> Option<(ExprId, Text)> {
+    match &code[test] {
+        Expr::Compare { left, rest } => match rest.as_slice() {
+            [(CompareOp::In | CompareOp::NotIn, right)] => Some((*left, texts.of(code, *right)?)),
+            [(CompareOp::Eq | CompareOp::NotEq, right)] => Some((*right, texts.of(code, *left)?)),
+            _ => None,
+        },
+        Expr::Call { func, args } => match &code[*func] {
+            Expr::Attribute { value, attr }
+                if matches!(attr.as_str(), "startswith" | "endswith" | "find" | "count") =>
+            {
+                Some((args.first()?.value, texts.of(code, *value)?))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Whether words are the name of a constraint, index or column, which is the project's own and stays what it is.
+fn is_own_name(code: &Code, words: ExprId) -> bool {
+    matches!(&code[words], Expr::Str(words) if words.contains('_') && !words.contains(' '))
+}
+
+/// Whose text it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Text {
+    /// The caught error's, which holds the statement and its parameters.
+    Whole,
+    /// The driver's, which the caught error was raised from.
+    OfDriver,
+}
+
+/// What holds the text of an exception in a handler.
+struct Texts {
+    exception: Name,
+    /// Whether its name stands for what it was raised from.
+    is_driver: bool,
+    held: Vec<(Name, Text)>,
+}
+
+impl Texts {
+    /// The exception's text that an expression is: `str(e)`, `f"{e}"`, `e.args[0]`, `str(e.orig).lower()`, or a variable that
+    /// holds it.
+    fn of(&self, code: &Code, id: ExprId) -> Option<Text> {
+        match &code[id] {
+            Expr::Name(name) => self.held.iter().rev().find(|(held, _)| held == name).map(|(_, text)| *text),
+            Expr::FString(parts) => parts.iter().find_map(|part| match part {
+                FStringPart::Hole(hole) => self.exception(code, *hole),
+                FStringPart::Text(_) => None,
+            }),
+            Expr::Call { func, args } => match &code[*func] {
+                Expr::Name(name) if matches!(name.as_str(), "str" | "repr") => {
+                    self.exception(code, args.first()?.value)
+                }
+                Expr::Attribute { value, attr }
+                    if matches!(attr.as_str(), "lower" | "upper" | "casefold" | "strip") =>
+                {
+                    self.of(code, *value)
+                }
+                _ => None,
+            },
+            Expr::Subscript { value, .. } => match &code[*value] {
+                Expr::Attribute { attr, .. } if *attr == "args" => self.exception(code, *value),
+                _ => None,
+            },
+            _ => None,
         }
-        Expr::Subscript { value, .. } => is_exception(code, *value, exception),
-        _ => false,
+    }
+
+    /// `e`, `e.orig`, `e.__cause__`, `e.args[0]`.
+    fn exception(&self, code: &Code, id: ExprId) -> Option<Text> {
+        match &code[id] {
+            Expr::Name(name) if *name == self.exception => {
+                Some(if self.is_driver { Text::OfDriver } else { Text::Whole })
+            }
+            Expr::Attribute { value, attr } => match attr.as_str() {
+                "orig" | "__cause__" => self.exception(code, *value).map(|_| Text::OfDriver),
+                "args" => self.exception(code, *value),
+                _ => None,
+            },
+            Expr::Subscript { value, .. } => self.exception(code, *value),
+            _ => None,
+        }
     }
 }

@@ -27,8 +27,12 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         let Some(info) = unit.tries.get(id.0 as usize) else { continue };
         for handler in &info.handlers {
             let work = (frame.first..frame.end).find(|ordinal| sends(&unit, *ordinal));
-            let tested = handler.text_tests.iter().find(|test| speaks_of_database(handler, test, work.is_some()));
-            if let Some(test) = tested {
+            let is_written = is_written(&unit, handler);
+            let tested = handler
+                .text_tests
+                .iter()
+                .filter(|test| speaks_of_database(handler, test, work.is_some()) && (!test.looks_up || is_written));
+            if let Some(test) = tested.min_by_key(|test| is_plain(test)) {
                 findings.push(finding(of, &unit, handler, test, work));
             }
         }
@@ -41,6 +45,21 @@ fn sends(unit: &Unit, ordinal: u32) -> bool {
         unit.events.get(ordinal as usize).map(|event| &event.kind),
         Some(EventKind::Execute(_) | EventKind::Session { action: SessionAction::Flush | SessionAction::Commit, .. })
     )
+}
+
+/// Whether a handler writes, whatever it looks for.
+fn is_written(unit: &Unit, handler: &HandlerInfo) -> bool {
+    unit.events_in(handler.frame).any(|(_, event)| {
+        matches!(
+            event.kind,
+            EventKind::Create(_)
+                | EventKind::Add { .. }
+                | EventKind::Write { .. }
+                | EventKind::Delete { .. }
+                | EventKind::Execute(_)
+                | EventKind::Session { action: SessionAction::Flush | SessionAction::Commit, .. }
+        )
+    })
 }
 
 /// Whether a test looks for the words of a database's message. The name of a constraint, index or column is the project's own
@@ -79,6 +98,30 @@ fn names_class(test: &TextTest) -> bool {
     })
 }
 
+/// Whether the values of a row are not taken for what the database says: the name of a constraint is asked for as well, or nothing
+/// but the driver's own words. The language may still be another.
+fn is_plain(test: &TextTest) -> bool {
+    (test.with_name || test.of_driver) && is_of_postgres(test)
+}
+
+/// Whether a test looks for what PostgreSQL says, in its words.
+fn is_of_postgres(test: &TextTest) -> bool {
+    test.words.is_some_and(|words| {
+        let words = words.as_str().to_ascii_lowercase();
+        [
+            "duplicate key",
+            "violates unique",
+            "violates foreign key",
+            "violates not-null",
+            "violates check",
+            "unique or exclusion constraint",
+            "deadlock detected",
+        ]
+        .iter()
+        .any(|said| words.contains(said))
+    })
+}
+
 fn finding(of: FunctionRef, unit: &Unit, handler: &HandlerInfo, test: &TextTest, work: Option<u32>) -> Finding {
     let words = test.words.map_or_else(|| "words".to_owned(), |words| format!("\"{words}\""));
     let caught = handler.catches.first().map_or_else(|| "exception".to_owned(), |caught| format!("`{caught}`"));
@@ -92,9 +135,10 @@ fn finding(of: FunctionRef, unit: &Unit, handler: &HandlerInfo, test: &TextTest,
             message: "the error comes from the database here".to_owned(),
         });
     }
+    let is_plain = is_plain(test) || handler.text_tests.iter().any(names_class);
     Finding {
         hazard: &HAZARD,
-        severity: if handler.text_tests.iter().any(names_class) { Severity::Information } else { Severity::Warning },
+        severity: if is_plain { Severity::Information } else { Severity::Warning },
         message: format!(
             "`{}` looks for {words} in the text of the {caught}: the text depends on driver, database, language and data",
             classes::simple(of.path)
