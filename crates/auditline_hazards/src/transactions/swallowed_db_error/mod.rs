@@ -85,6 +85,8 @@ fn swallowed(db: &dyn Db, of: FunctionRef, unit: &Unit, guarded: Guarded, handle
     let ranked = failing.into_iter().map(|(at, failure, way)| (refusable::is_refusable(db, of, at), at, failure, way));
     let (is_refusable, failing, failure, way) =
         ranked.min_by_key(|(is_refusable, _, _, way)| (!matches!(way, Way::Direct), !is_refusable))?;
+    // What only catches a refusal does not see the connection fail.
+    let is_refusable = is_refusable || handler.catches.iter().all(|caught| *caught == "IntegrityError");
     let session = failure.session;
     if is_looked_after(&session) {
         return None;
@@ -120,9 +122,9 @@ fn swallowed(db: &dyn Db, of: FunctionRef, unit: &Unit, guarded: Guarded, handle
     }
     evidence.push(again.evidence);
     let severity = match again.reach {
-        Reach::Rounds => Severity::Warning,
+        Reach::Rounds if is_refusable || refusable::may_be_gone(unit, failing, &session) => Severity::Warning,
         Reach::Once | Reach::Handler if is_refusable => Severity::Warning,
-        Reach::Once | Reach::Handler | Reach::Answered => Severity::Information,
+        Reach::Rounds | Reach::Once | Reach::Handler | Reach::Answered => Severity::Information,
     };
     Some(Finding {
         hazard: &HAZARD,

@@ -1,11 +1,12 @@
 //! Whether the database can refuse what a statement, flush or commit saves.
 
 use auditline_model::eval::value::{
-    Part, Passes, QueryKind, QueryValue, SessionOrigin, SessionValue, Sources, Supplied, Value,
+    Lock, Part, Passes, QueryKind, QueryValue, RowOrigin, RowValue, SessionOrigin, SessionValue, Sources, Supplied,
+    Value,
 };
 use auditline_model::owner::{argument_of, callers};
-use auditline_model::tables::{Column, KeyedTable, TypeFamily, keyed_class, mapped_tables, points_at};
-use auditline_model::unit::{EventKind, SessionAction, Unit, Use, unit_of};
+use auditline_model::tables::{Column, KeyedTable, TypeFamily, held_key, keyed_class, mapped_tables, points_at};
+use auditline_model::unit::{EventKind, FrameKind, SessionAction, Unit, Use, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef, entry, function};
 use auditline_syntax::python::ir::{ArgKind, Code, Expr, ExprId};
 use auditline_syntax::{Name, TextRange};
@@ -40,7 +41,11 @@ fn refusal(db: &dyn Db, of: FunctionRef, at: u32, depth: u32) -> Refusal {
     let unit = unit_of(db, of);
     let Some(event) = unit.events.get(at as usize) else { return Refusal::Yes };
     match &event.kind {
-        EventKind::Execute(query) => Refusal::of(statement(db, query)),
+        // Rows that are changed one after the other wait for those who change them in another order.
+        EventKind::Execute(query) => Refusal::of(
+            statement(db, query)
+                || matches!(query.kind, QueryKind::Update | QueryKind::Delete) && unit.in_loop(event.frame),
+        ),
         EventKind::Session { session, by, .. } => {
             let within = match by {
                 Some(_) if depth == 0 => Refusal::Yes,
@@ -110,14 +115,43 @@ fn sent_before(unit: &Unit, at: u32, session: &SessionValue) -> Sent {
 
 /// Whether the call that does something also flushes or commits it.
 fn is_sent_by_callee(unit: &Unit, ordinal: u32, at: u32) -> bool {
-    let range = unit.events.get(ordinal as usize).map(|event| event.range);
-    unit.numbered().take(at as usize).skip(ordinal as usize + 1).any(|(_, event)| {
-        Some(event.range) == range
+    let Some(own) = unit.events.get(ordinal as usize) else { return false };
+    // What a call returns stands behind all else that it does.
+    let is_within = unit.events.get(at as usize).is_some_and(|sent| sent.range == own.range);
+    let is_returned = matches!(own.kind, EventKind::Create(_)) && !is_within;
+    let first = if is_returned { 0 } else { ordinal as usize + 1 };
+    unit.numbered().take(at as usize).skip(first).any(|(_, event)| {
+        event.range == own.range
             && matches!(
                 event.kind,
                 EventKind::Session { action: SessionAction::Commit | SessionAction::Flush, by: Some(_), .. }
             )
     })
+}
+
+/// Whether what an event sends may be gone: the rows that it changes are some of many, which were read before their turn came, or
+/// are new and refer to such. An UPDATE or DELETE that finds no row is an error as well (`StaleDataError`). What changes one row
+/// that was read for it, or that is locked, only fails with the connection.
+pub(super) fn may_be_gone(unit: &Unit, at: u32, session: &SessionValue) -> bool {
+    let Some(event) = unit.events.get(at as usize) else { return true };
+    let looped = unit.ancestors(event.frame).find(|(_, frame)| matches!(frame.kind, FrameKind::Loop { .. }));
+    let is_one = |row: &RowValue| match row.origin {
+        RowOrigin::Loaded { lock, single, .. } => single || lock == Lock::Yes,
+        RowOrigin::Related(_) => looped.is_some_and(|(_, looped)| row.id < looped.first),
+        _ => false,
+    };
+    let changed = (sent_before(unit, at, session).by_flush..at)
+        .filter(|earlier| unit.can_follow(*earlier, at) && !is_sent_by_callee(unit, *earlier, at))
+        .filter_map(|earlier| match &unit.events.get(earlier as usize)?.kind {
+            EventKind::Write { row, .. } | EventKind::Overwrite { row, .. } => Some(is_one(row)),
+            EventKind::Add { row, .. } | EventKind::Delete { row, .. } => {
+                Some(row.as_ref().is_some_and(|row| is_one(row)))
+            }
+            EventKind::Create(_) | EventKind::SetEach { .. } | EventKind::Execute(_) => Some(false),
+            _ => None,
+        });
+    let mut changed = changed.peekable();
+    changed.peek().is_none() || changed.any(|is_one| !is_one)
 }
 
 /// Whether something that is not understood is handed a session there.
@@ -152,7 +186,12 @@ fn saved(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32) -> Option<bool> {
             } else {
                 written(db, of, row.id, from)
             };
-            row.model.is_none_or(|model| sets(db, model, *column, value))
+            // An object that is set goes into the key that holds it; it may be a new one, which is saved with it.
+            let is_locked = matches!(row.origin, RowOrigin::Loaded { lock: Lock::Yes, .. });
+            row.model.is_none_or(|model| {
+                let key = if is_locked { held_key(db, model, *column) } else { None };
+                sets(db, model, key.unwrap_or(*column), value)
+            })
         }
         EventKind::Create(row) => row.model.is_none_or(|model| creates(db, of, model, event.range)),
         EventKind::Add { row: Some(row), by: Some(_), .. } => row.model.is_none_or(|model| has_other_key(db, model)),
