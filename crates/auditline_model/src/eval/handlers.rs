@@ -206,17 +206,41 @@ fn text_tests(code: &Code, handler: &Handler) -> Vec<TextTest> {
     let mut found = Vec::new();
     let alike = alike(code, &handler.body);
     let looked_up = looked_up(code, &handler.body);
+    // What a test has given: `taken = "duplicate key" in str(e)`.
+    let mut answers: Vec<(Name, ExprId)> = Vec::new();
     walk_statements(&handler.body, &mut |stmt| match &stmt.kind {
         StmtKind::Assign { targets, value } => {
             if let [target] = targets[..]
                 && let Expr::Name(name) = &code[target]
-                && let Some(text) = texts.of(code, *value)
             {
-                texts.held.push((*name, text));
+                match texts.of(code, *value) {
+                    Some(text) => texts.held.push((*name, text)),
+                    None => answers.push((*name, *value)),
+                }
             }
         }
         StmtKind::If(branch) if !alike.contains(&stmt.range) => {
-            tests_in(code, branch.test, &texts, looked_up.contains(&stmt.range), &mut found);
+            let looks_up = looked_up.contains(&stmt.range);
+            tests_in(code, branch.test, &texts, looks_up, &mut found);
+            walk_expression(code, branch.test, &mut |id| {
+                let answer = match &code[id] {
+                    Expr::Name(name) => answers.iter().rev().find(|(answer, _)| answer == name),
+                    _ => None,
+                };
+                if let Some((_, test)) = answer {
+                    tests_in(code, *test, &texts, looks_up, &mut found);
+                }
+            });
+        }
+        StmtKind::Raise { exception: Some(value), .. } | StmtKind::Return(Some(value)) => {
+            walk_expression(code, *value, &mut |id| {
+                let Expr::Conditional { test, body, orelse } = &code[id] else { return };
+                // Words are chosen for whoever reads them.
+                let is_text = |id: ExprId| matches!(code[id], Expr::Str(_) | Expr::FString(_));
+                if !is_text(*body) || !is_text(*orelse) {
+                    tests_in(code, *test, &texts, false, &mut found);
+                }
+            });
         }
         _ => {}
     });
@@ -391,6 +415,10 @@ fn asked(code: &Code, test: ExprId, texts: &Texts) -> Option<(ExprId, Text)> {
                 if matches!(attr.as_str(), "startswith" | "endswith" | "find" | "count") =>
             {
                 Some((args.first()?.value, texts.of(code, *value)?))
+            }
+            // `re.search("duplicate key", str(e))`.
+            Expr::Attribute { attr, .. } if matches!(attr.as_str(), "search" | "match" | "fullmatch") => {
+                Some((args.first()?.value, texts.of(code, args.get(1)?.value)?))
             }
             _ => None,
         },
