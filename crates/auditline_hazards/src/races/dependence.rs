@@ -23,7 +23,8 @@ pub(super) enum Dependence {
 /// Whether the write at an event depends on the old value of its column.
 pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) -> Option<Dependence> {
     let event = unit.events.get(write as usize)?;
-    let Written { row, column, from, in_sql, constant, in_place, by } = written(&event.kind)?;
+    let written = written(&event.kind)?;
+    let Written { row, column, from, in_sql, in_place, by, .. } = written;
     if in_sql {
         return None;
     }
@@ -58,8 +59,7 @@ pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) 
     if let Some(field) = own.filter(|_| !is_converted(unit, event.frame, row.id, column)) {
         return Some(Dependence::OwnValue(field.read));
     }
-    let family = declared.map(|column| column.family).unwrap_or_default();
-    let overwrite = Overwrite { row: row.id, model: row.model, column, family, constant, from, by, at: write };
+    let overwrite = Overwrite::of(db, &written, write);
     let tested = decisive(db, of, unit, &overwrite).map(|(_, condition)| Dependence::State(condition.at));
     tested
         .or_else(|| is_sought(db, unit, &overwrite).then_some(Dependence::Sought(row.id)))
@@ -106,30 +106,63 @@ fn decisive<'a>(
     })
 }
 
-/// Whether who comes second only sets the same state again: one that is written out, in another one that is, with nothing
-/// done besides, and nobody sets the column to anything but these two. Whoever wins, it is as if they had come in turn.
+/// Whether who comes second only sets the same state again: one that is written out, in another one that is tested or asked
+/// for, with nothing done besides, and nobody who may find it in that one sets it to anything else. Whoever wins, it is as if
+/// they had come in turn.
 pub(super) fn only_sets_the_same(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) -> bool {
-    let Some(Written { row, column, from, constant, by, .. }) =
-        unit.events.get(write as usize).and_then(|event| written(&event.kind))
-    else {
-        return false;
-    };
+    let Some(event) = unit.events.get(write as usize) else { return false };
+    let Some(written) = written(&event.kind) else { return false };
+    let Written { row, column, constant, .. } = written;
     let (Some(class), Some(set)) = (row.model, constant) else { return false };
-    let family = tables::orm_model(db, class)
-        .and_then(|model| model.column(column).map(|column| column.family))
-        .unwrap_or_default();
-    let overwrite = Overwrite { row: row.id, model: row.model, column, family, constant, from, by, at: write };
-    let Some((guarded, condition)) = decisive(db, of, unit, &overwrite) else { return false };
-    let Some(tested) = condition.constant.filter(|_| condition.test == Test::EqualsConstant) else { return false };
+    let overwrite = Overwrite::of(db, &written, write);
+    let (guarded, left) = match decisive(db, of, unit, &overwrite) {
+        Some((guarded, condition)) if condition.holds && condition.test == Test::EqualsConstant => {
+            (guarded, condition.constant)
+        }
+        Some(_) => return false,
+        None => match found_in(unit, event.frame, row.id) {
+            Some(found) => (found, sought_state(db, unit, &overwrite)),
+            None => return false,
+        },
+    };
+    let Some(left) = left else { return false };
     // What else it sets in the row is told apart by who comes: the guard decides whose it is.
     let is_claimed = unit
         .events_in(guarded)
-        .filter_map(|(_, event)| written(&event.kind))
+        .filter_map(|(_, event)| super::written::written(&event.kind))
         .any(|other| other.row.id == row.id && other.column != column && other.constant.is_none() && !other.from.fresh);
-    condition.holds
-        && !is_claimed
+    !is_claimed
         && !has_other_effects(unit, row.id, write, Some(guarded))
-        && writers::only_bring_about(db, class, column, [set, tested])
+        && writers::only_bring_about(db, class, column, [set, left])
+}
+
+/// The frame of what happens only where a row was found.
+fn found_in(unit: &Unit, frame: FrameId, row: u32) -> Option<FrameId> {
+    unit.ancestors(frame).find_map(|(id, frame)| match &frame.kind {
+        FrameKind::Branch { conditions, .. } => {
+            let found = |condition: &Condition| {
+                condition.subject == Subject::Row { row } && condition.test == Test::Present && condition.holds
+            };
+            conditions.iter().any(found).then_some(id)
+        }
+        _ => None,
+    })
+}
+
+/// The state in which one certain row was looked for, where it is one that is written out. Of many that are in a state, who
+/// finds one takes it.
+fn sought_state(db: &dyn Db, unit: &Unit, write: &Overwrite<'_>) -> Option<Name> {
+    let EventKind::Load { query, .. } = &unit.events.get(write.row as usize)?.kind else { return None };
+    let is_certain = write
+        .model
+        .is_some_and(|model| query.keys.iter().any(|(column, _)| super::identity::is_unique(db, model, *column)));
+    if !is_certain {
+        return None;
+    }
+    let mut states =
+        query.sought.states.iter().filter(|(name, _)| is_same_column(db, write.model, *name, write.column));
+    let (_, state) = states.next()?;
+    (*state).filter(|_| states.next().is_none())
 }
 
 /// Whether a row was looked for by the state that a write ends: two requests find it in that state.
@@ -253,6 +286,15 @@ struct Overwrite<'a> {
     by: Option<FunctionRef>,
     /// The ordinal of the write.
     at: u32,
+}
+
+impl<'a> Overwrite<'a> {
+    fn of(db: &dyn Db, written: &Written<'a>, at: u32) -> Self {
+        let Written { row, column, from, constant, by, .. } = *written;
+        let declared = row.model.and_then(|class| tables::orm_model(db, class));
+        let family = declared.and_then(|model| model.column(column).map(|column| column.family)).unwrap_or_default();
+        Self { row: row.id, model: row.model, column, family, constant, from, by, at }
+    }
 }
 
 /// What a condition lets happen.

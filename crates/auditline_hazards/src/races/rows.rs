@@ -5,7 +5,7 @@ use std::sync::Arc;
 use auditline_model::eval::value::{Lock, RowOrigin, RowValue, SessionValue, Value, listed_row};
 use auditline_model::owner::{CallSite, Ownership, argument_of, callers, is_committed_later, owner};
 use auditline_model::symbols::Symbol;
-use auditline_model::unit::{EventKind, FrameKind, SessionAction, Unit, effect, same_session, unit_of};
+use auditline_model::unit::{Event, EventKind, FrameKind, SessionAction, Unit, effect, same_session, unit_of};
 use auditline_model::{Db, FunctionRef, classes, entry, tables};
 use auditline_syntax::Name;
 
@@ -182,13 +182,16 @@ pub(super) enum Durable {
 pub(super) fn durable(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32, row: &RowValue) -> Option<Durable> {
     let matches_session =
         |session: &Arc<SessionValue>| row.session.as_ref().is_none_or(|own| same_session(own, session));
-    for (ordinal, event) in unit.numbered() {
-        if let EventKind::Session { session, action: SessionAction::Commit, .. } = &event.kind
-            && matches_session(session)
-            && unit.can_follow(write, ordinal)
-        {
-            return Some(Durable::Commit(ordinal));
+    let commits = |(ordinal, event): (u32, &Event)| match &event.kind {
+        EventKind::Session { session, action: SessionAction::Commit, .. } => {
+            (matches_session(session) && unit.can_follow(write, ordinal)).then_some(ordinal)
         }
+        _ => None,
+    };
+    // One that stands above it comes with the next round of a loop.
+    let below = unit.numbered().skip(write as usize).find_map(commits);
+    if let Some(commit) = below.or_else(|| unit.numbered().take(write as usize).find_map(commits)) {
+        return Some(Durable::Commit(commit));
     }
     let event = unit.events.get(write as usize)?;
     let in_scope = unit.ancestors(event.frame).any(|(_, frame)| match &frame.kind {

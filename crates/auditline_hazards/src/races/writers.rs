@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use auditline_model::eval::value::QueryKind;
+use auditline_model::eval::value::{QueryKind, QueryValue, RowOrigin, RowValue};
 use auditline_model::names::{files_mentioning, files_mentioning_in};
+use auditline_model::owner::callers;
 use auditline_model::shards::Shard;
-use auditline_model::unit::{EventKind, unit_of};
+use auditline_model::unit::{EventKind, FrameId, FrameKind, Subject, Test, Unit, unit_of};
 use auditline_model::uses::functions_assigning;
 use auditline_model::{ClassRef, Db, FunctionRef, Settings, SourceFile, classes, entry};
 use auditline_syntax::Name;
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 use crate::finding::Place;
 
@@ -53,14 +55,93 @@ fn bringers(db: &dyn Db, model: ClassRef, column: Name, state: Option<Name>) -> 
     bringers.into_iter().take(2).collect()
 }
 
-/// Whether whoever sets the column of a row that exists sets it to one of two states.
+/// Whether everybody who may find the column of a row that exists in the second of two states leaves it there, or sets it to the
+/// first.
 ///
 /// A query of its own for the same reason as [`writers`].
 #[salsa::tracked(returns(copy))]
 pub(super) fn only_bring_about(db: &dyn Db, model: ClassRef, column: Name, states: [Name; 2]) -> bool {
     let written = writes(db, Settings::get(db), column);
     let is_known = |constant: Name| states.iter().any(|state| may_be(Some(constant), Some(*state)));
-    written.get(&model).into_iter().flatten().all(|write| write.constant.is_some_and(is_known))
+    written
+        .get(&model)
+        .into_iter()
+        .flatten()
+        .all(|write| write.constant.is_some_and(is_known) || !may_find(db, write, column, states[1]))
+}
+
+/// Whether a writer may find the column in that state: no guard of its own, or of those who hand it the row, says otherwise.
+fn may_find(db: &dyn Db, write: &ColumnWrite, column: Name, state: Name) -> bool {
+    if !write.found.may_be(state) {
+        return false;
+    }
+    if !write.is_handed {
+        return true;
+    }
+    let sites = callers(db, write.function);
+    let mut served = sites.iter().filter(|site| !entry::is_test(db, site.function.file)).peekable();
+    served.peek().is_none()
+        || served.any(|site| {
+            let unit = unit_of(db, site.function);
+            let Some(call) = unit.events.get(site.ordinal as usize) else { return true };
+            let mut written =
+                unit.events.iter().filter(|event| event.range == call.range).filter_map(|event| match &event.kind {
+                    EventKind::Write { row, column: own, by: Some(by), .. } => {
+                        (*by == write.function && *own == column).then(|| Found::at(&unit, event.frame, row, column))
+                    }
+                    _ => None,
+                });
+            written.next().is_none_or(|found| found.may_be(state))
+        })
+}
+
+/// In which states of a column a write may find it, as its guards say.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Found {
+    /// In that one only.
+    only: Option<Name>,
+    /// Not in these.
+    never: SmallVec<[Name; 1]>,
+}
+
+impl Found {
+    /// What the conditions around a frame say, and the statement that has looked for the row.
+    fn at(unit: &Unit, frame: FrameId, row: &RowValue, column: Name) -> Self {
+        let mut found = match unit.events.get(row.id as usize).map(|event| &event.kind) {
+            Some(EventKind::Load { query, .. }) => Self::of(query, column),
+            _ => Self::default(),
+        };
+        for (_, frame) in unit.ancestors(frame) {
+            let FrameKind::Branch { conditions, rest, .. } = &frame.kind else { continue };
+            let mut own = conditions.iter().filter(|condition| {
+                condition.test == Test::EqualsConstant
+                    && matches!(condition.subject, Subject::Field { row: tested, column: named }
+                        if tested == row.id && named == column)
+            });
+            let (Some(one), None) = (own.next(), own.next()) else { continue };
+            match one.constant {
+                Some(state) if one.holds => found.only = found.only.or(Some(state)),
+                // Of `if a and b: return`, neither is known to be false behind it.
+                Some(state) if *rest && conditions.len() == 1 => found.never.push(state),
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// What a statement asks for.
+    fn of(query: &QueryValue, column: Name) -> Self {
+        let mut states = query.sought.states.iter().filter(|(name, _)| *name == column);
+        match (states.next(), states.next()) {
+            (Some((_, only)), None) => Self { only: *only, never: SmallVec::new() },
+            _ => Self::default(),
+        }
+    }
+
+    fn may_be(&self, state: Name) -> bool {
+        let is_it = |other: &Name| may_be(Some(*other), Some(state));
+        self.only.as_ref().is_none_or(is_it) && !self.never.iter().any(is_it)
+    }
 }
 
 /// Whether a written value may be a state, each as written where it is a constant.
@@ -73,11 +154,14 @@ fn may_be(written: Option<Name>, state: Option<Name>) -> bool {
 }
 
 /// A write of a column by the function's own statement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct ColumnWrite {
     function: FunctionRef,
     ordinal: u32,
     constant: Option<Name>,
+    found: Found,
+    /// Whether the row is one that the function was handed, or whose method it is.
+    is_handed: bool,
 }
 
 /// The writes of each model, as the functions stand in their files.
@@ -97,7 +181,7 @@ fn writes(db: &dyn Db, settings: Settings, column: Name) -> Arc<Writes> {
     let mut found = Writes::default();
     for shard in Shard::all() {
         for (model, writes) in writes_of_shard(db, shard, settings, column).iter() {
-            found.entry(*model).or_default().extend(writes);
+            found.entry(*model).or_default().extend(writes.iter().cloned());
         }
     }
     for writes in found.values_mut() {
@@ -118,20 +202,33 @@ fn writes_among(db: &dyn Db, files: &[SourceFile], column: Name) -> Writes {
             continue;
         }
         for function in functions_assigning(db, *file, &column) {
-            for (ordinal, event) in unit_of(db, function).numbered() {
+            let unit = unit_of(db, function);
+            for (ordinal, event) in unit.numbered() {
                 if let EventKind::Write { row, column: written, constant, by, .. } = &event.kind
                     && *written == column
                     && by.is_none_or(|by| !functions_assigning(db, by.file, &column).contains(&by))
                     && let Some(model) = row.model
                 {
-                    found.entry(model).or_default().push(ColumnWrite { function, ordinal, constant: *constant });
+                    found.entry(model).or_default().push(ColumnWrite {
+                        function,
+                        ordinal,
+                        constant: *constant,
+                        found: Found::at(&unit, event.frame, row, column),
+                        is_handed: matches!(row.origin, RowOrigin::Param(_) | RowOrigin::SelfRow),
+                    });
                 }
                 if let EventKind::Execute(query) = &event.kind
                     && query.kind == QueryKind::Update
                     && let Some(model) = query.model
                     && let Some(set) = query.changes.iter().find(|set| set.name == column)
                 {
-                    found.entry(model).or_default().push(ColumnWrite { function, ordinal, constant: set.constant });
+                    found.entry(model).or_default().push(ColumnWrite {
+                        function,
+                        ordinal,
+                        constant: set.constant,
+                        found: Found::of(query, column),
+                        is_handed: false,
+                    });
                 }
             }
         }

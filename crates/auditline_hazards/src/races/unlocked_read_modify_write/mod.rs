@@ -103,42 +103,55 @@ fn changes(db: &dyn Db, of: FunctionRef, unit: &Unit, elsewhere: &mut Vec<Name>)
 }
 
 fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Finding {
-    let (write, column, dependence) = change.writes[0];
+    let (write, ..) = change.writes[0];
     let event = &unit.events[write as usize];
     let model = rows::row_name(&change.row);
-    let mut columns: Vec<Name> = Vec::new();
-    for (_, column, _) in &change.writes {
-        if !columns.contains(column) {
-            columns.push(*column);
-        }
-    }
-    let listed = listed(columns.iter().map(|column| format!("{model}.{column}")));
-    let is = if columns.len() == 1 { "is" } else { "are" };
+    let columns = columns(change);
+    let (column, dependence) = columns[0];
+    let repeats: Vec<bool> = change.writes.iter().map(|(at, _, why)| repeats(db, of, unit, *at, *why)).collect();
     let others = writers::others(db, of, change.row.model, column);
-    let its = if columns.len() == 1 { "its" } else { "their" };
+    let who = "two requests";
+    // What is so of the first one is said of all of which it is so.
+    let alike = |why: Dependence| std::mem::discriminant(&why) == std::mem::discriminant(&dependence);
+    let (of_first, of_others): (Vec<_>, Vec<_>) = columns.iter().copied().partition(|(_, why)| alike(*why));
+    let named = |columns: &[(Name, Dependence)]| listed(columns.iter().map(|(column, _)| format!("{model}.{column}")));
+    let (is, its, values) = if of_first.len() == 1 { ("is", "its", "value") } else { ("are", "their", "values") };
+    let besides = match &of_others[..] {
+        [] => String::new(),
+        [(_, why), ..] => {
+            let is = if of_others.len() == 1 { "is" } else { "are" };
+            let what = match why {
+                Dependence::OwnValue(_) => "written from the old value",
+                Dependence::State(_) | Dependence::Sought(_) => "changed depending on the old state",
+            };
+            format!("; {} {is} {what} too", named(&of_others))
+        }
+    };
+    let listed = named(&of_first);
     let message = match dependence {
         Dependence::OwnValue(_) => {
-            let values = if columns.len() == 1 { "value" } else { "values" };
             format!(
-                "{listed} {is} written from {its} old {values}, but the row was loaded without a lock: a concurrent change is lost"
+                "{listed} {is} written from {its} old {values}, but the row was loaded without a lock: a concurrent change is \
+                 lost{besides}"
             )
         }
         Dependence::State(_) => {
-            let outcome = if dependence::only_sets_the_same(db, of, unit, write) {
-                "two requests can both pass the check, and both set the same"
+            let outcome = if repeats[0] {
+                "can both pass the check, and both set the same"
             } else if others.is_empty() {
-                "two requests can both pass the check"
+                "can both pass the check"
             } else {
-                "two requests can both pass the check, and one overwrites what the other has set"
+                "can both pass the check, and one overwrites what the other has set"
             };
             format!(
-                "{listed} {is} changed depending on {its} old state, but the row was loaded without a lock: {outcome}"
+                "{listed} {is} changed depending on {its} old state, but the row was loaded without a lock: {who} {outcome}{besides}"
             )
         }
         Dependence::Sought(_) => {
+            let outcome = if repeats[0] { ", and both set the same" } else { "" };
             format!(
-                "{listed} {is} changed in a row that was looked for by {its} old state, without a lock: two requests can both \
-                 find it"
+                "{listed} {is} changed in a row that was looked for by {its} old state, without a lock: {who} can both find \
+                 it{outcome}{besides}"
             )
         }
     };
@@ -186,7 +199,7 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
     }
     Finding {
         hazard: &HAZARD,
-        severity: if is_batch(unit, change) || entry::is_unused(db, of) || only_repeats(db, of, unit, change) {
+        severity: if repeats.iter().all(|repeats| *repeats) || is_seldom(db, of, unit, change) {
             Severity::Information
         } else {
             Severity::Warning
@@ -200,6 +213,25 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
     }
 }
 
+/// The columns that are changed, each with what weighs most: a value that is computed is lost, whatever else decides.
+fn columns(change: &Change) -> Vec<(Name, Dependence)> {
+    let mut columns: Vec<(Name, Dependence)> = Vec::new();
+    for (_, column, why) in &change.writes {
+        match columns.iter_mut().find(|(known, _)| known == column) {
+            Some((_, known)) if matches!(known, Dependence::OwnValue(_)) => {}
+            Some((_, known)) if matches!(why, Dependence::OwnValue(_)) => *known = *why,
+            Some(_) => {}
+            None => columns.push((*column, *why)),
+        }
+    }
+    columns
+}
+
+/// Whether the change seldom meets another one: the row is one of many that a loop goes through, or nobody is seen to get there.
+fn is_seldom(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> bool {
+    is_batch(unit, change) || entry::is_unused(db, of)
+}
+
 /// Whether the row is one of many that a loop goes through, loaded together or one by one: a backfill or a job, which seldom
 /// meets a request.
 fn is_batch(unit: &Unit, change: &Change) -> bool {
@@ -209,13 +241,12 @@ fn is_batch(unit: &Unit, change: &Change) -> bool {
     !single || load.is_some_and(|load| unit.in_loop(load.frame))
 }
 
-/// Whether two who do it at once leave behind what one of them does.
-fn only_repeats(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> bool {
-    change.writes.iter().all(|(write, _, dependence)| match dependence {
-        Dependence::OwnValue(_) => dependence::only_repeats(db, of, unit, *write),
-        Dependence::State(_) => dependence::only_sets_the_same(db, of, unit, *write),
-        Dependence::Sought(_) => false,
-    })
+/// Whether two who do that write at once leave behind what one of them does.
+fn repeats(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32, dependence: Dependence) -> bool {
+    match dependence {
+        Dependence::OwnValue(_) => dependence::only_repeats(db, of, unit, write),
+        Dependence::State(_) | Dependence::Sought(_) => dependence::only_sets_the_same(db, of, unit, write),
+    }
 }
 
 fn story(model: &str, column: Name, dependence: Dependence) -> Story {

@@ -12,7 +12,7 @@ use crate::eval::value::{
 };
 use crate::eval::{Bound, Evaluator, construct, dependency_value, libraries};
 use crate::symbols::Symbol;
-use crate::unit::{EventKind, FrameKind, LockScope, Reach};
+use crate::unit::{EventKind, FrameId, FrameKind, LockScope, Reach, Subject, Test};
 use crate::{classes, names};
 
 use super::Arguments;
@@ -61,18 +61,33 @@ impl Evaluator<'_> {
         let Value::Row(row) = arguments.first() else { return };
         let Some(Expr::Str(column)) = args.get(1).map(|arg| &code[arg.value]) else { return };
         let column = Name::new(column);
-        // What was set as a whole is written already, and the flag adds nothing.
+        // What was set as a whole is written already, and the flag adds nothing; unless that was only where there was nothing.
+        let is_filled = |frame: FrameId| {
+            self.unit.ancestors(frame).any(|(id, frame)| match &frame.kind {
+                FrameKind::Branch { conditions, .. } => {
+                    self.unit.ancestors(self.frame).all(|(around, _)| around != id)
+                        && conditions.iter().any(|condition| {
+                            condition.test == Test::Present
+                                && !condition.holds
+                                && condition.subject == (Subject::Field { row: row.id, column })
+                        })
+                }
+                _ => false,
+            })
+        };
         let is_set = self.unit.events.iter().any(|event| {
             matches!(&event.kind, EventKind::Write { row: other, column: written, in_place: false, .. }
                 if other.id == row.id && *written == column)
+                && !is_filled(event.frame)
         });
         if is_set {
             return;
         }
-        let read = self.unit.numbered().find_map(|(ordinal, event)| match &event.kind {
+        let reads = self.unit.numbered().filter_map(|(ordinal, event)| match &event.kind {
             EventKind::Read { row: other, column: read } => (other.id == row.id && *read == column).then_some(ordinal),
             _ => None,
         });
+        let read = reads.last();
         let mut from = Sources::default();
         if let Some(read) = read {
             from.fields.push(FieldSource { row: row.id, column, read, how: Derivation::Computed });
