@@ -20,7 +20,7 @@ fn is_unused_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
     let Some(body) = function(db, of) else { return false };
     let name = body.name;
     // A decorator or a base may hand it to somebody who calls it by other means; so may Python, by its own names.
-    let is_plain = body.decorators.is_empty()
+    let is_plain = body.decorators.iter().all(|decorator| leaves_alone(&body.code[*decorator]))
         && body.outer.is_none()
         && !(name.starts_with("__") && name.ends_with("__"))
         && own_class(db, of)
@@ -29,6 +29,11 @@ fn is_unused_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
         && is_imported(db, of.file, |_| true)
         && files_mentioning(db, &name).iter().all(|file| *file == of.file || super::is_test(db, *file))
         && !names(db, of)
+}
+
+/// Whether a decorator hands the function to nobody: `@classmethod`, `@staticmethod`.
+fn leaves_alone(decorator: &Expr) -> bool {
+    matches!(decorator, Expr::Name(name) if matches!(name.as_str(), "classmethod" | "staticmethod"))
 }
 
 /// Whether the function's own file names it in its code.
