@@ -1,8 +1,8 @@
 //! Why the write of a column depends on what the row held before.
 
-use auditline_model::eval::value::{Derivation, RowOrigin, Sources};
+use auditline_model::eval::value::{Derivation, Lock, RowOrigin, Sources};
 use auditline_model::tables::{AttributeKind, Column, TypeFamily};
-use auditline_model::unit::{Condition, EventKind, FrameId, FrameKind, Subject, Test, Unit, unit_of};
+use auditline_model::unit::{Condition, Event, EventKind, FrameId, FrameKind, Subject, Test, Unit, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef, tables};
 use auditline_syntax::Name;
 
@@ -132,7 +132,7 @@ pub(super) fn only_sets_the_same(db: &dyn Db, of: FunctionRef, unit: &Unit, writ
         .filter_map(|(_, event)| super::written::written(&event.kind))
         .any(|other| other.row.id == row.id && other.column != column && other.constant.is_none() && !other.from.fresh);
     !is_claimed
-        && !has_other_effects(unit, row.id, write, Some(guarded))
+        && !has_other_effects(db, unit, row.id, write, Some(guarded))
         && writers::only_bring_about(db, class, column, [set, left])
 }
 
@@ -323,7 +323,7 @@ fn decides(
     if !same {
         return false;
     }
-    let once = || has_other_effects(unit, write.row, write.at, Some(guarded.frame));
+    let once = || has_other_effects(db, unit, write.row, write.at, Some(guarded.frame));
     match condition.test {
         // One state leads to another: two requests leave it at once.
         Test::EqualsConstant if condition.holds => condition.constant.is_none() || condition.constant != write.constant,
@@ -388,23 +388,75 @@ fn makes_another(unit: &Unit, write: &Overwrite<'_>, guarded: Guarded) -> bool {
 /// Whether the unit does something besides changing or deleting that row: makes rows, deletes others, changes another one
 /// from its old value, or calls another system. Where a frame is given, what stands outside of it does not count: it happens
 /// whatever the frame's conditions say.
-pub(super) fn has_other_effects(unit: &Unit, row: u32, write: u32, within: Option<FrameId>) -> bool {
+pub(super) fn has_other_effects(db: &dyn Db, unit: &Unit, row: u32, write: u32, within: Option<FrameId>) -> bool {
     unit.numbered().any(|(ordinal, event)| {
-        if within.is_some_and(|within| !unit.ancestors(event.frame).any(|(frame, _)| frame == within)) {
-            return false;
-        }
-        let effect = match &event.kind {
-            EventKind::Create(_) | EventKind::External { .. } => true,
-            EventKind::Delete { row: deleted, .. } => deleted.as_ref().is_none_or(|deleted| deleted.id != row),
-            // What was loaded is in its session already.
-            EventKind::Add { row: Some(added), .. } => {
-                added.id != row && !matches!(added.origin, RowOrigin::Loaded { .. } | RowOrigin::Related(_))
-            }
-            EventKind::Write { row: other, from, .. } => {
-                other.id != row && from.fields.iter().any(|field| field.row == other.id)
-            }
-            _ => false,
-        };
-        effect && (unit.can_follow(write, ordinal) || unit.can_follow(ordinal, write))
+        let is_within = || within.is_none_or(|within| unit.ancestors(event.frame).any(|(frame, _)| frame == within));
+        is_effect(&event.kind, row)
+            && is_within()
+            && (unit.can_follow(write, ordinal) || unit.can_follow(ordinal, write))
+            && !is_decided_anew(db, unit, row, event)
     })
+}
+
+/// Whether an event is more than a change of that row, or its end.
+fn is_effect(event: &EventKind, row: u32) -> bool {
+    match event {
+        EventKind::Create(_) | EventKind::External { .. } => true,
+        EventKind::Delete { row: deleted, .. } => deleted.as_ref().is_none_or(|deleted| deleted.id != row),
+        // What was loaded is in its session already.
+        EventKind::Add { row: Some(added), .. } => {
+            added.id != row && !matches!(added.origin, RowOrigin::Loaded { .. } | RowOrigin::Related(_))
+        }
+        EventKind::Write { row: other, from, .. } => {
+            other.id != row && from.fields.iter().any(|field| field.row == other.id)
+        }
+        _ => false,
+    }
+}
+
+/// Whether an event happens in a helper that locks the row which it is handed, and then looks at it anew: what was read of
+/// it before decides nothing there.
+fn is_decided_anew(db: &dyn Db, unit: &Unit, row: u32, event: &Event) -> bool {
+    unit.events.iter().filter(|call| call.range == event.range).any(|call| match &call.kind {
+        EventKind::Call { callee, arguments, .. } => {
+            let mut handed = arguments.iter().filter_map(|(_, value)| value.row());
+            handed.any(|handed| handed.id == row) && decides_anew(db, *callee, ())
+        }
+        _ => false,
+    })
+}
+
+/// Whether a function loads a row that it was handed again, with a lock, and does nothing but where a column that it writes
+/// then is as it should be.
+///
+/// A query of its own: its answer is small, and the unit of another file is not.
+#[salsa::tracked(returns(copy), cycle_result = decides_nothing)]
+fn decides_anew(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
+    let unit = unit_of(db, of);
+    let locked = unit.numbered().find_map(|(ordinal, event)| match &event.kind {
+        EventKind::Refresh { row: Some(row), lock: Lock::Yes, .. } => {
+            matches!(row.origin, RowOrigin::Param(_)).then_some((ordinal, row.id))
+        }
+        _ => None,
+    });
+    let Some((lock, row)) = locked else { return false };
+    let is_written = |column: Name| {
+        let mut writes = unit.events.iter().filter_map(|event| written(&event.kind));
+        writes.any(|written| written.row.id == row && written.column == column)
+    };
+    let is_decided = |frame: FrameId| {
+        unit.ancestors(frame).any(|(_, frame)| match &frame.kind {
+            FrameKind::Branch { conditions, .. } => conditions.iter().any(|condition| {
+                condition.at > lock
+                    && matches!(condition.subject, Subject::Field { row: tested, column }
+                        if tested == row && is_written(column))
+            }),
+            _ => false,
+        })
+    };
+    unit.events.iter().all(|event| !is_effect(&event.kind, row) || is_decided(event.frame))
+}
+
+fn decides_nothing(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _key: ()) -> bool {
+    false
 }

@@ -43,7 +43,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         // Who hands a row in hears of it.
         if matches!(row.origin, RowOrigin::Param(_))
             || matches!(dependence(db, of, &unit, ordinal), Some(Dependence::OwnValue(_)))
-            || is_settled(&unit, ordinal, row.id)
+            || is_settled(db, &unit, ordinal, row.id)
             || !rows::is_unlocked(db, of, row)
             || rows::is_protected(db, of, &unit, ordinal, row)
         {
@@ -109,7 +109,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
 
 /// Whether a write happens only on the way into a state that the handler does not touch again (`if log.status == "failed":
 /// return`), and nothing else comes of it: a second delivery at once writes the same.
-fn is_settled(unit: &Unit, write: u32, row: u32) -> bool {
+fn is_settled(db: &dyn Db, unit: &Unit, write: u32, row: u32) -> bool {
     let Some(event) = unit.events.get(write as usize) else { return false };
     let into = unit.ancestors(event.frame).find_map(|(_, frame)| match &frame.kind {
         FrameKind::Branch { conditions, .. } => conditions.iter().find_map(|condition| match condition.subject {
@@ -127,5 +127,5 @@ fn is_settled(unit: &Unit, write: u32, row: u32) -> bool {
             written.row.id == row && written.column == state_column && written.constant == Some(state)
         })
     });
-    enters && !has_other_effects(unit, row, write, None)
+    enters && !has_other_effects(db, unit, row, write, None)
 }
