@@ -1,6 +1,6 @@
 //! Why the write of a column depends on what the row held before.
 
-use auditline_model::eval::value::{Derivation, Lock, RowOrigin, Sources};
+use auditline_model::eval::value::{Derivation, Key, Lock, Part, QueryValue, RowOrigin, Sources, Value};
 use auditline_model::tables::{AttributeKind, Column, TypeFamily};
 use auditline_model::unit::{Condition, Event, EventKind, FrameId, FrameKind, Subject, Test, Unit, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef, tables};
@@ -182,7 +182,26 @@ fn is_sought(db: &dyn Db, unit: &Unit, write: &Overwrite<'_>) -> bool {
     let is_it = |name: &Name| is_same_column(db, write.model, *name, write.column);
     let leaves = |state: &Option<Name>| state.is_none() || *state != write.constant;
     query.sought.states.iter().any(|(name, state)| is_it(name) && leaves(state))
-        || query.sought.nulls.iter().any(is_it) && is_claim(write)
+        || query.sought.nulls.iter().any(is_it) && is_claim(write) && !is_looked_for(unit, query, write.from)
+}
+
+/// Whether a value is put together from nothing but what a statement looks its row up by: whoever finds the row with it
+/// writes the same.
+fn is_looked_for(unit: &Unit, query: &QueryValue, from: &Sources) -> bool {
+    let is_key = |part: &Part| {
+        query.keys.iter().any(|(_, key)| match (part, key) {
+            (Part::Param(index), Key::Given(Value::Param(given))) => index == given,
+            (Part::Attribute(index, name), Key::Given(Value::Attribute(object, given))) => {
+                name == given && **object == Value::Param(*index)
+            }
+            (Part::Column(read), Key::Field { row, column }) => {
+                matches!(unit.events.get(*read as usize).map(|event| &event.kind),
+                    Some(EventKind::Read { row: own, column: named }) if own.id == *row && named == column)
+            }
+            _ => false,
+        })
+    };
+    !from.parts.is_empty() && from.parts.iter().all(is_key)
 }
 
 /// Whether a column that was empty gets what only this request has, and not what any other would have written: a name or
