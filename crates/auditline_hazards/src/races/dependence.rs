@@ -50,6 +50,12 @@ pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) 
             && field.column == column
             && !related
             && match field.how {
+                // What another system or a function says that it is to be, and only where it differs.
+                _ if (field.how == Derivation::Called || from.external.is_some())
+                    && is_corrected(unit, event.frame, (row.id, column), declared) =>
+                {
+                    false
+                }
                 // A name with a suffix is the same name whoever appends it; a text that the request adds to can be lost.
                 Derivation::Computed | Derivation::Overlaid => !is_text(declared) || from.other,
                 Derivation::Called => declared.is_some_and(adds_up),
@@ -262,6 +268,22 @@ fn is_converted(unit: &Unit, frame: FrameId, row: u32, column: Name) -> bool {
     })
 }
 
+/// Whether a column that holds one value is written only where it differs from what it is to be: `if user.level != level`.
+fn is_corrected(unit: &Unit, frame: FrameId, (row, column): (u32, Name), declared: Option<&Column>) -> bool {
+    if declared.is_none_or(|declared| matches!(declared.family, TypeFamily::Json | TypeFamily::Array)) {
+        return false;
+    }
+    unit.ancestors(frame).any(|(_, frame)| match &frame.kind {
+        FrameKind::Branch { conditions, rest: false, .. } => conditions.iter().any(|condition| {
+            condition.test == Test::EqualsOther
+                && !condition.holds
+                && matches!(condition.subject, Subject::Field { row: tested, column: name }
+                    if tested == row && name == column)
+        }),
+        _ => false,
+    })
+}
+
 /// Whether changes of a column add up: a number, a document or a list. What a function makes of a text (a hash, a cleaned form)
 /// or of a type of the project's own is no sum of changes.
 fn adds_up(column: &Column) -> bool {
@@ -339,7 +361,8 @@ fn decides(
 ) -> bool {
     let same = matches!(&condition.subject, Subject::Field { row: tested, column: name }
         if *tested == write.row && is_same_column(db, write.model, *name, write.column));
-    if !same {
+    // The answer of another system that was asked with the column says nothing of it.
+    if !same || condition.answered && condition.test != Test::Order {
         return false;
     }
     let once = || has_other_effects(db, unit, write.row, write.at, Some(guarded.frame));

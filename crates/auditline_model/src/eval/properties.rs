@@ -78,6 +78,7 @@ impl Evaluator<'_> {
                 at,
                 constant: test.constant,
                 against: SmallVec::new(),
+                answered: false,
             }
         };
         Some(tests.iter().map(condition).collect())
