@@ -286,12 +286,13 @@ fn names_object(method: &str, arguments: &Arguments) -> bool {
     }
 }
 
-/// Whether a call claims a key that only one can have: Redis' `set(key, value, nx=True)`, `setnx(key, value)`.
+/// Whether a call claims a key that only one can have: Redis' `set(key, value, nx=True)`, `setnx(key, value)`, and what a
+/// wrapper makes of that name.
 pub(super) fn claims_key(method: &str, arguments: &Arguments) -> bool {
     match method.rsplit('.').next() {
         Some("set") => arguments.keyword("nx").is_some_and(|bound| bound.value == Value::Bool(true)),
-        Some("setnx") => true,
-        _ => false,
+        Some(last) => last.replace('_', "").to_ascii_lowercase().ends_with("setnx"),
+        None => false,
     }
 }
 
