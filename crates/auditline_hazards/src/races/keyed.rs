@@ -29,13 +29,16 @@ pub(super) fn is_locked_first(db: &dyn Db, of: FunctionRef, unit: &Unit, write: 
     locked && identity::held_before(db, of, unit, row.id).is_none()
 }
 
-/// Whether the event happens only where the column that it writes still is what another statement has read under a lock.
+/// Whether the event happens only where the column that it writes still is what another statement has read under a lock; for
+/// a call that is handed the row, some column of it.
 pub(super) fn is_compared(db: &dyn Db, unit: &Unit, write: u32, row: &RowValue) -> bool {
-    let Some(event) = unit.events.get(write as usize) else { return false };
-    let (Some(written), Some(model)) = (written(&event.kind), row.model) else { return false };
-    if written.by.is_some_and(|by| compares(db, by, ()).contains(&written.column)) {
-        return true;
-    }
+    let (Some(event), Some(model)) = (unit.events.get(write as usize), row.model) else { return false };
+    let column = match written(&event.kind) {
+        Some(written) if written.by.is_some_and(|by| compares(db, by, ()).contains(&written.column)) => return true,
+        Some(written) => Some(written.column),
+        None if matches!(event.kind, EventKind::Call { .. }) => None,
+        None => return false,
+    };
     let by_itself = |query: &QueryValue| {
         query.keys.iter().any(|(column, key)| {
             matches!(key, Key::Field { row: own, column: named } if *own == row.id && named == column)
@@ -45,8 +48,8 @@ pub(super) fn is_compared(db: &dyn Db, unit: &Unit, write: u32, row: &RowValue) 
     unit.ancestors(event.frame).any(|(_, frame)| {
         let FrameKind::Branch { conditions, .. } = &frame.kind else { return false };
         conditions.iter().any(|condition| {
-            let same = matches!(condition.subject, Subject::Field { row: own, column }
-                if own == row.id && column == written.column);
+            let same = matches!(condition.subject, Subject::Field { row: own, column: tested }
+                if own == row.id && column.is_none_or(|column| column == tested));
             same && condition.test == Test::EqualsOther
                 && condition.against.iter().any(|(load, _)| {
                     match unit.events.get(*load as usize).map(|load| &load.kind) {
