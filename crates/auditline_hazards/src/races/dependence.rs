@@ -361,8 +361,7 @@ fn decides(
 ) -> bool {
     let same = matches!(&condition.subject, Subject::Field { row: tested, column: name }
         if *tested == write.row && is_same_column(db, write.model, *name, write.column));
-    // The answer of another system that was asked with the column says nothing of it.
-    if !same || condition.answered && condition.test != Test::Order {
+    if !same {
         return false;
     }
     let once = || has_other_effects(db, unit, write.row, write.at, Some(guarded.frame));

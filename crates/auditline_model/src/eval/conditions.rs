@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use crate::unit::{Condition, Subject, Test};
 
-use super::value::{Derivation, FieldSource, RowOrigin, Sources, Value};
+use super::value::{Derivation, RowOrigin, Sources, Value};
 use super::{Bound, Evaluator};
 
 impl Evaluator<'_> {
@@ -100,7 +100,6 @@ impl Evaluator<'_> {
                     at,
                     constant: None,
                     against: SmallVec::new(),
-                    answered: false,
                 };
                 // `if not order.invoice:` asks for the row's own key.
                 let mut conditions = match row.origin {
@@ -124,7 +123,6 @@ impl Evaluator<'_> {
                     at,
                     constant: None,
                     against: SmallVec::new(),
-                    answered: false,
                 }];
             }
             _ => {}
@@ -145,7 +143,6 @@ impl Evaluator<'_> {
                 at: field.read,
                 constant: None,
                 against: SmallVec::new(),
-                answered: is_answer(&bound.from, field),
             });
         }
         conditions
@@ -227,7 +224,6 @@ impl Evaluator<'_> {
                 at: field.read,
                 constant: None,
                 against: SmallVec::new(),
-                answered: is_answer(from, field),
             })
             .collect()
     }
@@ -279,15 +275,7 @@ fn read_again(conditions: &mut [Condition], other: &Sources) {
 }
 
 fn count_condition(load: u32, test: Test, holds: bool) -> Condition {
-    Condition {
-        subject: Subject::Count { load },
-        test,
-        holds,
-        at: load,
-        constant: None,
-        against: SmallVec::new(),
-        answered: false,
-    }
+    Condition { subject: Subject::Count { load }, test, holds, at: load, constant: None, against: SmallVec::new() }
 }
 
 /// What a comparison says about numbers of rows: whether they are below a limit, or whether there are any.
@@ -340,11 +328,6 @@ fn mirrored(op: CompareOp) -> CompareOp {
 /// Whether more went into a value than columns of that row.
 fn is_more_than(row: u32, from: &Sources) -> bool {
     from.other || from.external.is_some() || from.fields.iter().any(|field| field.row != row)
-}
-
-/// Whether what is tested is what another system has answered when it was asked with the column.
-fn is_answer(from: &Sources, field: &FieldSource) -> bool {
-    from.external.is_some() && matches!(field.how, Derivation::Computed | Derivation::Called)
 }
 
 fn is_only_constants(bound: &Bound) -> bool {

@@ -314,7 +314,6 @@ impl Evaluator<'_> {
             at: self.next_ordinal().saturating_sub(1),
             constant: None,
             against: SmallVec::new(),
-            answered: false,
         };
         let split = self.new_split();
         self.arm(code, second, (split, vec![missed]))

@@ -78,7 +78,6 @@ impl Evaluator<'_> {
                 at,
                 constant: test.constant,
                 against: SmallVec::new(),
-                answered: false,
             }
         };
         Some(tests.iter().map(condition).collect())

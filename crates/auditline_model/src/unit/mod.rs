@@ -305,8 +305,6 @@ pub struct Condition {
     /// The columns of rows that it compares with: [`RowValue::id`], or the ordinal of the statement that read columns alone, and
     /// the attribute.
     pub against: SmallVec<[(u32, Name); 1]>,
-    /// Whether what is tested is what another system has answered when it was asked with it.
-    pub answered: bool,
 }
 
 /// What a condition tests.

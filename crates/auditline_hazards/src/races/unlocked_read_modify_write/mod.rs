@@ -220,7 +220,7 @@ fn columns(change: &Change) -> Vec<(Name, Dependence)> {
     let mut columns: Vec<(Name, Dependence)> = Vec::new();
     for (_, column, why) in &change.writes {
         match columns.iter_mut().find(|(known, _)| known == column) {
-            Some((_, known)) if matches!(known, Dependence::OwnValue(_)) => {}
+            Some((_, Dependence::OwnValue(_))) => {}
             Some((_, known)) if matches!(why, Dependence::OwnValue(_)) => *known = *why,
             Some(_) => {}
             None => columns.push((*column, *why)),
