@@ -64,10 +64,10 @@ fn steps(db: &dyn Db, unit: &Unit) -> Vec<Step> {
         if let Some(lock) = event.kind.row_lock().filter(|lock| lock.is_sure() && lock.waits) {
             steps.extend(lock.model.map(|model| Step { model, at }));
         }
-        if let EventKind::Call { callee, receiver, .. } = &event.kind {
-            if runs_here(db, unit, at, *callee) {
-                steps.extend(held_classes(db, *callee, *receiver).iter().map(|model| Step { model: *model, at }));
-            }
+        if let EventKind::Call { callee, receiver, .. } = &event.kind
+            && runs_here(db, unit, at, *callee)
+        {
+            steps.extend(held_classes(db, *callee, *receiver).iter().map(|model| Step { model: *model, at }));
         }
     }
     steps.retain(|step| !is_own(db, unit, step));
