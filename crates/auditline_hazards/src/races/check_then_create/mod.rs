@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use auditline_model::eval::value::{Lock, QueryValue, RowOrigin, RowValue, SessionValue};
 use auditline_model::unit::{EventKind, FrameKind, Subject, Test, Unit, unit_of};
-use auditline_model::{ClassRef, Db, FunctionRef, classes, entry, function};
-use auditline_syntax::python::ir::Expr;
-use auditline_syntax::{Name, TextRange};
+use auditline_model::{ClassRef, Db, FunctionRef, classes, entry};
+use auditline_syntax::Name;
 
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity, Story, listed, symbol};
@@ -17,12 +16,14 @@ mod conflict;
 mod fix;
 mod lookup;
 mod made;
+mod picked;
 mod refused;
 mod saved;
 
 use conflict::Wanted;
 pub(super) use conflict::is_violation_handled;
 use lookup::Uniqueness;
+use picked::Picked;
 
 /// AUD202.
 pub const HAZARD: Hazard = Hazard {
@@ -87,8 +88,10 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             continue;
         }
         let mut filters = lookup::filters(db, of, &unit, creation.lookup);
-        if is_picked(db, of, &unit, &creation) {
-            filters = lookup::Filters::default();
+        match picked::picked(db, of, &unit, &creation) {
+            Some(Picked::By(columns)) => filters.columns.extend(columns),
+            Some(Picked::Somehow) => filters = lookup::Filters::default(),
+            None => {}
         }
         let uniqueness = match lookup::uniqueness(db, creation.model, &filters) {
             // A callee that makes the row may well give it a key of its own.
@@ -225,32 +228,6 @@ fn missed(db: &dyn Db, unit: &Unit, at: u32, model: ClassRef, lock: Lock) -> Opt
             Some((found?, false))
         }
         _ => None,
-    })
-}
-
-/// Whether the row that was missed was picked from many that the lookup brought, by what the statement does not ask for:
-/// `next((row for row in rows if row.item_id == item_id), None)`.
-fn is_picked(db: &dyn Db, of: FunctionRef, unit: &Unit, creation: &Creation) -> bool {
-    let event = |ordinal: u32| unit.events.get(ordinal as usize);
-    let (Some(lookup), Some(create)) = (event(creation.lookup), event(creation.create)) else { return false };
-    if !matches!(lookup.kind, EventKind::Load { many: true, .. }) {
-        return false;
-    }
-    let tested = unit.ancestors(create.frame).any(|(_, frame)| match &frame.kind {
-        FrameKind::Branch { conditions, .. } => conditions.iter().any(|condition| {
-            condition.test == Test::Present
-                && !condition.holds
-                && matches!(condition.subject, Subject::Row { row } if row == creation.lookup)
-        }),
-        _ => false,
-    });
-    let Some(body) = function(db, of).filter(|_| tested) else { return false };
-    let between = TextRange::new(lookup.range.end(), create.range.start().max(lookup.range.end()));
-    body.code.exprs.iter().zip(&body.code.ranges).any(|(expr, range)| match expr {
-        Expr::Comprehension { clauses, .. } => {
-            between.contains_range(*range) && clauses.iter().any(|clause| !clause.conditions.is_empty())
-        }
-        _ => false,
     })
 }
 
