@@ -8,7 +8,7 @@ use auditline_syntax::{Name, TextRange};
 use crate::classes;
 use crate::eval::queries::handed_in;
 use crate::eval::value::{
-    ArgName, Derivation, OnCommit, SessionClass, SessionOrigin, SessionValue, Sources, Value, listed_row,
+    ArgName, Derivation, OnCommit, RowOrigin, SessionClass, SessionOrigin, SessionValue, Sources, Value, listed_row,
 };
 use crate::eval::{Bound, Evaluator, libraries};
 use crate::symbols::Symbol;
@@ -217,6 +217,20 @@ impl Evaluator<'_> {
         self.session_event(&session, SessionAction::Close, range);
     }
 
+    /// `order.lines.append(Line(…))`: an object that is put into a relationship of a loaded row is added to its session. SQLAlchemy,
+    /// "Cascades", `save-update`: <https://docs.sqlalchemy.org/en/20/orm/cascades.html#save-update>.
+    fn cascaded(&mut self, collection: &Value, name: Name, arguments: &Arguments, range: TextRange) {
+        if let Some(owner) = collection.row()
+            && matches!(owner.origin, RowOrigin::Related(_))
+            && let Some(session) = &owner.session
+            && matches!(name.as_str(), "add" | "append")
+            && let Value::Row(made) = arguments.first()
+            && made.origin == RowOrigin::Created
+        {
+            self.event(EventKind::Add { session: Arc::clone(session), row: Some(made), by: None }, range);
+        }
+    }
+
     /// The statement that a parameter without a type holds, as it is used: mapped columns stand in what is added to it.
     fn statement_by_use(&self, object: &Value, attr: Name) -> Option<Value> {
         let Value::Param(index) = object else { return None };
@@ -251,6 +265,7 @@ impl Evaluator<'_> {
         }
         match &receiver.value {
             Value::Many(inner) => {
+                self.cascaded(inner, name, arguments, range);
                 self.given(name, arguments, range);
                 let value = match name.as_str() {
                     "append" | "extend" => Value::None,
