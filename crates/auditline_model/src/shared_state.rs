@@ -45,7 +45,7 @@ pub struct StateUse {
     pub accumulates: bool,
     /// Whether it looks into it.
     pub looks: bool,
-    /// Whether it goes through all that is in it, or in an entry, and takes nothing away: it meets what others have left.
+    /// Whether it goes through all that is in it, or in an entry, and changes nothing: it meets what others have left.
     pub walks: bool,
 }
 
@@ -297,17 +297,20 @@ fn walked(code: &Code, mut iter: ExprId) -> ExprId {
     iter
 }
 
-/// The local names of what is in a container: `hits = _hits[host]`.
+/// The local names of what is in a container: `hits = _hits[host]`. A name that is bound to something else as well may be a
+/// copy: `hits = [at for at in hits if at > since]`.
 fn entries_of(code: &Code, is_it: &mut dyn FnMut(ExprId) -> bool) -> Vec<Name> {
-    let mut entries = Vec::new();
+    let (mut entries, mut others) = (Vec::new(), Vec::new());
     walk_statements(&code.block, &mut |stmt| {
-        if let Some((&[target], value)) = stmt.kind.assignment()
-            && let Expr::Name(name) = code[target]
-            && root(code, value, &[], is_it).is_some_and(|(_, depth)| depth > 0)
-        {
-            entries.push(name);
+        let Some((targets, value)) = stmt.kind.assignment() else { return };
+        let is_entry = targets.len() == 1 && root(code, value, &[], is_it).is_some_and(|(_, depth)| depth > 0);
+        for target in targets {
+            if let Expr::Name(name) = code[*target] {
+                if is_entry { &mut entries } else { &mut others }.push(name);
+            }
         }
     });
+    entries.retain(|name| !others.contains(name));
     entries
 }
 

@@ -1,6 +1,6 @@
 //! Why the write of a column depends on what the row held before.
 
-use auditline_model::eval::value::{Derivation, Key, Lock, Part, QueryValue, RowOrigin, Sources, Value};
+use auditline_model::eval::value::{Derivation, Key, Lock, Part, QueryKind, QueryValue, RowOrigin, Sources, Value};
 use auditline_model::tables::{AttributeKind, Column, TypeFamily};
 use auditline_model::unit::{Condition, Event, EventKind, FrameId, FrameKind, Subject, Test, Unit, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef, tables};
@@ -50,12 +50,6 @@ pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) 
             && field.column == column
             && !related
             && match field.how {
-                // What another system or a function says that it is to be, and only where it differs.
-                _ if (field.how == Derivation::Called || from.external.is_some())
-                    && is_corrected(unit, event.frame, (row.id, column), declared) =>
-                {
-                    false
-                }
                 // A name with a suffix is the same name whoever appends it; a text that the request adds to can be lost.
                 Derivation::Computed | Derivation::Overlaid => !is_text(declared) || from.other,
                 Derivation::Called => declared.is_some_and(adds_up),
@@ -112,8 +106,8 @@ fn decisive<'a>(
     })
 }
 
-/// Whether who comes second only sets the same state again: one that is written out, in another one that is tested or asked
-/// for, with nothing done besides, and nobody who may find it in that one sets it to anything else. Whoever wins, it is as if
+/// Whether who comes second only sets the same state again: one that is written out, in another one that is tested,
+/// with nothing done besides, and nobody who may find it in that one sets it to anything else. Whoever wins, it is as if
 /// they had come in turn.
 pub(super) fn only_sets_the_same(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) -> bool {
     let Some(event) = unit.events.get(write as usize) else { return false };
@@ -125,11 +119,7 @@ pub(super) fn only_sets_the_same(db: &dyn Db, of: FunctionRef, unit: &Unit, writ
         Some((guarded, condition)) if condition.holds && condition.test == Test::EqualsConstant => {
             (guarded, condition.constant)
         }
-        Some(_) => return false,
-        None => match found_in(unit, event.frame, row.id) {
-            Some(found) => (found, sought_state(db, unit, &overwrite)),
-            None => return false,
-        },
+        Some(_) | None => return false,
     };
     let Some(left) = left else { return false };
     // What else it sets in the row is told apart by who comes: the guard decides whose it is.
@@ -140,35 +130,6 @@ pub(super) fn only_sets_the_same(db: &dyn Db, of: FunctionRef, unit: &Unit, writ
     !is_claimed
         && !has_other_effects(db, unit, row.id, write, Some(guarded))
         && writers::only_bring_about(db, class, column, [set, left])
-}
-
-/// The frame of what happens only where a row was found.
-fn found_in(unit: &Unit, frame: FrameId, row: u32) -> Option<FrameId> {
-    unit.ancestors(frame).find_map(|(id, frame)| match &frame.kind {
-        FrameKind::Branch { conditions, .. } => {
-            let found = |condition: &Condition| {
-                condition.subject == Subject::Row { row } && condition.test == Test::Present && condition.holds
-            };
-            conditions.iter().any(found).then_some(id)
-        }
-        _ => None,
-    })
-}
-
-/// The state in which one certain row was looked for, where it is one that is written out. Of many that are in a state, who
-/// finds one takes it.
-fn sought_state(db: &dyn Db, unit: &Unit, write: &Overwrite<'_>) -> Option<Name> {
-    let EventKind::Load { query, .. } = &unit.events.get(write.row as usize)?.kind else { return None };
-    let is_certain = write
-        .model
-        .is_some_and(|model| query.keys.iter().any(|(column, _)| super::identity::is_unique(db, model, *column)));
-    if !is_certain {
-        return None;
-    }
-    let mut states =
-        query.sought.states.iter().filter(|(name, _)| is_same_column(db, write.model, *name, write.column));
-    let (_, state) = states.next()?;
-    (*state).filter(|_| states.next().is_none())
 }
 
 /// Whether a row was looked for by the state that a write ends: two requests find it in that state.
@@ -263,22 +224,6 @@ fn is_converted(unit: &Unit, frame: FrameId, row: u32, column: Name) -> bool {
             condition.test == Test::Class
                 && !condition.holds
                 && matches!(condition.subject, Subject::Field { row: tested, column: name } if tested == row && name == column)
-        }),
-        _ => false,
-    })
-}
-
-/// Whether a column that holds one value is written only where it differs from what it is to be: `if user.level != level`.
-fn is_corrected(unit: &Unit, frame: FrameId, (row, column): (u32, Name), declared: Option<&Column>) -> bool {
-    if declared.is_none_or(|declared| matches!(declared.family, TypeFamily::Json | TypeFamily::Array)) {
-        return false;
-    }
-    unit.ancestors(frame).any(|(_, frame)| match &frame.kind {
-        FrameKind::Branch { conditions, rest: false, .. } => conditions.iter().any(|condition| {
-            condition.test == Test::EqualsOther
-                && !condition.holds
-                && matches!(condition.subject, Subject::Field { row: tested, column: name }
-                    if tested == row && name == column)
         }),
         _ => false,
     })
@@ -448,9 +393,14 @@ fn is_effect(event: &EventKind, row: u32) -> bool {
         EventKind::Add { row: Some(added), .. } => {
             added.id != row && !matches!(added.origin, RowOrigin::Loaded { .. } | RowOrigin::Related(_))
         }
-        EventKind::Write { row: other, from, .. } => {
-            other.id != row && from.fields.iter().any(|field| field.row == other.id)
+        EventKind::Write { row: other, from, in_sql, .. } => {
+            other.id != row && (*in_sql || from.fields.iter().any(|field| field.row == other.id))
         }
+        EventKind::Execute(query) => match query.kind {
+            QueryKind::Insert => true,
+            QueryKind::Update => query.changes.iter().any(|set| set.in_sql),
+            QueryKind::Select | QueryKind::Delete | QueryKind::Text => false,
+        },
         _ => false,
     }
 }

@@ -1,7 +1,6 @@
 //! Entry points: from where code is reached.
 
 mod aside;
-mod chats;
 mod commands;
 mod deliveries;
 mod framework;
@@ -22,7 +21,6 @@ use auditline_syntax::Name;
 use crate::db::{Db, SourceFile};
 
 pub use aside::{is_aside, is_by_hand};
-pub use chats::is_chat_handler;
 pub use commands::is_command;
 pub use deliveries::{knows_delivery, takes_delivery};
 pub use framework::{DependencyEnd, dependency_end};

@@ -83,6 +83,12 @@ pub fn routes_through(db: &dyn Db, of: FunctionRef) -> Routes {
 /// application, of a router, or in the decorator of a route.
 #[must_use]
 pub fn is_attached(db: &dyn Db, of: FunctionRef) -> bool {
+    is_attached_query(db, of, ())
+}
+
+/// A query of its own, because it is asked for every function on the way from a route.
+#[salsa::tracked(returns(copy))]
+fn is_attached_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
     is_middleware(db, of) || !attachments(db, of).is_empty()
 }
 

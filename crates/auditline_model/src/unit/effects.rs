@@ -171,7 +171,8 @@ fn held(unit: &Unit) -> Vec<Condition> {
             && unit.ancestors(*id).all(|(_, around)| is_guard(&around.kind))
     });
     let conditions = behind.flat_map(|(_, frame)| match &frame.kind {
-        FrameKind::Branch { conditions, .. } => conditions.clone(),
+        // Of several it is not told which one holds.
+        FrameKind::Branch { conditions, .. } if conditions.len() == 1 => conditions.clone(),
         _ => Vec::new(),
     });
     let of_callers = |condition: &Condition| match condition.subject {

@@ -1,7 +1,6 @@
 //! The way from a coroutine to the statement that keeps its event loop waiting, with what each call hands in.
 
 use auditline_syntax::python::ir::{Block, Code, CompareOp, Expr, ExprId, Function, Stmt, StmtKind, UnaryOp};
-use auditline_syntax::python::walk_statements;
 use auditline_syntax::{Name, TextRange};
 
 use crate::classes;
@@ -83,86 +82,9 @@ fn go(
     false
 }
 
-/// Whether a function runs once in the life of a process, or once in a while: with parameters, once for each thing that is asked.
+/// Whether a function runs once in the life of a process: with parameters, once for each thing that is asked.
 fn is_memoised(db: &dyn Db, of: FunctionRef) -> bool {
-    head(db, of).is_some_and(|body| body.params.is_empty())
-        && (classes::is_cached(db, of) || function(db, of).is_some_and(|body| is_kept(&body)))
-}
-
-/// Whether a function keeps in a variable of its module what it gives, and gives that where it is there:
-/// `kept = CACHE.get(key); if kept is not None: return kept`.
-fn is_kept(body: &Function) -> bool {
-    let code = &body.code;
-    let name = |id: ExprId| match &code[id] {
-        Expr::Name(name) => Some(*name),
-        _ => None,
-    };
-    let (mut globals, mut own, mut filled) = (Vec::new(), Vec::new(), Vec::new());
-    // What is read of a variable: `CACHE.get(key)`, `CACHE[key]`.
-    let mut read: Vec<(Name, Name)> = Vec::new();
-    walk_statements(&code.block, &mut |stmt| match &stmt.kind {
-        StmtKind::Global(names) => globals.extend(names.iter().copied()),
-        StmtKind::Assign { targets, value } => {
-            for target in targets {
-                match &code[*target] {
-                    Expr::Name(target) => {
-                        own.push(*target);
-                        let from = match &code[*value] {
-                            Expr::Subscript { value, .. } => name(*value),
-                            Expr::Call { func, .. } => match &code[*func] {
-                                Expr::Attribute { value, attr } if *attr == "get" => name(*value),
-                                _ => None,
-                            },
-                            _ => None,
-                        };
-                        read.extend(from.map(|from| (*target, from)));
-                    }
-                    Expr::Subscript { value, .. } => filled.extend(name(*value)),
-                    _ => {}
-                }
-            }
-        }
-        _ => {}
-    });
-    let kept: Vec<Name> = filled
-        .into_iter()
-        .filter(|name| !own.contains(name))
-        .chain(globals.iter().copied().filter(|name| own.contains(name)))
-        .collect();
-    let is_held = |id: ExprId| match &code[id] {
-        Expr::Name(name) => {
-            kept.contains(name) && globals.contains(name)
-                || read.iter().any(|(target, from)| target == name && kept.contains(from))
-        }
-        Expr::Subscript { value, .. } => name(*value).is_some_and(|name| kept.contains(&name)),
-        _ => false,
-    };
-    let mut found = false;
-    if !kept.is_empty() {
-        walk_statements(&code.block, &mut |stmt| {
-            let StmtKind::If(branch) = &stmt.kind else { return };
-            let is_empty = |held: Name| match &code[branch.test] {
-                Expr::Compare { left, rest } => {
-                    name(*left) == Some(held)
-                        && matches!(rest.as_slice(), [(CompareOp::Is, right)] if code[*right] == Expr::None)
-                }
-                Expr::Unary { op: UnaryOp::Not, operand } => name(*operand) == Some(held),
-                _ => false,
-            };
-            walk_statements(&branch.body, &mut |stmt| {
-                found |= match &stmt.kind {
-                    StmtKind::Return(Some(value)) => is_held(*value),
-                    // `if settings is None: settings = load()`
-                    StmtKind::Assign { targets, .. } => targets
-                        .iter()
-                        .filter_map(|target| name(*target))
-                        .any(|target| kept.contains(&target) && globals.contains(&target) && is_empty(target)),
-                    _ => false,
-                };
-            });
-        });
-    }
-    found
+    classes::is_cached(db, of) && head(db, of).is_some_and(|body| body.params.is_empty())
 }
 
 fn fact(facts: &[Option<Fact>], index: u32) -> Option<Fact> {

@@ -97,11 +97,13 @@ fn awaits_violation(unit: &Unit, frame: FrameId) -> bool {
     })
 }
 
-/// Whether a handler for everything has an answer to some failures, and raises the others: the row of whoever was first.
+/// Whether a handler for everything looks again and has an answer, the row of whoever was first, and raises where there is
+/// none.
 fn answers(unit: &Unit, handler: &HandlerInfo, wanted: Wanted) -> bool {
     wanted == Wanted::Broad
         && handler.breadth >= Breadth::AllDatabase
         && handler.raises
+        && unit.events_in(handler.frame).any(|(_, event)| matches!(event.kind, EventKind::Load { .. }))
         && unit.events_in(handler.frame).any(|(_, event)| matches!(event.kind, EventKind::Return(_)))
 }
 

@@ -17,7 +17,7 @@ pub(super) fn creation(db: &dyn Db, unit: &Unit, call: u32, callee: FunctionRef)
         return None;
     }
     let (model, (lookup, refuses)) =
-        makes(db, callee, ()).iter().find_map(|model| Some((*model, missed(db, unit, call, *model, Lock::No)?)))?;
+        makes(db, callee, ()).iter().find_map(|model| Some((*model, missed(unit, call, *model, Lock::No)?)))?;
     // The callee that looks is not the one that makes.
     let looked = unit.events.get(lookup as usize)?;
     if looked.range == event.range {

@@ -71,7 +71,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         let creation = match &event.kind {
             EventKind::Create(row) => creation(db, &unit, ordinal, row, Lock::No),
             EventKind::Call { callee, .. } => made::creation(db, &unit, ordinal, *callee),
-            EventKind::Execute(statement) => inserted(db, &unit, ordinal, statement),
+            EventKind::Execute(statement) => inserted(&unit, ordinal, statement),
             _ => None,
         };
         let Some(creation) = creation else { continue };
@@ -118,7 +118,11 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         // The second one is refused either way; only the answer is another.
         let constrained =
             matches!(uniqueness, Uniqueness::Unique { .. } | Uniqueness::Within { .. } | Uniqueness::Partly);
-        if constrained && (creation.refuses || refused::is_turned_away(&unit, &creation, &uniqueness)) {
+        if constrained
+            && (creation.refuses
+                || refused::says_no(db, of, &unit, &creation)
+                || refused::is_turned_away(&unit, &creation, &uniqueness))
+        {
             continue;
         }
         if lookup::is_fresh(db, of, &unit, creation.lookup) {
@@ -171,7 +175,7 @@ pub(super) fn locked_creations(db: &dyn Db, of: FunctionRef, unit: &Unit) -> Vec
 /// The creation at that event, if it happens only because a lookup of the same model found nothing.
 fn creation(db: &dyn Db, unit: &Unit, create: u32, row: &Arc<RowValue>, lock: Lock) -> Option<Creation> {
     let model = row.model?;
-    let (lookup, refuses) = missed(db, unit, create, model, lock)?;
+    let (lookup, refuses) = missed(unit, create, model, lock)?;
     // Behind the branches, the row is the one that was found or the one that was made.
     let added =
         rows::added(unit, create, |added| added.id == create || added.id == lookup && added.model == Some(model));
@@ -186,16 +190,16 @@ fn creation(db: &dyn Db, unit: &Unit, create: u32, row: &Arc<RowValue>, lock: Lo
 }
 
 /// The creation by the INSERT that is executed at that event, if it happens only because a lookup found nothing.
-fn inserted(db: &dyn Db, unit: &Unit, create: u32, statement: &QueryValue) -> Option<Creation> {
+fn inserted(unit: &Unit, create: u32, statement: &QueryValue) -> Option<Creation> {
     let model = made::inserted(statement)?;
-    let (lookup, refuses) = missed(db, unit, create, model, Lock::No)?;
+    let (lookup, refuses) = missed(unit, create, model, Lock::No)?;
     let session = statement.session.clone();
     let row = RowValue { id: create, model: Some(model), origin: RowOrigin::Created, session: session.clone() };
     Some(Creation { lookup, create, add: create, row: Arc::new(row), model, session, by: None, refuses })
 }
 
 /// The lookup of rows of the class that has found nothing when an event happens, and whether finding one is refused.
-fn missed(db: &dyn Db, unit: &Unit, at: u32, model: ClassRef, lock: Lock) -> Option<(u32, bool)> {
+fn missed(unit: &Unit, at: u32, model: ClassRef, lock: Lock) -> Option<(u32, bool)> {
     let event = unit.events.get(at as usize)?;
     let is_lookup = |ordinal: u32| match unit.events.get(ordinal as usize).map(|event| &event.kind) {
         Some(EventKind::Load { query, row: Some(_), .. }) => {
@@ -220,7 +224,7 @@ fn missed(db: &dyn Db, unit: &Unit, at: u32, model: ClassRef, lock: Lock) -> Opt
                 }
                 _ => None,
             })?;
-            Some((found, *rest && (unit.is_refused(*split) || refused::says_no(db, unit, *split, found))))
+            Some((found, *rest && unit.is_refused(*split)))
         }
         FrameKind::Handler(of, index) => {
             let guarded = unit.missed_in(*of, *index)?;

@@ -39,10 +39,15 @@ fn sets_found(unit: &Unit, creation: &Creation) -> bool {
                 }
                 sets = true;
             }
-            EventKind::SetEach { row, .. } | EventKind::Delete { row: Some(row), .. } if is_found(row) => sets = true,
+            EventKind::SetEach { row, .. } if is_found(row) => sets = true,
+            // Whoever takes away what he finds makes it again when he asks again.
+            EventKind::Delete { row: Some(row), .. } if is_found(row) => return false,
             EventKind::Execute(query) | EventKind::Updates { query, .. }
                 if query.kind == QueryKind::Update && query.model == Some(creation.model) =>
             {
+                if !query.changes.iter().all(|set| !set.in_sql && is_given(&set.from, creation.lookup)) {
+                    return false;
+                }
                 sets = true;
             }
             _ => {}
@@ -83,9 +88,6 @@ fn is_asked(db: &dyn Db, of: FunctionRef, model: ClassRef, depth: u32, seen: &mu
     seen.push(of);
     if entry::is_endpoint(db, of) {
         return !entry::only_reads(db, of) && entry::webhook(db, of).is_none();
-    }
-    if entry::is_chat_handler(db, of) {
-        return true;
     }
     if entry::is_job(db, of) || entry::is_socket(db, of) || !users_of_dependency(db, of).is_empty() {
         return false;
@@ -158,7 +160,11 @@ fn deed(db: &dyn Db, of: FunctionRef, unit: &Unit, event: &Event) -> Deeds {
         EventKind::Add { row, .. } => Deeds::of(row.as_ref().and_then(|row| row.model)),
         EventKind::Execute(query) => match query.kind {
             QueryKind::Select | QueryKind::Delete => Deeds::default(),
-            QueryKind::Update if query.changes.iter().all(|set| !set.in_sql && !set.from.fresh) => Deeds::default(),
+            QueryKind::Update
+                if query.changes.iter().all(|set| !set.in_sql && !set.from.fresh && set.from.fields.is_empty()) =>
+            {
+                Deeds::default()
+            }
             QueryKind::Insert if query.insertion.as_ref().is_some_and(|insertion| insertion.passes != Passes::None) => {
                 Deeds::default()
             }
@@ -189,7 +195,7 @@ fn is_missed(unit: &Unit, frame: FrameId, model: Option<ClassRef>) -> bool {
 /// What a function does, and what it calls.
 ///
 /// A query of its own: its answer is small, and the unit of another file is not.
-#[salsa::tracked(returns(clone), cycle_result = does_nothing)]
+#[salsa::tracked(returns(clone), cycle_result = does_what_is_unknown)]
 fn deeds(db: &dyn Db, of: FunctionRef, _key: ()) -> Arc<Deeds> {
     let mut all = Deeds::default();
     let unit = unit_of(db, of);
@@ -208,6 +214,6 @@ fn deeds(db: &dyn Db, of: FunctionRef, _key: ()) -> Arc<Deeds> {
     Arc::new(all)
 }
 
-fn does_nothing(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _key: ()) -> Arc<Deeds> {
-    Arc::default()
+fn does_what_is_unknown(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _key: ()) -> Arc<Deeds> {
+    Arc::new(Deeds { models: Vec::new(), more: true })
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auditline_model::eval::value::{Lock, RowOrigin, RowValue, TransactionKind};
-use auditline_model::unit::{EventKind, FrameKind, SessionAction, Unit, same_session, summary, unit_of};
+use auditline_model::unit::{EventKind, FrameKind, SessionAction, Unit, same_session, unit_of};
 use auditline_model::{Db, FunctionRef, classes, entry};
 use auditline_syntax::Name;
 
@@ -53,12 +53,11 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             || rows::durable(db, of, &unit, write, row).is_none()
             || isolation::is_strict(db, of, row.session.as_deref())
             || entry::is_command(db, of)
-            || is_claimed_by_helper(db, row, lock)
         {
             continue;
         }
         reported.push(row.id);
-        findings.push(finding(of, &unit, (row, *column), lock, release, write, dependence));
+        findings.push(finding(db, of, &unit, (row, *column), lock, release, write, dependence));
     }
 }
 
@@ -69,12 +68,6 @@ pub(super) fn is_in_vain(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowVal
             && release(unit, row, lock, write).is_some()
             && dependence(db, of, unit, write).is_some()
     })
-}
-
-/// Whether the helper that loaded the row with the lock changes rows of that class itself: the lock was for that.
-fn is_claimed_by_helper(db: &dyn Db, row: &RowValue, lock: u32) -> bool {
-    let RowOrigin::Loaded { by: Some(by), .. } = &row.origin else { return false };
-    row.id == lock && row.model.is_some_and(|model| summary(db, *by).writes.contains(&model))
 }
 
 /// The last lock on the row before a write: its load, or a `refresh` with a lock.
@@ -128,8 +121,25 @@ fn release(unit: &Unit, row: &RowValue, lock: u32, write: u32) -> Option<Release
     (unit.can_follow(lock, write) && !claimed(frame.end)).then_some(Release::Scope)
 }
 
+/// The callees that have loaded and locked a row, from the first to the one that did it.
+fn lockers(db: &dyn Db, row: &RowValue) -> Vec<FunctionRef> {
+    let by = |row: &RowValue| match row.origin {
+        RowOrigin::Loaded { by, .. } => by,
+        _ => None,
+    };
+    let mut lockers: Vec<FunctionRef> = by(row).into_iter().collect();
+    while let Some(last) = lockers.last() {
+        match unit_of(db, *last).returns.row().and_then(|row| by(row)) {
+            Some(next) if !lockers.contains(&next) => lockers.push(next),
+            _ => break,
+        }
+    }
+    lockers
+}
+
 #[allow(clippy::too_many_arguments)]
 fn finding(
+    db: &dyn Db,
     of: FunctionRef,
     unit: &Unit,
     (row, column): (&Arc<RowValue>, Name),
@@ -143,10 +153,12 @@ fn finding(
     let write_event = &unit.events[write as usize];
     let mut evidence =
         vec![Evidence { place: Place::InFunction(of, lock_event.range), message: "the row is locked here".to_owned() }];
-    if let RowOrigin::Loaded { by: Some(by), .. } = &row.origin
-        && row.id == lock
-    {
-        evidence.push(Evidence { place: Place::Function(*by), message: "the lock is taken in here".to_owned() });
+    if row.id == lock {
+        evidence.extend(
+            lockers(db, row)
+                .into_iter()
+                .map(|by| Evidence { place: Place::Function(by), message: "the lock is taken in here".to_owned() }),
+        );
     }
     let (place, how) = match release {
         Release::Event(ordinal) => {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use auditline_model::eval::value::{RowOrigin, RowValue};
-use auditline_model::owner::callers;
 use auditline_model::unit::{Unit, unit_of};
 use auditline_model::{Db, FunctionRef, classes, entry};
 use auditline_syntax::Name;
@@ -111,8 +110,6 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
     let (column, dependence) = columns[0];
     let repeats: Vec<bool> = change.writes.iter().map(|(at, _, why)| repeats(db, of, unit, *at, *why)).collect();
     let others = writers::others(db, of, change.row.model, column);
-    let is_start = is_start(db, of, unit, write);
-    let who = if is_start { "two processes that start at once" } else { "two requests" };
     // What is so of the first one is said of all of which it is so.
     let alike = |why: Dependence| std::mem::discriminant(&why) == std::mem::discriminant(&dependence);
     let (of_first, of_others): (Vec<_>, Vec<_>) = columns.iter().copied().partition(|(_, why)| alike(*why));
@@ -146,13 +143,13 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
                 "can both pass the check, and one overwrites what the other has set"
             };
             format!(
-                "{listed} {is} changed depending on {its} old state, but the row was loaded without a lock: {who} {outcome}{besides}"
+                "{listed} {is} changed depending on {its} old state, but the row was loaded without a lock: two requests {outcome}{besides}"
             )
         }
         Dependence::Sought(_) => {
             let outcome = if repeats[0] { ", and both set the same" } else { "" };
             format!(
-                "{listed} {is} changed in a row that was looked for by {its} old state, without a lock: {who} can both find \
+                "{listed} {is} changed in a row that was looked for by {its} old state, without a lock: two requests can both find \
                  it{outcome}{besides}"
             )
         }
@@ -201,7 +198,7 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
     }
     Finding {
         hazard: &HAZARD,
-        severity: if is_start || repeats.iter().all(|repeats| *repeats) || is_seldom(db, of, unit, change) {
+        severity: if repeats.iter().all(|repeats| *repeats) || is_seldom(db, of, unit, change) {
             Severity::Information
         } else {
             Severity::Warning
@@ -229,9 +226,6 @@ fn columns(change: &Change) -> Vec<(Name, Dependence)> {
     columns
 }
 
-/// How many calls lie between the start of the program and what it does once.
-const DEPTH: u32 = 4;
-
 /// Whether the change seldom meets another one: the row is one of many that a loop goes through, or nobody is seen to get there.
 fn is_seldom(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> bool {
     is_batch(unit, change) || entry::is_unused(db, of)
@@ -244,25 +238,6 @@ fn is_batch(unit: &Unit, change: &Change) -> bool {
     let RowOrigin::Loaded { single, .. } = row.origin else { return false };
     let load = unit.events.get(row.id as usize);
     !single || load.is_some_and(|load| unit.in_loop(load.frame))
-}
-
-/// Whether an event happens only while the program starts, and once: a loop that is started then goes on beside the requests.
-fn is_start(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32) -> bool {
-    entry::is_startup(db, of) && happens_once(db, of, unit, at, DEPTH)
-}
-
-fn happens_once(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32, depth: u32) -> bool {
-    if unit.events.get(at as usize).is_none_or(|event| unit.in_loop(event.frame)) {
-        return false;
-    }
-    let sites = callers(db, of);
-    let mut served = sites.iter().filter(|site| site.function != of && !entry::is_test(db, site.function.file));
-    match depth.checked_sub(1) {
-        Some(depth) => {
-            served.all(|site| happens_once(db, site.function, &unit_of(db, site.function), site.ordinal, depth))
-        }
-        None => served.next().is_none(),
-    }
 }
 
 /// Whether two who do that write at once leave behind what one of them does.

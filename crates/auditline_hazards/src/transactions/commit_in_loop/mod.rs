@@ -205,6 +205,7 @@ fn is_repeatable(unit: &Unit, session: &SessionValue, id: FrameId, looped: &Fram
             false
         }
         EventKind::Delete { session: own, .. } => !same_session(own, session),
+        EventKind::Execute(query) => query.kind == auditline_model::eval::value::QueryKind::Select,
         _ => true,
     })
 }

@@ -27,11 +27,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         let Some(info) = unit.tries.get(id.0 as usize) else { continue };
         for handler in &info.handlers {
             let work = (frame.first..frame.end).find(|ordinal| sends(&unit, *ordinal));
-            let is_written = is_written(&unit, handler);
-            let tested = handler
-                .text_tests
-                .iter()
-                .filter(|test| speaks_of_database(handler, test, work.is_some()) && (!test.looks_up || is_written));
+            let tested = handler.text_tests.iter().filter(|test| speaks_of_database(handler, test, work.is_some()));
             if let Some(test) = tested.min_by_key(|test| is_plain(test)) {
                 findings.push(finding(of, &unit, handler, test, work));
             }
@@ -135,7 +131,9 @@ fn finding(of: FunctionRef, unit: &Unit, handler: &HandlerInfo, test: &TextTest,
             message: "the error comes from the database here".to_owned(),
         });
     }
-    let is_plain = is_plain(test) || handler.text_tests.iter().any(names_class);
+    // What only chooses to look the row up raises the error where it does not know the words.
+    let is_plain =
+        is_plain(test) || test.looks_up && !is_written(unit, handler) || handler.text_tests.iter().any(names_class);
     Finding {
         hazard: &HAZARD,
         severity: if is_plain { Severity::Information } else { Severity::Warning },

@@ -91,8 +91,11 @@ struct Held {
 fn held(db: &dyn Db, unit: &Unit, event: u32) -> Option<Held> {
     let mut changed = None;
     for ordinal in (0..event).rev() {
+        if !unit.can_follow(ordinal, event) {
+            continue;
+        }
         let Some((session, locked)) = takes(db, unit, ordinal, event) else { continue };
-        if !unit.can_follow(ordinal, event) || ended(unit, ordinal, event, session) {
+        if ended(unit, ordinal, event, session) {
             continue;
         }
         if locked {

@@ -86,7 +86,8 @@ fn swallowed(db: &dyn Db, of: FunctionRef, unit: &Unit, guarded: Guarded, handle
     let (is_refusable, failing, failure, way) =
         ranked.min_by_key(|(is_refusable, _, _, way)| (!matches!(way, Way::Direct), !is_refusable))?;
     // What only catches a refusal does not see the connection fail.
-    let is_refusable = is_refusable || handler.catches.iter().all(|caught| *caught == "IntegrityError");
+    let is_refusable =
+        is_refusable || !handler.catches.is_empty() && handler.catches.iter().all(|caught| *caught == "IntegrityError");
     let session = failure.session;
     if is_looked_after(&session) {
         return None;

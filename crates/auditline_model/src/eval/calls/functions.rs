@@ -306,13 +306,18 @@ impl Evaluator<'_> {
 fn keywords(body: &Function, arguments: &Arguments) -> Bound {
     let besides = arguments.list.iter().filter_map(|(name, bound)| match name {
         ArgName::Keyword(name) if !body.params.iter().any(|param| param.name == *name) => {
-            let is_constant = matches!(bound.value, Value::Constant | Value::Bool(_) | Value::None);
+            let constant = match bound.value {
+                Value::Bool(true) => Some("True"),
+                Value::Bool(false) => Some("False"),
+                Value::None => Some("None"),
+                _ => None,
+            };
             Some(Entry {
                 name: *name,
                 value: bound.value.held(),
                 from: bound.from.clone(),
                 in_sql: false,
-                constant: is_constant.then(|| Name::new("…")),
+                constant: constant.map(Name::new),
             })
         }
         _ => None,

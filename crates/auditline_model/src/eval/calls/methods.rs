@@ -306,7 +306,7 @@ fn names_object(method: &str, arguments: &Arguments) -> bool {
 pub(super) fn claims_key(method: &str, arguments: &Arguments) -> bool {
     match method.rsplit('.').next() {
         Some("set") => arguments.keyword("nx").is_some_and(|bound| bound.value == Value::Bool(true)),
-        Some(last) => last.replace('_', "").to_ascii_lowercase().ends_with("setnx"),
+        Some(last) => matches!(&*last.replace('_', "").to_ascii_lowercase(), "setnx" | "asetnx"),
         None => false,
     }
 }
