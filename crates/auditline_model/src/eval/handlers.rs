@@ -3,7 +3,7 @@
 use auditline_syntax::python::ir::{
     ArgKind, Block, Code, CompareOp, Expr, ExprId, FStringPart, Handler, Stmt, StmtKind,
 };
-use auditline_syntax::python::{walk_expression, walk_statements};
+use auditline_syntax::python::{statement_expressions, walk_expression, walk_statements};
 use auditline_syntax::{Name, TextRange, TextSize};
 
 use crate::symbols::Symbol;
@@ -250,17 +250,36 @@ fn text_tests(code: &Code, handler: &Handler) -> Vec<TextTest> {
 /// Whether a handler goes back to what the exception was raised from, and calls that by its name.
 fn is_traced(code: &Code, handler: &Handler, exception: Name) -> bool {
     let (mut rebinds, mut asks) = (false, false);
+    // A text that is asked for before the name is bound anew is that of the whole error.
+    let (mut has_text, mut is_late) = (false, false);
     walk_statements(&handler.body, &mut |stmt| {
-        if let StmtKind::Assign { targets, .. } = &stmt.kind {
-            rebinds |= targets.iter().any(|target| matches!(&code[*target], Expr::Name(name) if *name == exception));
+        if let StmtKind::Assign { targets, .. } = &stmt.kind
+            && targets.iter().any(|target| matches!(&code[*target], Expr::Name(name) if *name == exception))
+        {
+            rebinds = true;
+            is_late |= has_text;
         }
+        statement_expressions(stmt, |root| {
+            walk_expression(code, root, &mut |id| has_text |= is_text_of(code, id, exception));
+        });
     });
     for (expr, range) in code.exprs.iter().zip(&code.ranges) {
         asks |= handler.range.contains_range(*range)
             && matches!(expr, Expr::Attribute { value, attr } if matches!(attr.as_str(), "orig" | "__cause__")
                 && matches!(&code[*value], Expr::Name(name) if *name == exception));
     }
-    rebinds && asks
+    rebinds && asks && !is_late
+}
+
+/// `str(error)`.
+fn is_text_of(code: &Code, id: ExprId, exception: Name) -> bool {
+    match &code[id] {
+        Expr::Call { func, args } => {
+            matches!(&code[*func], Expr::Name(name) if matches!(name.as_str(), "str" | "repr"))
+                && args.iter().any(|arg| matches!(&code[arg.value], Expr::Name(name) if *name == exception))
+        }
+        _ => false,
+    }
 }
 
 /// The `if`s of a block that only look for something, return it where it is there, and else come to the `raise` behind them, to

@@ -43,6 +43,7 @@ pub use attributes::{attribute, attribute_method, variable};
 pub(crate) use calls::MUTATORS;
 pub(crate) use handed::kept_parameter;
 pub use properties::OwnTest;
+pub use substitute::key_of_argument;
 pub(crate) use substitute::{handed_row, held_session};
 pub(crate) use types::depended;
 pub use types::{Depended, dependency_of_param, dependency_value, has_function_scope, param_row};

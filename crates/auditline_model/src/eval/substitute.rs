@@ -147,7 +147,9 @@ impl Evaluator<'_> {
             .filter_map(|(column, key)| {
                 let key = match key {
                     // What the caller names in its own way: a column of one of its rows, a variable.
-                    Key::Given(Value::Param(index)) => self.key_of_argument(callee, arguments, object, *index)?,
+                    Key::Given(Value::Param(index)) => {
+                        key_of_argument(self.db, callee, &arguments.keys, object, *index)?.clone()
+                    }
                     Key::Given(value) => match self.substituted(value, callee, object, filled) {
                         Value::Unknown => return None,
                         value => Key::Given(value),
@@ -189,18 +191,6 @@ impl Evaluator<'_> {
             ArgName::Keyword(name) if is_rest(*name) => Some((*name, key.clone())),
             _ => None,
         }));
-    }
-
-    fn key_of_argument(&self, callee: FunctionRef, arguments: &Arguments, object: &Value, index: u32) -> Option<Key> {
-        let body = crate::db::head(self.db, callee)?;
-        let name = body.params.get(index as usize)?.name;
-        let bound = body.class.is_some() && !crate::classes::is_static(&body) && !matches!(object, Value::Unknown);
-        let position = index.checked_sub(u32::from(bound)).map(ArgName::Position);
-        arguments
-            .keys
-            .iter()
-            .find(|(given, _)| *given == ArgName::Keyword(name) || Some(*given) == position)
-            .map(|(_, key)| key.clone())
     }
 
     /// What a guard of a callee says of a row of this function.
@@ -570,4 +560,21 @@ pub(crate) fn held_session(
         (_, object) => (SessionOrigin::ObjectAttribute(Box::new(object.clone()), name), session.id),
     };
     Arc::new(SessionValue { origin, id, ..session.clone() })
+}
+
+/// What names the argument of a call for a parameter of the callee, which is called on that object.
+#[must_use]
+pub fn key_of_argument<'a>(
+    db: &dyn Db,
+    callee: FunctionRef,
+    keys: &'a [(ArgName, Key)],
+    object: &Value,
+    index: u32,
+) -> Option<&'a Key> {
+    let body = crate::db::head(db, callee)?;
+    let name = body.params.get(index as usize)?.name;
+    let bound = body.class.is_some() && !crate::classes::is_static(&body) && !matches!(object, Value::Unknown);
+    let position = index.checked_sub(u32::from(bound)).map(ArgName::Position);
+    let is_it = |given: &ArgName| *given == ArgName::Keyword(name) || Some(*given) == position;
+    keys.iter().find(|(given, _)| is_it(given)).map(|(_, key)| key)
 }

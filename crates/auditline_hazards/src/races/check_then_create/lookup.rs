@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use auditline_model::eval::value::{ArgName, Key, QueryValue, Value};
+use auditline_model::eval::key_of_argument;
+use auditline_model::eval::value::{Key, QueryValue, Value};
 use auditline_model::owner::argument_of;
 use auditline_model::schema::kept_apart;
 use auditline_model::symbols::Symbol;
 use auditline_model::tables::{self, Attribute, Column};
 use auditline_model::unit::{EventKind, LoadForm, Unit, unit_of};
-use auditline_model::{ClassRef, Db, FunctionRef, classes, head};
+use auditline_model::{ClassRef, Db, FunctionRef};
 use auditline_syntax::Name;
 use auditline_syntax::sql::Distinct;
 
@@ -159,27 +160,10 @@ fn is_of_made(db: &dyn Db, of: FunctionRef, unit: &Unit, key: &Key, depth: u32) 
     let Key::Given(Value::Param(index)) = key else { return is_made(db, unit, key) };
     let Some(depth) = depth.checked_sub(1) else { return false };
     at_every_call(db, of, |site, caller| {
-        let EventKind::Call { keys, .. } = &site.event else { return false };
-        given_key(db, of, &site.event, keys, *index)
+        let EventKind::Call { keys, object, .. } = &site.event else { return false };
+        key_of_argument(db, of, keys, object, *index)
             .is_some_and(|key| is_of_made(db, site.function, caller, key, depth))
     })
-}
-
-/// What names the argument of a call for a parameter.
-fn given_key<'a>(
-    db: &dyn Db,
-    of: FunctionRef,
-    call: &EventKind,
-    keys: &'a [(ArgName, Key)],
-    index: u32,
-) -> Option<&'a Key> {
-    let EventKind::Call { object, .. } = call else { return None };
-    let body = head(db, of)?;
-    let name = body.params.get(index as usize)?.name;
-    let bound = body.class.is_some() && !classes::is_static(&body) && !matches!(object, Value::Unknown);
-    let position = index.checked_sub(u32::from(bound)).map(ArgName::Position);
-    let is_it = |given: &ArgName| *given == ArgName::Keyword(name) || Some(*given) == position;
-    keys.iter().find(|(given, _)| is_it(given)).map(|(_, key)| key)
 }
 
 /// Whether a key is the primary key of a row that was constructed in the function, which nobody has said.

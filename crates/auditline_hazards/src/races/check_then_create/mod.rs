@@ -118,11 +118,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         // The second one is refused either way; only the answer is another.
         let constrained =
             matches!(uniqueness, Uniqueness::Unique { .. } | Uniqueness::Within { .. } | Uniqueness::Partly);
-        if constrained
-            && (creation.refuses
-                || refused::says_no(db, of, &unit, &creation)
-                || refused::is_turned_away(&unit, &creation, &uniqueness))
-        {
+        if constrained && (creation.refuses || refused::is_turned_away(&unit, &creation, &uniqueness)) {
             continue;
         }
         if lookup::is_fresh(db, of, &unit, creation.lookup) {

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use auditline_model::eval::value::{Passes, QueryKind, RowOrigin, RowValue, Sources};
+use auditline_model::eval::value::{Passes, QueryKind, QueryValue, RowOrigin, RowValue, Sources};
 use auditline_model::names::files_mentioning;
 use auditline_model::owner::{callers, users_of_dependency};
 use auditline_model::unit::{Event, EventKind, FrameId, FrameKind, Subject, Test, Unit, unit_of};
@@ -43,7 +43,9 @@ fn sets_found(unit: &Unit, creation: &Creation) -> bool {
             // Whoever takes away what he finds makes it again when he asks again.
             EventKind::Delete { row: Some(row), .. } if is_found(row) => return false,
             EventKind::Execute(query) | EventKind::Updates { query, .. }
-                if query.kind == QueryKind::Update && query.model == Some(creation.model) =>
+                if query.kind == QueryKind::Update
+                    && query.model == Some(creation.model)
+                    && asks_alike(unit, creation, query) =>
             {
                 if !query.changes.iter().all(|set| !set.in_sql && is_given(&set.from, creation.lookup)) {
                     return false;
@@ -54,6 +56,14 @@ fn sets_found(unit: &Unit, creation: &Creation) -> bool {
         }
     }
     sets
+}
+
+/// Whether a statement names its rows like the lookup does.
+fn asks_alike(unit: &Unit, creation: &Creation, query: &QueryValue) -> bool {
+    match unit.events.get(creation.lookup as usize).map(|event| &event.kind) {
+        Some(EventKind::Load { query: lookup, .. }) => !query.filters.is_empty() && query.filters == lookup.filters,
+        _ => false,
+    }
 }
 
 /// Whether a value comes with the request, or is the same for all: nothing of the row as it was went into it, and nothing that
