@@ -6,7 +6,7 @@ use auditline_model::eval::value::{QueryKind, QueryValue, RowOrigin, RowValue};
 use auditline_model::names::{files_mentioning, files_mentioning_in};
 use auditline_model::owner::callers;
 use auditline_model::shards::Shard;
-use auditline_model::unit::{EventKind, FrameId, FrameKind, Subject, Test, Unit, unit_of};
+use auditline_model::unit::{EventKind, FrameKind, Subject, Test, Unit, unit_of};
 use auditline_model::uses::functions_assigning;
 use auditline_model::{ClassRef, Db, FunctionRef, Settings, SourceFile, classes, entry};
 use auditline_syntax::Name;
@@ -85,11 +85,13 @@ fn may_find(db: &dyn Db, write: &ColumnWrite, column: Name, state: Name) -> bool
             let unit = unit_of(db, site.function);
             let Some(call) = unit.events.get(site.ordinal as usize) else { return true };
             let mut written =
-                unit.events.iter().filter(|event| event.range == call.range).filter_map(|event| match &event.kind {
-                    EventKind::Write { row, column: own, by: Some(by), .. } => {
-                        (*by == write.function && *own == column).then(|| Found::at(&unit, event.frame, row, column))
+                unit.numbered().filter(|(_, event)| event.range == call.range).filter_map(|(at, event)| {
+                    match &event.kind {
+                        EventKind::Write { row, column: own, by: Some(by), .. } => {
+                            (*by == write.function && *own == column).then(|| Found::at(&unit, at, row, column))
+                        }
+                        _ => None,
                     }
-                    _ => None,
                 });
             written.next().is_none_or(|found| found.may_be(state))
         })
@@ -105,8 +107,19 @@ struct Found {
 }
 
 impl Found {
-    /// What the conditions around a frame say, and the statement that has looked for the row.
-    fn at(unit: &Unit, frame: FrameId, row: &RowValue, column: Name) -> Self {
+    /// What the conditions around a write say, and the statement that has looked for the row; or what the function itself has
+    /// set it to before.
+    fn at(unit: &Unit, write: u32, row: &RowValue, column: Name) -> Self {
+        let own = unit.numbered().take(write as usize).filter_map(|(earlier, event)| match &event.kind {
+            EventKind::Write { row: other, column: own, constant, .. } => {
+                (other.id == row.id && *own == column && unit.can_follow(earlier, write)).then_some(*constant)
+            }
+            _ => None,
+        });
+        if let Some(set) = own.last() {
+            return Self { only: set, never: SmallVec::new() };
+        }
+        let Some(frame) = unit.events.get(write as usize).map(|event| event.frame) else { return Self::default() };
         let mut found = match unit.events.get(row.id as usize).map(|event| &event.kind) {
             Some(EventKind::Load { query, .. }) => Self::of(query, column),
             _ => Self::default(),
@@ -213,7 +226,7 @@ fn writes_among(db: &dyn Db, files: &[SourceFile], column: Name) -> Writes {
                         function,
                         ordinal,
                         constant: *constant,
-                        found: Found::at(&unit, event.frame, row, column),
+                        found: Found::at(&unit, ordinal, row, column),
                         is_handed: matches!(row.origin, RowOrigin::Param(_) | RowOrigin::SelfRow),
                     });
                 }

@@ -58,7 +58,7 @@ impl Evaluator<'_> {
                 self.unused(code, &bound.value, *expr, None);
                 // `ensure_open(order)`: behind it, the order is open.
                 let held = std::mem::take(&mut self.held);
-                if !held.is_empty() {
+                if !held.is_empty() && is_call(code, *expr) {
                     return (Flow::Falls, Some((self.refused_otherwise(&held), held)));
                 }
             }
@@ -843,5 +843,14 @@ pub(crate) fn constant_name(code: &Code, expr: ExprId) -> Option<Name> {
             auditline_syntax::python::dotted(code, expr)
         }
         _ => None,
+    }
+}
+
+/// Whether an expression is a call, awaited or not, that happens whatever else holds.
+fn is_call(code: &Code, expr: ExprId) -> bool {
+    match &code[expr] {
+        Expr::Await(inner) => is_call(code, *inner),
+        Expr::Call { .. } => true,
+        _ => false,
     }
 }
