@@ -285,6 +285,7 @@ def test_dependency_commits(world: World) -> list:
     "What is saved cannot be refused",
     faulty=["PendingRollbackError", 200, 200, 200, 200],
     cured=[200, 200, 200, 200, 200],
+    fix="--unsafe-fixes",
 )
 def test_refused(world: World) -> list:
     world.tables("app.mailing")

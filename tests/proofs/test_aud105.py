@@ -59,10 +59,13 @@ def in_state(world: World, state: str) -> list[str]:
 
 
 @proof("AUD105", "Under a condition on the item", faulty=HALF, fix=None)
-def test_close(world: World) -> dict:
-    new_orders(world)
-    outcome = world.run(post("app.orders:router", "/orders/close", json=[1, 2, 3]))
-    return {"answer": outcome.brief, "saved": in_state(world, "closed")}
+def test_prolong(world: World) -> dict:
+    world.tables("app.database")
+    # The third one's new number is taken.
+    world.sql("INSERT INTO orders (number, state) VALUES ('1', 'open'), ('2', 'open'), ('3', 'open'), ('3-2', 'done')")
+    outcome = world.run(post("app.orders:router", "/orders/prolong", json=[1, 2, 3]))
+    saved = world.rows("SELECT number FROM orders WHERE state = 'open' AND number LIKE '%-2' ORDER BY number")
+    return {"answer": outcome.brief, "saved": [number.removesuffix("-2") for (number,) in saved]}
 
 
 @look_alike("AUD105", "Chunks", seen=3)

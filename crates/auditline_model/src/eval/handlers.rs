@@ -3,7 +3,7 @@
 use auditline_syntax::python::ir::{
     ArgKind, Block, Code, CompareOp, Expr, ExprId, FStringPart, Handler, Stmt, StmtKind,
 };
-use auditline_syntax::python::{statement_expressions, walk_expression, walk_statements};
+use auditline_syntax::python::{walk_expression, walk_statements};
 use auditline_syntax::{Name, TextRange, TextSize};
 
 use crate::symbols::Symbol;
@@ -202,7 +202,7 @@ fn inner_blocks(stmt: &Stmt) -> Vec<&Block> {
 /// The tests of the exception's text that decide which way the handler goes.
 fn text_tests(code: &Code, handler: &Handler) -> Vec<TextTest> {
     let Some(exception) = handler.name else { return Vec::new() };
-    let mut texts = Texts { exception, is_driver: is_traced(code, handler, exception), held: Vec::new() };
+    let mut texts = Texts { exception, held: Vec::new() };
     let mut found = Vec::new();
     let alike = alike(code, &handler.body);
     let looked_up = looked_up(code, &handler.body);
@@ -213,9 +213,10 @@ fn text_tests(code: &Code, handler: &Handler) -> Vec<TextTest> {
             if let [target] = targets[..]
                 && let Expr::Name(name) = &code[target]
             {
-                match texts.of(code, *value) {
-                    Some(text) => texts.held.push((*name, text)),
-                    None => answers.push((*name, *value)),
+                if texts.is_text(code, *value) {
+                    texts.held.push(*name);
+                } else {
+                    answers.push((*name, *value));
                 }
             }
         }
@@ -245,41 +246,6 @@ fn text_tests(code: &Code, handler: &Handler) -> Vec<TextTest> {
         _ => {}
     });
     found
-}
-
-/// Whether a handler goes back to what the exception was raised from, and calls that by its name.
-fn is_traced(code: &Code, handler: &Handler, exception: Name) -> bool {
-    let (mut rebinds, mut asks) = (false, false);
-    // A text that is asked for before the name is bound anew is that of the whole error.
-    let (mut has_text, mut is_late) = (false, false);
-    walk_statements(&handler.body, &mut |stmt| {
-        if let StmtKind::Assign { targets, .. } = &stmt.kind
-            && targets.iter().any(|target| matches!(&code[*target], Expr::Name(name) if *name == exception))
-        {
-            rebinds = true;
-            is_late |= has_text;
-        }
-        statement_expressions(stmt, |root| {
-            walk_expression(code, root, &mut |id| has_text |= is_text_of(code, id, exception));
-        });
-    });
-    for (expr, range) in code.exprs.iter().zip(&code.ranges) {
-        asks |= handler.range.contains_range(*range)
-            && matches!(expr, Expr::Attribute { value, attr } if matches!(attr.as_str(), "orig" | "__cause__")
-                && matches!(&code[*value], Expr::Name(name) if *name == exception));
-    }
-    rebinds && asks && !is_late
-}
-
-/// `str(error)`.
-fn is_text_of(code: &Code, id: ExprId, exception: Name) -> bool {
-    match &code[id] {
-        Expr::Call { func, args } => {
-            matches!(&code[*func], Expr::Name(name) if matches!(name.as_str(), "str" | "repr"))
-                && args.iter().any(|arg| matches!(&code[arg.value], Expr::Name(name) if *name == exception))
-        }
-        _ => false,
-    }
 }
 
 /// The `if`s of a block that only look for something, return it where it is there, and else come to the `raise` behind them, to
@@ -397,47 +363,41 @@ fn tests_in(code: &Code, test: ExprId, texts: &Texts, looks_up: bool, found: &mu
     let from = found.len();
     walk_expression(code, test, &mut |id| {
         if let Expr::BoolOp { is_and: true, values } = &code[id]
-            && values.iter().any(|value| asked(code, *value, texts).is_some_and(|(words, _)| is_own_name(code, words)))
+            && values.iter().any(|value| asked(code, *value, texts).is_some_and(|words| is_own_name(code, words)))
         {
             named.push(code.range(id));
         }
-        let Some((wanted, text)) = asked(code, id, texts) else { return };
+        let Some(wanted) = asked(code, id, texts) else { return };
         // What is looked for in `any(word in text for word in (...))` is not written here.
         let words = match &code[wanted] {
             Expr::Str(text) => Some(Name::new(text)),
             Expr::Name(_) => None,
             _ => return,
         };
-        found.push(TextTest {
-            range: code.range(id),
-            words,
-            of_driver: text == Text::OfDriver,
-            with_name: false,
-            looks_up,
-        });
+        found.push(TextTest { range: code.range(id), words, with_name: false, looks_up });
     });
     for one in found.iter_mut().skip(from) {
         one.with_name = named.iter().any(|range| range.contains_range(one.range));
     }
 }
 
-/// What a test looks for in the text of an exception, and in which.
-fn asked(code: &Code, test: ExprId, texts: &Texts) -> Option<(ExprId, Text)> {
+/// What a test looks for in the text of an exception.
+fn asked(code: &Code, test: ExprId, texts: &Texts) -> Option<ExprId> {
     match &code[test] {
         Expr::Compare { left, rest } => match rest.as_slice() {
-            [(CompareOp::In | CompareOp::NotIn, right)] => Some((*left, texts.of(code, *right)?)),
-            [(CompareOp::Eq | CompareOp::NotEq, right)] => Some((*right, texts.of(code, *left)?)),
+            [(CompareOp::In | CompareOp::NotIn, right)] => texts.is_text(code, *right).then_some(*left),
+            [(CompareOp::Eq | CompareOp::NotEq, right)] => texts.is_text(code, *left).then_some(*right),
             _ => None,
         },
         Expr::Call { func, args } => match &code[*func] {
             Expr::Attribute { value, attr }
                 if matches!(attr.as_str(), "startswith" | "endswith" | "find" | "count") =>
             {
-                Some((args.first()?.value, texts.of(code, *value)?))
+                texts.is_text(code, *value).then_some(args.first()?.value)
             }
             // `re.search("duplicate key", str(e))`.
             Expr::Attribute { attr, .. } if matches!(attr.as_str(), "search" | "match" | "fullmatch") => {
-                Some((args.first()?.value, texts.of(code, args.get(1)?.value)?))
+                texts.is_text(code, args.get(1)?.value).then_some(args.first()?.value)
             }
             _ => None,
         },
@@ -450,65 +410,50 @@ fn is_own_name(code: &Code, words: ExprId) -> bool {
     matches!(&code[words], Expr::Str(words) if words.contains('_') && !words.contains(' '))
 }
 
-/// Whose text it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Text {
-    /// The caught error's, which holds the statement and its parameters.
-    Whole,
-    /// The driver's, which the caught error was raised from.
-    OfDriver,
-}
-
 /// What holds the text of an exception in a handler.
 struct Texts {
     exception: Name,
-    /// Whether its name stands for what it was raised from.
-    is_driver: bool,
-    held: Vec<(Name, Text)>,
+    held: Vec<Name>,
 }
 
 impl Texts {
-    /// The exception's text that an expression is: `str(e)`, `f"{e}"`, `e.args[0]`, `str(e.orig).lower()`, or a variable that
-    /// holds it.
-    fn of(&self, code: &Code, id: ExprId) -> Option<Text> {
+    /// Whether an expression is the exception's text: `str(e)`, `f"{e}"`, `e.args[0]`, `str(e.orig).lower()`, or a variable
+    /// that holds it.
+    fn is_text(&self, code: &Code, id: ExprId) -> bool {
         match &code[id] {
-            Expr::Name(name) => self.held.iter().rev().find(|(held, _)| held == name).map(|(_, text)| *text),
-            Expr::FString(parts) => parts.iter().find_map(|part| match part {
-                FStringPart::Hole(hole) => self.exception(code, *hole),
-                FStringPart::Text(_) => None,
+            Expr::Name(name) => self.held.contains(name),
+            Expr::FString(parts) => parts.iter().any(|part| match part {
+                FStringPart::Hole(hole) => self.is_exception(code, *hole),
+                FStringPart::Text(_) => false,
             }),
             Expr::Call { func, args } => match &code[*func] {
                 Expr::Name(name) if matches!(name.as_str(), "str" | "repr") => {
-                    self.exception(code, args.first()?.value)
+                    args.first().is_some_and(|arg| self.is_exception(code, arg.value))
                 }
                 Expr::Attribute { value, attr }
                     if matches!(attr.as_str(), "lower" | "upper" | "casefold" | "strip") =>
                 {
-                    self.of(code, *value)
+                    self.is_text(code, *value)
                 }
-                _ => None,
+                _ => false,
             },
             Expr::Subscript { value, .. } => match &code[*value] {
-                Expr::Attribute { attr, .. } if *attr == "args" => self.exception(code, *value),
-                _ => None,
+                Expr::Attribute { attr, .. } if *attr == "args" => self.is_exception(code, *value),
+                _ => false,
             },
-            _ => None,
+            _ => false,
         }
     }
 
     /// `e`, `e.orig`, `e.__cause__`, `e.args[0]`.
-    fn exception(&self, code: &Code, id: ExprId) -> Option<Text> {
+    fn is_exception(&self, code: &Code, id: ExprId) -> bool {
         match &code[id] {
-            Expr::Name(name) if *name == self.exception => {
-                Some(if self.is_driver { Text::OfDriver } else { Text::Whole })
+            Expr::Name(name) => *name == self.exception,
+            Expr::Attribute { value, attr } => {
+                matches!(attr.as_str(), "orig" | "__cause__" | "args") && self.is_exception(code, *value)
             }
-            Expr::Attribute { value, attr } => match attr.as_str() {
-                "orig" | "__cause__" => self.exception(code, *value).map(|_| Text::OfDriver),
-                "args" => self.exception(code, *value),
-                _ => None,
-            },
-            Expr::Subscript { value, .. } => self.exception(code, *value),
-            _ => None,
+            Expr::Subscript { value, .. } => self.is_exception(code, *value),
+            _ => false,
         }
     }
 }

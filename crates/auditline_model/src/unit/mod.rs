@@ -266,8 +266,6 @@ pub struct TextTest {
     pub range: TextRange,
     /// What it looks for, where that is written there.
     pub words: Option<Name>,
-    /// Whether the text is that of the driver's error, without the statement and its parameters: `str(e.orig)`.
-    pub of_driver: bool,
     /// Whether the name of a constraint, index or column must stand in the text as well.
     pub with_name: bool,
     /// Whether it only decides that something is looked for, and the error is raised where that is not there.

@@ -94,10 +94,10 @@ fn names_class(test: &TextTest) -> bool {
     })
 }
 
-/// Whether the values of a row are not taken for what the database says: the name of a constraint is asked for as well, or nothing
-/// but the driver's own words. The language may still be another.
+/// Whether the values of a row are hardly taken for what the database says: the name of a constraint is asked for as well. The
+/// language may still be another.
 fn is_plain(test: &TextTest) -> bool {
-    (test.with_name || test.of_driver) && is_of_postgres(test)
+    test.with_name && is_of_postgres(test)
 }
 
 /// Whether a test looks for what PostgreSQL says, in its words.
