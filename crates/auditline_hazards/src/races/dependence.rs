@@ -111,21 +111,17 @@ fn decisive<'a>(
 /// they had come in turn.
 pub(super) fn only_sets_the_same(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) -> bool {
     let Some(event) = unit.events.get(write as usize) else { return false };
-    let Some(written) = written(&event.kind) else { return false };
-    let Written { row, column, constant, .. } = written;
+    let Some(own) = written(&event.kind) else { return false };
+    let Written { row, column, constant, .. } = own;
     let (Some(class), Some(set)) = (row.model, constant) else { return false };
-    let overwrite = Overwrite::of(db, &written, write);
-    let (guarded, left) = match decisive(db, of, unit, &overwrite) {
-        Some((guarded, condition)) if condition.holds && condition.test == Test::EqualsConstant => {
-            (guarded, condition.constant)
-        }
-        Some(_) | None => return false,
-    };
-    let Some(left) = left else { return false };
+    let overwrite = Overwrite::of(db, &own, write);
+    let Some((guarded, condition)) = decisive(db, of, unit, &overwrite) else { return false };
+    let tests_state = condition.holds && condition.test == Test::EqualsConstant;
+    let Some(left) = condition.constant.filter(|_| tests_state) else { return false };
     // What else it sets in the row is told apart by who comes: the guard decides whose it is.
     let is_claimed = unit
         .events_in(guarded)
-        .filter_map(|(_, event)| super::written::written(&event.kind))
+        .filter_map(|(_, event)| written(&event.kind))
         .any(|other| other.row.id == row.id && other.column != column && other.constant.is_none() && !other.from.fresh);
     !is_claimed
         && !has_other_effects(db, unit, row.id, write, Some(guarded))

@@ -36,6 +36,8 @@ fn is_registered(db: &dyn Db, of: FunctionRef, verbs: &[&str]) -> bool {
 pub fn only_reads(db: &dyn Db, of: FunctionRef) -> bool {
     const READ: &[&str] = &["get", "head", "options", "trace"];
     let Some(body) = head(db, of) else { return false };
+    let is_read =
+        |method: &ExprId| matches!(&body.code[*method], Expr::Str(name) if READ.contains(&&*name.to_ascii_lowercase()));
     let reads = |decorator: &ExprId| {
         let Expr::Call { func, args } = &body.code[*decorator] else { return None };
         let Expr::Attribute { attr, .. } = &body.code[*func] else { return None };
@@ -43,13 +45,9 @@ pub fn only_reads(db: &dyn Db, of: FunctionRef) -> bool {
             "post" | "put" | "patch" | "delete" => Some(false),
             "route" | "api_route" => {
                 let methods = args.iter().find(|arg| matches!(arg.kind, ArgKind::Keyword(name) if name == "methods"));
-                Some(methods.is_none_or(|methods| {
-                    match &body.code[methods.value] {
-                    Expr::List(items) | Expr::Tuple(items) | Expr::Set(items) => items.iter().all(|item| {
-                        matches!(&body.code[*item], Expr::Str(name) if READ.contains(&&*name.to_ascii_lowercase()))
-                    }),
+                Some(methods.is_none_or(|methods| match &body.code[methods.value] {
+                    Expr::List(items) | Expr::Tuple(items) | Expr::Set(items) => items.iter().all(is_read),
                     _ => false,
-                }
                 }))
             }
             name if READ.contains(&name) => Some(true),

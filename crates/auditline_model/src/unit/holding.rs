@@ -5,7 +5,7 @@ use crate::db::{ClassRef, Db, FunctionRef, head};
 use crate::eval::value::{Lock, SessionValue};
 
 use super::waiting::is_awaited;
-use super::{EventKind, FrameId, FrameKind, SessionAction, Subject, Test, Unit, same_session, unit};
+use super::{EventKind, FrameId, FrameKind, SessionAction, Unit, same_session, unit};
 
 /// A place where a function comes to hold a lock of the database, having waited for it on the spot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,14 +159,7 @@ pub fn leaves_with(unit: &Unit, taken: &Taken<'_>) -> Option<Result<u32, ()>> {
 
 /// Whether what was to be locked was not there in that frame: nothing is locked then.
 fn is_absent(unit: &Unit, row: u32, frame: FrameId) -> bool {
-    unit.ancestors(frame).any(|(_, frame)| match &frame.kind {
-        FrameKind::Branch { conditions, .. } => conditions.iter().any(|condition| {
-            matches!(condition.subject, Subject::Row { row: tested } if tested == row)
-                && condition.test == Test::Present
-                && !condition.holds
-        }),
-        _ => false,
-    })
+    unit.conditions_around(frame).any(|condition| condition.missed_row() == Some(row))
 }
 
 /// Whether the event ends the transaction that holds the lock, on a path from it.

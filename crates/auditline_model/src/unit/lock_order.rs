@@ -104,15 +104,21 @@ fn made_classes(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> Arc
 /// The classes of which a function leaves rows locked when it returns.
 #[salsa::tracked(returns(clone), cycle_result = crate::cycles::nothing)]
 fn held_classes(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> Arc<[ClassRef]> {
-    let unit = unit(db, of, receiver);
-    let end = u32::try_from(unit.events.len()).unwrap_or(u32::MAX);
     let mut held: Vec<ClassRef> = Vec::new();
-    for step in steps(db, &unit) {
-        if !held.contains(&step.model) && holds_between(&unit, step.at, end) {
+    for step in held_steps(db, &unit(db, of, receiver)) {
+        if !held.contains(&step.model) {
             held.push(step.model);
         }
     }
     held.into()
+}
+
+/// The locks that are still held where the function ends.
+fn held_steps(db: &dyn Db, unit: &Unit) -> Vec<Step> {
+    let end = u32::try_from(unit.events.len()).unwrap_or(u32::MAX);
+    let mut steps = steps(db, unit);
+    steps.retain(|step| holds_between(unit, step.at, end));
+    steps
 }
 
 /// Whether an event is a call that leaves rows locked, each time that it does not raise.
@@ -129,11 +135,9 @@ pub fn leaves_locked(db: &dyn Db, unit: &Unit, ordinal: u32) -> bool {
 #[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]
 fn returns_locked(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> bool {
     let unit = unit(db, of, receiver);
-    let end = u32::try_from(unit.events.len()).unwrap_or(u32::MAX);
-    steps(db, &unit).iter().any(|step| {
+    held_steps(db, &unit).iter().any(|step| {
         unit.events.get(step.at as usize).is_some_and(|event| {
             is_always_reached(&unit, event.frame)
-                && holds_between(&unit, step.at, end)
                 && (!matches!(event.kind, EventKind::Call { .. }) || leaves_locked(db, &unit, step.at))
         })
     })

@@ -305,6 +305,32 @@ pub struct Condition {
     pub against: SmallVec<[(u32, Name); 1]>,
 }
 
+impl Condition {
+    /// Whether it says that what it tests is not there.
+    #[must_use]
+    pub fn is_miss(&self) -> bool {
+        self.test == Test::Present && !self.holds
+    }
+
+    /// The row that it says a lookup has not found: [`RowValue::id`].
+    #[must_use]
+    pub fn missed_row(&self) -> Option<u32> {
+        match self.subject {
+            Subject::Row { row } if self.is_miss() => Some(row),
+            _ => None,
+        }
+    }
+
+    /// The lookup that it says has found no row, or none to count.
+    #[must_use]
+    pub fn missed(&self) -> Option<u32> {
+        match self.subject {
+            Subject::Row { row: load } | Subject::Count { load } if self.is_miss() => Some(load),
+            _ => None,
+        }
+    }
+}
+
 /// What a condition tests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
@@ -592,6 +618,14 @@ impl Unit {
             let frame = self.frames.get(id.0 as usize)?;
             next = frame.parent;
             Some((id, frame))
+        })
+    }
+
+    /// The conditions of the branches around a frame, which let what stands in it happen.
+    pub fn conditions_around(&self, frame: FrameId) -> impl Iterator<Item = &Condition> {
+        self.ancestors(frame).flat_map(|(_, frame)| match &frame.kind {
+            FrameKind::Branch { conditions, .. } => conditions.as_slice(),
+            _ => &[],
         })
     }
 

@@ -2,7 +2,7 @@
 
 use auditline_model::symbols::Symbol;
 use auditline_model::unit::{
-    Breadth, EventKind, FrameId, FrameKind, HandlerInfo, SessionAction, Unit, tries_around_decorated, unit_of,
+    Breadth, EventKind, FrameId, FrameKind, HandlerInfo, SessionAction, TryInfo, Unit, tries_around_decorated, unit_of,
 };
 use auditline_model::{Db, FunctionRef, classes, with_inner};
 
@@ -72,9 +72,7 @@ fn is_entered_handled(db: &dyn Db, of: FunctionRef, depth: u32, wanted: Wanted) 
 /// Whether a `try` around the frame handles a unique violation.
 fn catches(unit: &Unit, frame: FrameId, wanted: Wanted) -> bool {
     unit.ancestors(frame).any(|(_, frame)| match &frame.kind {
-        FrameKind::Try(id) => unit.tries.get(id.0 as usize).is_some_and(|info| {
-            info.handlers.iter().any(|handler| handles_violation(handler, wanted) || answers(unit, handler, wanted))
-        }),
+        FrameKind::Try(id) => unit.tries.get(id.0 as usize).is_some_and(|info| comes_to_terms(unit, info, wanted)),
         FrameKind::WithSuppress => wanted == Wanted::Broad,
         _ => false,
     })
@@ -95,6 +93,11 @@ fn awaits_violation(unit: &Unit, frame: FrameId) -> bool {
         }),
         _ => false,
     })
+}
+
+/// Whether a handler of a `try` handles a violation, or looks for the row of whoever was first.
+fn comes_to_terms(unit: &Unit, info: &TryInfo, wanted: Wanted) -> bool {
+    info.handlers.iter().any(|handler| handles_violation(handler, wanted) || answers(unit, handler, wanted))
 }
 
 /// Whether a handler for everything looks again and has an answer, the row of whoever was first, and raises where there is
@@ -146,9 +149,7 @@ fn always_fails(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
 fn handles_query(db: &dyn Db, of: FunctionRef, wanted: Wanted) -> bool {
     with_inner(db, of).iter().any(|function| {
         let unit = unit_of(db, FunctionRef { file: of.file, path: function.path });
-        unit.tries.iter().any(|info| {
-            info.handlers.iter().any(|handler| handles_violation(handler, wanted) || answers(&unit, handler, wanted))
-        })
+        unit.tries.iter().any(|info| comes_to_terms(&unit, info, wanted))
     })
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auditline_model::eval::value::{Lock, Passes, QueryKind, QueryValue, RowOrigin, RowValue};
 use auditline_model::tables::orm_model;
-use auditline_model::unit::{EventKind, FrameId, FrameKind, Subject, Test, Unit, unit_of};
+use auditline_model::unit::{EventKind, FrameId, FrameKind, Unit, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef};
 
 use super::conflict::recovers;
@@ -29,11 +29,7 @@ pub(super) fn creation(db: &dyn Db, unit: &Unit, call: u32, callee: FunctionRef)
 
 fn tests_presence(frame: &FrameKind) -> bool {
     match frame {
-        FrameKind::Branch { conditions, .. } => conditions.iter().any(|condition| {
-            matches!(condition.subject, Subject::Row { .. } | Subject::Count { .. })
-                && condition.test == Test::Present
-                && !condition.holds
-        }),
+        FrameKind::Branch { conditions, .. } => conditions.iter().any(|condition| condition.missed().is_some()),
         FrameKind::Handler(..) => true,
         _ => false,
     }

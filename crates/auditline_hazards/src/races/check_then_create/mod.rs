@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auditline_model::eval::value::{Lock, QueryValue, RowOrigin, RowValue, SessionValue};
-use auditline_model::unit::{EventKind, FrameKind, Subject, Test, Unit, unit_of};
+use auditline_model::unit::{EventKind, FrameKind, Subject, Unit, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef, classes, entry};
 use auditline_syntax::Name;
 
@@ -211,13 +211,10 @@ fn missed(unit: &Unit, at: u32, model: ClassRef, lock: Lock) -> Option<(u32, boo
     unit.ancestors(event.frame).find_map(|(_, frame)| match &frame.kind {
         FrameKind::Branch { conditions, split, rest, .. } => {
             // Another condition beside it decides too: `if tag is None and make_missing`.
-            let found = conditions.iter().find_map(|condition| match condition.subject {
-                Subject::Row { row } if condition.test == Test::Present && !condition.holds && is_lookup(row) => {
-                    Some(row)
-                }
-                Subject::Count { load } if condition.test == Test::Present && !condition.holds && is_count(load) => {
-                    Some(load)
-                }
+            let misses = conditions.iter().filter(|condition| condition.is_miss());
+            let found = misses.into_iter().find_map(|condition| match condition.subject {
+                Subject::Row { row } => is_lookup(row).then_some(row),
+                Subject::Count { load } => is_count(load).then_some(load),
                 _ => None,
             })?;
             Some((found, *rest && unit.is_refused(*split)))

@@ -1,6 +1,6 @@
 //! Rows that are picked in Python from those that a lookup brought.
 
-use auditline_model::unit::{EventKind, FrameKind, Subject, Test, Unit};
+use auditline_model::unit::{EventKind, Unit};
 use auditline_model::{ClassRef, Db, FunctionRef, function, tables};
 use auditline_syntax::python::ir::{Clause, Code, CompareOp, Expr, ExprId};
 use auditline_syntax::python::walk_statements;
@@ -24,14 +24,8 @@ pub(super) fn picked(db: &dyn Db, of: FunctionRef, unit: &Unit, creation: &Creat
     if !matches!(lookup.kind, EventKind::Load { many: true, .. }) {
         return None;
     }
-    let is_tested = unit.ancestors(create.frame).any(|(_, frame)| match &frame.kind {
-        FrameKind::Branch { conditions, .. } => conditions.iter().any(|condition| {
-            condition.test == Test::Present
-                && !condition.holds
-                && matches!(condition.subject, Subject::Row { row } if row == creation.lookup)
-        }),
-        _ => false,
-    });
+    let is_tested =
+        unit.conditions_around(create.frame).any(|condition| condition.missed_row() == Some(creation.lookup));
     let body = function(db, of).filter(|_| is_tested)?;
     let code = &body.code;
     let brought = names_of(code, lookup.range);

@@ -1,6 +1,6 @@
 //! Rows that another lookup has refused already, so that only one request is to succeed.
 
-use auditline_model::unit::{EventKind, FrameKind, Subject, Test, Unit};
+use auditline_model::unit::{EventKind, FrameKind, Unit};
 
 use super::{Creation, Uniqueness};
 
@@ -27,9 +27,7 @@ pub(super) fn is_turned_away(unit: &Unit, creation: &Creation, uniqueness: &Uniq
     unit.ancestors(event.frame).any(|(_, frame)| match &frame.kind {
         FrameKind::Branch { conditions, split, rest: true, .. } if unit.is_refused(*split) => {
             let [condition] = conditions.as_slice() else { return false };
-            condition.test == Test::Present
-                && !condition.holds
-                && matches!(condition.subject, Subject::Row { row } | Subject::Count { load: row } if asks_for_less(row))
+            condition.missed().is_some_and(asks_for_less)
         }
         _ => false,
     })

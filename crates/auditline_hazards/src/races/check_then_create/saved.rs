@@ -7,7 +7,7 @@ use std::sync::Arc;
 use auditline_model::eval::value::{Passes, QueryKind, QueryValue, RowOrigin, RowValue, Sources};
 use auditline_model::names::files_mentioning;
 use auditline_model::owner::{callers, users_of_dependency};
-use auditline_model::unit::{Event, EventKind, FrameId, FrameKind, Subject, Test, Unit, unit_of};
+use auditline_model::unit::{Condition, Event, EventKind, FrameId, Unit, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef, classes, entry, parsed};
 
 use super::Creation;
@@ -192,14 +192,7 @@ fn is_missed(unit: &Unit, frame: FrameId, model: Option<ClassRef>) -> bool {
         Some(EventKind::Load { query, .. }) => query.model.is_some() && query.model == model,
         _ => false,
     };
-    unit.ancestors(frame).any(|(_, frame)| match &frame.kind {
-        FrameKind::Branch { conditions, .. } => conditions.iter().any(|condition| {
-            condition.test == Test::Present
-                && !condition.holds
-                && matches!(condition.subject, Subject::Row { row } | Subject::Count { load: row } if is_of(row))
-        }),
-        _ => false,
-    })
+    unit.conditions_around(frame).filter_map(Condition::missed).any(is_of)
 }
 
 /// What a function does, and what it calls.

@@ -103,12 +103,13 @@ fn changes(db: &dyn Db, of: FunctionRef, unit: &Unit, elsewhere: &mut Vec<Name>)
 }
 
 fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Finding {
-    let (write, ..) = change.writes[0];
+    let (write, _, first) = change.writes[0];
     let event = &unit.events[write as usize];
     let model = rows::row_name(&change.row);
     let columns = columns(change);
     let (column, dependence) = columns[0];
-    let repeats: Vec<bool> = change.writes.iter().map(|(at, _, why)| repeats(db, of, unit, *at, *why)).collect();
+    let first_repeats = repeats(db, of, unit, write, first);
+    let rest_repeats = || change.writes[1..].iter().all(|(at, _, why)| repeats(db, of, unit, *at, *why));
     let others = writers::others(db, of, change.row.model, column);
     // What is so of the first one is said of all of which it is so.
     let alike = |why: Dependence| std::mem::discriminant(&why) == std::mem::discriminant(&dependence);
@@ -135,7 +136,7 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
             )
         }
         Dependence::State(_) => {
-            let outcome = if repeats[0] {
+            let outcome = if first_repeats {
                 "can both pass the check, and both set the same"
             } else if others.is_empty() {
                 "can both pass the check"
@@ -147,10 +148,9 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
             )
         }
         Dependence::Sought(_) => {
-            let outcome = if repeats[0] { ", and both set the same" } else { "" };
             format!(
                 "{listed} {is} changed in a row that was looked for by {its} old state, without a lock: two requests can both find \
-                 it{outcome}{besides}"
+                 it{besides}"
             )
         }
     };
@@ -198,7 +198,7 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
     }
     Finding {
         hazard: &HAZARD,
-        severity: if repeats.iter().all(|repeats| *repeats) || is_seldom(db, of, unit, change) {
+        severity: if first_repeats && rest_repeats() || is_seldom(db, of, unit, change) {
             Severity::Information
         } else {
             Severity::Warning
@@ -244,7 +244,8 @@ fn is_batch(unit: &Unit, change: &Change) -> bool {
 fn repeats(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32, dependence: Dependence) -> bool {
     match dependence {
         Dependence::OwnValue(_) => dependence::only_repeats(db, of, unit, write),
-        Dependence::State(_) | Dependence::Sought(_) => dependence::only_sets_the_same(db, of, unit, write),
+        Dependence::State(_) => dependence::only_sets_the_same(db, of, unit, write),
+        Dependence::Sought(_) => false,
     }
 }
 

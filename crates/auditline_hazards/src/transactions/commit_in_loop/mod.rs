@@ -1,8 +1,8 @@
 //! AUD105: a commit for each item of what one request asked for.
 
-use auditline_model::eval::value::{RowOrigin, RowValue, SessionValue};
+use auditline_model::eval::value::{QueryKind, RowOrigin, RowValue, SessionValue};
 use auditline_model::unit::{
-    EventKind, Frame, FrameId, FrameKind, SessionAction, Subject, Test, Unit, Use, same_session, unit_of,
+    Condition, EventKind, Frame, FrameId, FrameKind, SessionAction, Unit, Use, same_session, unit_of,
 };
 use auditline_model::{Db, FunctionRef, classes, entry};
 
@@ -181,15 +181,10 @@ fn is_repeatable(unit: &Unit, session: &SessionValue, id: FrameId, looped: &Fram
             && made.is_some_and(|made| {
                 unit.ancestors(made.frame).take_while(|(frame, _)| *frame != id).any(|(_, frame)| {
                     let FrameKind::Branch { conditions, .. } = &frame.kind else { return false };
-                    conditions.iter().any(|condition| match condition.subject {
-                        Subject::Row { row: found } => {
-                            condition.test == Test::Present
-                                && !condition.holds
-                                && (looped.first..looped.end).contains(&found)
-                                && matches!(unit.events.get(found as usize).map(|event| &event.kind),
-                                    Some(EventKind::Load { query, .. }) if query.model == row.model)
-                        }
-                        _ => false,
+                    conditions.iter().filter_map(Condition::missed_row).any(|found| {
+                        (looped.first..looped.end).contains(&found)
+                            && matches!(unit.events.get(found as usize).map(|event| &event.kind),
+                                Some(EventKind::Load { query, .. }) if query.model == row.model)
                     })
                 })
             })
@@ -205,7 +200,7 @@ fn is_repeatable(unit: &Unit, session: &SessionValue, id: FrameId, looped: &Fram
             false
         }
         EventKind::Delete { session: own, .. } => !same_session(own, session),
-        EventKind::Execute(query) => query.kind == auditline_model::eval::value::QueryKind::Select,
+        EventKind::Execute(query) => query.kind == QueryKind::Select,
         _ => true,
     })
 }
