@@ -6,11 +6,11 @@ use crate::db::{Db, FunctionRef, SourceFile, VariableRef, function, parsed};
 use crate::eval::libraries::is_application;
 use crate::eval::value::Value;
 use crate::eval::variable;
-use crate::names::{is_imported, resolve_in};
+use crate::names::{Scope, is_imported, resolve, resolve_in};
 use crate::symbols::Symbol;
 
-/// Whether a file is only a script: it does its work when it is started by name (`if __name__ == "__main__":`, or a name that
-/// no `import` can write), nothing imports it, and it serves nobody. A `main.py` that makes the application, and starts a
+/// Whether a file is only a script: it does its work when it is started by name (`if __name__ == "__main__":`, a name that
+/// no `import` can write, or arguments of a command line that it reads), nothing imports it, and it serves nobody. A `main.py` that makes the application, and starts a
 /// server where it is run by hand, is none: its handlers are called by requests.
 #[salsa::tracked(returns(copy))]
 pub fn is_script(db: &dyn Db, file: SourceFile) -> bool {
@@ -35,6 +35,22 @@ fn is_started_by_name(db: &dyn Db, file: SourceFile) -> bool {
             },
             _ => false,
         })
+        || reads_command_line(db, file)
+}
+
+/// Whether the module itself reads the arguments of a command line: `argparse.ArgumentParser()`, `sys.argv`.
+fn reads_command_line(db: &dyn Db, file: SourceFile) -> bool {
+    let parsed = parsed(db, file);
+    let code = &parsed.module.code;
+    code.exprs.iter().any(|expr| match expr {
+        Expr::Call { func, .. } => {
+            matches!(resolve(db, Scope::Module(file), code, *func), Symbol::External(path) if path == "argparse.ArgumentParser")
+        }
+        Expr::Attribute { value, attr } if *attr == "argv" => {
+            matches!(resolve(db, Scope::Module(file), code, *value), Symbol::External(path) if path == "sys")
+        }
+        _ => false,
+    })
 }
 
 /// Whether the file makes an application, router or task queue, or registers functions with one.

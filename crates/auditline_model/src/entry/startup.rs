@@ -4,10 +4,11 @@ use auditline_syntax::Name;
 use auditline_syntax::python::ir::{ArgKind, Code, Expr, ExprId};
 use auditline_syntax::python::walk_statements;
 
-use crate::db::{Db, FunctionRef, head};
+use crate::db::{Db, FunctionRef, function, head};
 use crate::names;
-use crate::owner::callers;
+use crate::owner::{CallSite, callers};
 use crate::symbols::Symbol;
+use crate::unit::unit_of;
 
 /// How many calls lie between the startup and what it is taken to reach.
 const DEPTH: u32 = 4;
@@ -29,11 +30,28 @@ fn reached_only(db: &dyn Db, of: FunctionRef, depth: u32) -> bool {
             continue;
         }
         any = true;
-        if !reached_only(db, site.function, depth) {
+        if is_set_off(db, site) || !reached_only(db, site.function, depth) {
             return false;
         }
     }
     any
+}
+
+/// Whether a call only makes the coroutine of a task, which goes on while requests are served: `asyncio.create_task(poll())`.
+fn is_set_off(db: &dyn Db, site: &CallSite) -> bool {
+    const TASKS: &[&str] = &["create_task", "ensure_future", "run_coroutine_threadsafe"];
+    let Some(body) = function(db, site.function) else { return false };
+    let unit = unit_of(db, site.function);
+    let Some(made) = unit.events.get(site.ordinal as usize).map(|event| event.range) else { return false };
+    body.code.exprs.iter().any(|expr| {
+        let Expr::Call { func, args } = expr else { return false };
+        let name = match &body.code[*func] {
+            Expr::Attribute { attr, .. } => attr,
+            Expr::Name(name) => name,
+            _ => return false,
+        };
+        TASKS.contains(&name.as_str()) && args.iter().any(|arg| body.code.range(arg.value) == made)
+    })
 }
 
 /// `@app.on_event("startup")`, a generator that takes the application (its lifespan), or what a function that takes the

@@ -11,7 +11,7 @@ use crate::symbols::Symbol;
 use crate::tables::orm_model;
 use crate::unit::{Condition, Event, EventKind, FrameKind, Subject, Test};
 
-use super::queries::flask_session;
+use super::queries::context_session;
 use super::value::{Derivation, FieldSource, Part, RowOrigin, RowValue, Sources, Value};
 use super::{Bound, Evaluator};
 
@@ -223,9 +223,10 @@ impl Evaluator<'_> {
                 let member = names::member(self.db, *symbol, attr);
                 self.symbol_value(member)
             }
-            Value::Symbol(Symbol::External(path)) => {
-                Value::Symbol(Symbol::External(names::canonical(Name::new(&format!("{path}.{attr}")))))
-            }
+            Value::Symbol(Symbol::External(path)) => match super::libraries::request_sessions(path.as_str()) {
+                Some(is_async) if attr == "session" => Value::Session(context_session(is_async)),
+                _ => Value::Symbol(Symbol::External(names::canonical(Name::new(&format!("{path}.{attr}"))))),
+            },
             Value::Symbol(Symbol::Class(class)) => self.class_attribute(*class, attr),
             Value::SelfObject => match self.receiver {
                 Some(class) => self.object_attribute(class, object, attr),
@@ -241,7 +242,7 @@ impl Evaluator<'_> {
             Value::Row(row) => return self.row_attribute(code, &Arc::clone(row), attr, id),
             Value::Made(path) => {
                 if path.as_str() == super::libraries::FLASK && attr == "session" {
-                    return Bound::of(Value::Session(flask_session()));
+                    return Bound::of(Value::Session(context_session(false)));
                 }
                 Value::Attribute(Box::new(object.value.clone()), attr)
             }

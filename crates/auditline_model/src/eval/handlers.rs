@@ -347,15 +347,39 @@ fn same(code: &Code, one: &Stmt, two: &Stmt) -> bool {
         | (StmtKind::Break, StmtKind::Break)
         | (StmtKind::Return(None), StmtKind::Return(None)) => true,
         (StmtKind::Return(Some(one)), StmtKind::Return(Some(two))) => plain(*one, *two),
-        (StmtKind::Raise { exception: one, cause: None }, StmtKind::Raise { exception: two, cause: None }) => {
-            match (one, two) {
-                (None, None) => true,
-                (Some(one), Some(two)) => plain(*one, *two),
-                _ => false,
-            }
-        }
+        (StmtKind::Raise { exception: one, .. }, StmtKind::Raise { exception: two, .. }) => match (one, two) {
+            (None, None) => true,
+            (Some(one), Some(two)) => plain(*one, *two) || differ_in_words(code, *one, *two),
+            _ => false,
+        },
         _ => false,
     }
+}
+
+/// Whether two exceptions are of one class, and are told apart by what people read alone: `BadRequest("taken")`,
+/// `BadRequest("not saved")`.
+fn differ_in_words(code: &Code, one: ExprId, two: ExprId) -> bool {
+    let (Expr::Call { func: one, args: ones }, Expr::Call { func: two, args: twos }) = (&code[one], &code[two]) else {
+        return false;
+    };
+    let path = auditline_syntax::python::dotted(code, *one);
+    let is_text = |id: ExprId| match &code[id] {
+        Expr::Str(_) | Expr::FString(_) => true,
+        Expr::Call { func, .. } => matches!(&code[*func], Expr::Name(name) if matches!(name.as_str(), "str" | "repr")),
+        _ => false,
+    };
+    let is_same = |one: ExprId, two: ExprId| match (&code[one], &code[two]) {
+        (Expr::Int(one), Expr::Int(two)) => one.is_some() && one == two,
+        (Expr::Attribute { .. }, Expr::Attribute { .. }) => {
+            let path = auditline_syntax::python::dotted(code, one);
+            path.is_some() && path == auditline_syntax::python::dotted(code, two)
+        }
+        _ => is_text(one) && is_text(two),
+    };
+    path.is_some()
+        && path == auditline_syntax::python::dotted(code, *two)
+        && ones.len() == twos.len()
+        && ones.iter().zip(twos).all(|(one, two)| one.kind == two.kind && is_same(one.value, two.value))
 }
 
 fn tests_in(code: &Code, test: ExprId, texts: &Texts, looks_up: bool, found: &mut Vec<TextTest>) {

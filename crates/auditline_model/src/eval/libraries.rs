@@ -5,6 +5,18 @@
 /// Flask-SQLAlchemy's object: `db = SQLAlchemy()`.
 pub(crate) const FLASK: &str = "flask_sqlalchemy.SQLAlchemy";
 
+/// Whether the sessions of a library's object are asynchronous that hands out, as `db.session`, the session that its middleware
+/// has opened for the request, and rolls back and closes behind it; `None` for anything else.
+///
+/// <https://github.com/mfreeborn/fastapi-sqlalchemy>, <https://github.com/h0rn3t/fastapi-async-sqlalchemy>
+pub(crate) fn request_sessions(path: &str) -> Option<bool> {
+    match path {
+        "fastapi_sqlalchemy.db" | "fastapi_sqlalchemy.middleware.db" => Some(false),
+        "fastapi_async_sqlalchemy.db" | "fastapi_async_sqlalchemy.middleware.db" => Some(true),
+        _ => None,
+    }
+}
+
 /// What a name outside the workspace is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Known {

@@ -154,7 +154,7 @@ impl Evaluator<'_> {
     }
 
     pub(crate) fn flask_query(&mut self, class: ClassRef) -> Value {
-        Value::Query(Arc::new(QueryValue { session: Some(flask_session()), ..QueryValue::select(Some(class)) }))
+        Value::Query(Arc::new(QueryValue { session: Some(context_session(false)), ..QueryValue::select(Some(class)) }))
     }
 
     /// `db.get_or_404(Item, id)`, `db.select(Item)` of Flask-SQLAlchemy's object; `None` for anything else.
@@ -174,7 +174,7 @@ impl Evaluator<'_> {
             "insert" => Known::Insert,
             "get_or_404" | "first_or_404" | "one_or_404" => {
                 let method = if name == "get_or_404" { "get" } else { "scalar" };
-                let session = Bound::of(Value::Session(flask_session()));
+                let session = Bound::of(Value::Session(context_session(false)));
                 let name = Name::new(method);
                 return Some(self.database_method(code, &session, (receiver, name), arguments, args, (id, range)));
             }
@@ -580,11 +580,11 @@ fn locks_table(text: &str) -> bool {
     }
 }
 
-/// The session of the application context, which Flask-SQLAlchemy's object hands out.
-pub(crate) fn flask_session() -> Arc<SessionValue> {
+/// The session of the request, which the object of a library hands out that closes it when the request ends.
+pub(crate) fn context_session(is_async: bool) -> Arc<SessionValue> {
     Arc::new(SessionValue {
         origin: super::value::SessionOrigin::Registry(None),
-        is_async: Some(false),
+        is_async: Some(is_async),
         id: 0,
         on_commit: super::value::OnCommit::Unknown,
         class: super::value::SessionClass::Unknown,
