@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)] // Helpers of tests stand outside of test functions.
 
 use auditline_model::classes::{
-    BaseTarget, Detached, TypeExpr, class_info, external_bases, has_unknown_base, method, mro, resolve_type_params,
-    type_argument, type_expr, variable,
+    BaseTarget, Detached, TypeExpr, class_info, external_bases, has_unknown_base, implementation, method, mro,
+    resolve_type_params, type_argument, type_expr, variable,
 };
 use auditline_model::fixture::{class, file, fixture, function};
 use auditline_model::symbols::Symbol;
@@ -195,4 +195,41 @@ fn variables_keep_their_last_real_value() {
     assert_eq!(engine.value.as_ref().and_then(|value| value.keyword("name")?.text()).as_deref(), Some("x"));
     assert!(!value("counter").unwrap().is_constant);
     assert!(value("absent").is_none());
+}
+
+#[test]
+fn an_abstract_class_stands_for_the_only_one_that_implements_it() {
+    let db = fixture(&[
+        ("app/__init__.py", ""),
+        (
+            "app/ports.py",
+            "from abc import ABC, abstractmethod\nfrom typing import Protocol\n\
+             class Orders(Protocol):\n    def by_number(self, number: str): ...\n    def save(self, order): ...\n\
+             class Clock(Protocol):\n    def now_in_utc(self): ...\n\
+             class Mails(ABC):\n    @abstractmethod\n    def send(self, to): ...\n\
+             class Rates(ABC):\n    @abstractmethod\n    def rate(self): ...\n\
+             class Plain:\n    def rate(self): ...\n",
+        ),
+        (
+            "app/adapters.py",
+            "from sqlalchemy.orm import Session\nfrom app.ports import Mails, Orders, Plain, Rates\n\
+             class SqlOrders(Orders):\n    def __init__(self, db: Session): ...\n    def by_number(self, number): ...\n    def save(self, order): ...\n\
+             class MemoryOrders(Orders):\n    def by_number(self, number): ...\n    def save(self, order): ...\n\
+             class SystemClock:\n    def now_in_utc(self): ...\n\
+             class Smtp(Mails):\n    def send(self, to): ...\n\
+             class Recorded(Mails):\n    def send(self, to): ...\n\
+             class Bank(Rates):\n    def rate(self): ...\n\
+             class Market(Rates):\n    def rate(self): ...\n\
+             class Only(Plain): ...\n",
+        ),
+        ("app/main.py", "from app.adapters import Bank, Market, Smtp\nmails = Smtp()\nrates = [Bank(), Market()]\n"),
+        ("tests/test_mails.py", "from app.adapters import Recorded\ndef test_mails(): Recorded()\n"),
+    ]);
+    let stands_for = |name: &str| implementation(&db, class(&db, "app/ports.py", name)).path.to_string();
+    // Of two, the one that sees a session, and the one that not only tests name.
+    assert_eq!(stands_for("Orders"), "SqlOrders");
+    assert_eq!(stands_for("Mails"), "Smtp");
+    assert_eq!(stands_for("Clock"), "SystemClock");
+    assert_eq!(stands_for("Rates"), "Rates", "there are two");
+    assert_eq!(stands_for("Plain"), "Plain", "its objects may be its own");
 }

@@ -2,6 +2,7 @@
 
 mod decorators;
 mod detached;
+mod implementations;
 mod info;
 mod level;
 mod mro;
@@ -17,6 +18,7 @@ pub use decorators::{
 };
 pub(crate) use detached::last;
 pub use detached::{Detached, DetachedArg, detach};
+pub use implementations::implementation;
 pub use info::{
     AttributeInfo, Base, BaseTarget, ClassInfo, MethodInfo, MethodKind, class_info, class_of_method, own_method_info,
 };

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use crate::unit::{Condition, Subject, Test};
 
-use super::value::{Derivation, RowOrigin, Sources, Value};
+use super::value::{Derivation, InstanceOrigin, RowOrigin, Sources, Value};
 use super::{Bound, Evaluator};
 
 impl Evaluator<'_> {
@@ -115,15 +115,12 @@ impl Evaluator<'_> {
                     return vec![count_condition(row.id, Test::Present, true)];
                 }
             }
-            Value::Param(index) => {
-                return vec![Condition {
-                    subject: Subject::Param(*index),
-                    test: Test::Present,
-                    holds: true,
-                    at,
-                    constant: None,
-                    against: SmallVec::new(),
-                }];
+            Value::Param(index) => return vec![given(*index, at)],
+            // `if not unit:` with `unit: Unit | None`.
+            Value::Instance(instance) => {
+                if let InstanceOrigin::Param(index) = instance.origin {
+                    return vec![given(index, at)];
+                }
             }
             _ => {}
         }
@@ -332,4 +329,16 @@ fn is_more_than(row: u32, from: &Sources) -> bool {
 
 fn is_only_constants(bound: &Bound) -> bool {
     bound.from.fields.is_empty() && !bound.from.other && bound.from.external.is_none()
+}
+
+/// That a parameter is given.
+fn given(index: u32, at: u32) -> Condition {
+    Condition {
+        subject: Subject::Param(index),
+        test: Test::Present,
+        holds: true,
+        at,
+        constant: None,
+        against: SmallVec::new(),
+    }
 }

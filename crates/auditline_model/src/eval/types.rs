@@ -176,6 +176,7 @@ fn value_of_symbol(db: &dyn Db, symbol: Symbol, args: &[TypeExpr], holder: Holde
                 Holder::Local | Holder::Attribute | Holder::Returned | Holder::Called => InstanceOrigin::Unknown,
             };
             let arguments = rows_by_parameter(db, class, args, holder);
+            let class = classes::implementation(db, class);
             Value::Instance(Arc::new(InstanceValue { class, arguments, origin }))
         }
         Symbol::Variable(_) | Symbol::Unknown | Symbol::Function(_) | Symbol::Module(_) | Symbol::Namespace(_) => {

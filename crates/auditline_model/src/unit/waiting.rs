@@ -4,7 +4,7 @@ use auditline_syntax::python::ir::Expr;
 
 use crate::classes;
 use crate::db::{ClassRef, Db, FunctionRef, head};
-use crate::eval::value::{ArgName, Key, SessionValue, Value};
+use crate::eval::value::{ArgName, InstanceOrigin, Key, SessionValue, Value};
 use crate::owner::argument_of;
 
 use super::effects::flag_of;
@@ -127,7 +127,12 @@ pub(super) fn flag_in(db: &dyn Db, callee: FunctionRef, call: &EventKind, index:
     match argument_of(db, callee, call, index) {
         Some(Value::Bool(value)) => Flag::Is(value),
         Some(Value::None) => Flag::Is(false),
-        Some(Value::Session(_) | Value::Instance(_) | Value::Factory(_) | Value::Dict(_)) => Flag::Is(true),
+        Some(Value::Instance(instance)) => match instance.origin {
+            // It may be `None` there, too.
+            InstanceOrigin::Param(own) => Flag::Param(own),
+            _ => Flag::Is(true),
+        },
+        Some(Value::Session(_) | Value::Factory(_) | Value::Dict(_)) => Flag::Is(true),
         Some(Value::Param(own)) => Flag::Param(own),
         Some(_) => own_param(db, callee, call, index).map_or(Flag::Unknown, Flag::Param),
         None => {

@@ -9,8 +9,8 @@ use crate::classes;
 use crate::db::{ClassRef, FunctionRef, head};
 use crate::eval::substitute::by_statement;
 use crate::eval::value::{
-    ArgName, ContextValue, CountSource, Entry, Lock, QueryValue, RowOrigin, RowValue, SessionOrigin, SessionValue,
-    Value,
+    ArgName, ContextValue, CountSource, Entry, InstanceOrigin, Lock, QueryValue, RowOrigin, RowValue, SessionOrigin,
+    SessionValue, Value,
 };
 use crate::eval::{Bound, Evaluator, libraries, own_class, types};
 use crate::symbols::Symbol;
@@ -64,13 +64,13 @@ impl Evaluator<'_> {
             let maybe = match operation.when {
                 When::Always => false,
                 When::Maybe => true,
-                When::IfParam(index, wanted) => match flag_value(&body, &filled, index, arguments.open) {
+                When::IfParam(index, wanted) => match self.flag_in_call(&body, &filled, index, arguments.open) {
                     Some(truth) if truth == wanted => false,
                     Some(_) => continue,
                     None => true,
                 },
                 When::UnlessParam(index, leaves) => {
-                    if flag_value(&body, &filled, index, arguments.open) == Some(leaves) {
+                    if self.flag_in_call(&body, &filled, index, arguments.open) == Some(leaves) {
                         continue;
                     }
                     false
@@ -337,6 +337,20 @@ struct Given<'a> {
     open: bool,
     /// How it looks for the row that it returns, in terms of the caller.
     lookup: Option<&'a QueryValue>,
+}
+
+impl Evaluator<'_> {
+    /// The truth of a flag parameter in a call; what this function is handed and may be `None` cannot be told.
+    fn flag_in_call(&self, body: &Function, filled: &[Option<Bound>], index: u32, open: bool) -> Option<bool> {
+        if let Some(Some(Bound { value: Value::Instance(instance), .. })) = filled.get(index as usize)
+            && let InstanceOrigin::Param(own) = instance.origin
+            && let Some(default) = self.function.params.get(own as usize).and_then(|param| param.default)
+            && self.function.code[default] == Expr::None
+        {
+            return None;
+        }
+        flag_value(body, filled, index, open)
+    }
 }
 
 /// Whether a callee that locks if it is told to does so in a call.

@@ -1,0 +1,158 @@
+//! Abstract classes, and the class whose objects are meant where a type names one.
+
+use auditline_syntax::Name;
+
+use super::info::{BaseTarget, ClassInfo, MethodKind, class_info};
+use super::types::TypeExpr;
+use super::{Detached, mro, simple};
+use crate::db::{ClassRef, Db, SourceFile, head, parsed};
+use crate::names::files_mentioning;
+use crate::symbols::Symbol;
+
+/// The class whose objects a type that names `class` promises: `class` itself, or, where it is abstract (a `Protocol`, or an
+/// `ABC` with abstract methods), the only class of the project that implements it. Of several, those that only tests name stand
+/// in for it, and so do those that never see a session where one does.
+///
+/// A `Protocol` is implemented by what inherits from it or, where nothing does, by what has all its methods
+/// (<https://typing.python.org/en/latest/spec/protocol.html>).
+#[must_use]
+pub fn implementation(db: &dyn Db, class: ClassRef) -> ClassRef {
+    implementation_at(db, class.file, class.path).unwrap_or(class)
+}
+
+#[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]
+fn implementation_at(db: &dyn Db, file: SourceFile, path: Name) -> Option<ClassRef> {
+    let class = ClassRef { file, path };
+    let info = class_info(db, class)?;
+    let is_protocol = is_protocol(&info);
+    if !is_protocol && !is_abstract(&info) {
+        return None;
+    }
+    let mut found = subclasses(db, class);
+    if found.is_empty() && is_protocol {
+        found = alike(db, class, &info);
+    }
+    for narrower in [is_used, is_handed_session] {
+        let kept: Vec<ClassRef> =
+            found.iter().copied().filter(|class| found.len() > 1 && narrower(db, *class)).collect();
+        if !kept.is_empty() {
+            found = kept;
+        }
+    }
+    match found[..] {
+        [only] => Some(only),
+        _ => None,
+    }
+}
+
+fn is_protocol(info: &ClassInfo) -> bool {
+    info.bases.iter().any(|base| matches!(base.target, BaseTarget::External(path) if path == "typing.Protocol"))
+}
+
+/// Whether it has an abstract method of its own.
+fn is_abstract(info: &ClassInfo) -> bool {
+    info.methods.iter().any(|method| {
+        method.decorators.iter().any(|decorator| {
+            matches!(decorator, Detached::Path { symbol: Symbol::External(path), .. }
+                if simple(*path).starts_with("abstract"))
+        })
+    })
+}
+
+/// The classes that inherit from it and are not abstract themselves, but those of tests.
+fn subclasses(db: &dyn Db, class: ClassRef) -> Vec<ClassRef> {
+    let mut family = vec![class];
+    let mut found = Vec::new();
+    let mut next = 0;
+    while let Some(class) = family.get(next).copied() {
+        next += 1;
+        for file in files_mentioning(db, simple(class.path)).iter() {
+            if crate::entry::is_test(db, *file) {
+                continue;
+            }
+            for other in &parsed(db, *file).module.classes {
+                let other = ClassRef { file: *file, path: other.path };
+                let Some(info) = class_info(db, other) else { continue };
+                let inherits =
+                    info.bases.iter().any(|base| matches!(base.target, BaseTarget::Class(base) if base == class));
+                if !inherits || family.contains(&other) {
+                    continue;
+                }
+                family.push(other);
+                if !is_abstract(&info) && !is_protocol(&info) {
+                    found.push(other);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The classes that have all the methods of a protocol, but those of tests.
+fn alike(db: &dyn Db, class: ClassRef, info: &ClassInfo) -> Vec<ClassRef> {
+    let own =
+        || info.methods.iter().filter(|method| method.kind == MethodKind::Instance && !method.name.starts_with("__"));
+    // The longest name is mentioned in the fewest files.
+    let Some(rarest) = own().map(|method| method.name).max_by_key(|name| name.len()) else { return Vec::new() };
+    let mut found = Vec::new();
+    for file in files_mentioning(db, rarest.as_str()).iter() {
+        if crate::entry::is_test(db, *file) {
+            continue;
+        }
+        for other in &parsed(db, *file).module.classes {
+            let other = ClassRef { file: *file, path: other.path };
+            let Some(theirs) = class_info(db, other).filter(|_| other != class) else { continue };
+            let inherited = mro(db, other);
+            let has = |name: Name| {
+                inherited
+                    .iter()
+                    .any(|ancestor| class_info(db, *ancestor).is_some_and(|info| info.method(name).is_some()))
+            };
+            if theirs.method(rarest).is_some()
+                && !is_protocol(&theirs)
+                && !is_abstract(&theirs)
+                && own().all(|method| has(method.name))
+            {
+                found.push(other);
+            }
+        }
+    }
+    found
+}
+
+/// Whether anything but tests names the class, besides where it stands and what hands its name on.
+fn is_used(db: &dyn Db, class: ClassRef) -> bool {
+    files_mentioning(db, simple(class.path))
+        .iter()
+        .any(|file| *file != class.file && file.path(db).stem() != "__init__" && !crate::entry::is_test(db, *file))
+}
+
+/// Whether one of its own methods takes a session, or what makes sessions, as the annotations say.
+fn is_handed_session(db: &dyn Db, class: ClassRef) -> bool {
+    super::own_methods(db, class).into_iter().any(|method| {
+        head(db, method).is_some_and(|body| {
+            body.params.iter().filter_map(|param| param.annotation).any(|annotation| {
+                names_session(&super::type_expr(db, method.file, Some(method), &body.code, annotation))
+            })
+        })
+    })
+}
+
+fn names_session(ty: &TypeExpr) -> bool {
+    match ty {
+        TypeExpr::Symbol { symbol: Symbol::External(path), args } => {
+            crate::eval::libraries::known(crate::names::canonical(*path).as_str()).is_some_and(|known| {
+                use crate::eval::libraries::Known;
+                matches!(known, Known::SessionClass(_) | Known::FactoryClass(_) | Known::ScopedFactory)
+            }) || args.iter().any(names_session)
+        }
+        TypeExpr::Symbol { args, .. } | TypeExpr::Union(args) => args.iter().any(names_session),
+        TypeExpr::Annotated { inner, .. } => names_session(inner),
+        TypeExpr::None
+        | TypeExpr::Literal(_)
+        | TypeExpr::Param(_)
+        | TypeExpr::List(_)
+        | TypeExpr::Unresolved(_)
+        | TypeExpr::Unknown => false,
+    }
+}
