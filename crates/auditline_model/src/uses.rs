@@ -8,6 +8,7 @@ use auditline_syntax::python::walk_statements;
 use rustc_hash::FxHashMap;
 
 use crate::db::{Db, FunctionRef, SourceFile, parsed};
+use crate::eval::libraries;
 
 /// Names with the functions in which they occur: sorted by name, then as the functions stand in the file.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -73,7 +74,7 @@ fn imported_under_other_names(block: &Block, into: &mut Renamed) {
 }
 
 /// The functions of a file in which something of that name is called: `name()`, `object.name()`, also under another name
-/// that its import gives it.
+/// that its import gives it, or where it is handed to a thread.
 #[must_use]
 pub fn functions_calling(db: &dyn Db, file: SourceFile, name: &str) -> Vec<FunctionRef> {
     uses_in(db, file).calls.of(name).map(|path| FunctionRef { file, path }).collect()
@@ -88,14 +89,20 @@ pub fn functions_assigning(db: &dyn Db, file: SourceFile, attribute: &str) -> Ve
 }
 
 fn called_names(function: &Function) -> impl Iterator<Item = Name> {
-    function.code.exprs.iter().filter_map(|expr| match expr {
-        Expr::Call { func, .. } => match &function.code[*func] {
-            Expr::Name(name) => Some(*name),
-            Expr::Attribute { attr, .. } => Some(*attr),
-            _ => None,
-        },
+    let code = &function.code;
+    let name_of = |expr: ExprId| match &code[expr] {
+        Expr::Name(name) | Expr::Attribute { attr: name, .. } => Some(*name),
         _ => None,
-    })
+    };
+    code.exprs
+        .iter()
+        .flat_map(move |expr| {
+            let Expr::Call { func, args } = expr else { return [None, None] };
+            let name = name_of(*func);
+            let handed = name.and_then(|name| libraries::runs_in_thread(&name)).and_then(|at| args.get(at));
+            [name, handed.and_then(|arg| name_of(arg.value))]
+        })
+        .flatten()
 }
 
 fn assigned_attributes(function: &Function, mut found: impl FnMut(Name)) {

@@ -3,7 +3,8 @@
 use auditline_syntax::python::ir::Expr;
 
 use crate::classes;
-use crate::db::{Db, FunctionRef, function};
+use crate::db::{Db, FunctionRef, function, head};
+use crate::eval::own_class;
 use crate::owner::callers;
 use crate::symbols::Symbol;
 
@@ -17,7 +18,7 @@ pub fn is_command(db: &dyn Db, of: FunctionRef) -> bool {
 }
 
 fn reached_only(db: &dyn Db, of: FunctionRef, depth: u32) -> bool {
-    if is_declared(db, of) || super::is_script(db, of.file) || super::is_migration(db, of.file) {
+    if is_declared(db, of) || super::is_script(db, of.file) && !is_driven(db, of) || super::is_migration(db, of.file) {
         return true;
     }
     let Some(depth) = depth.checked_sub(1) else { return false };
@@ -32,6 +33,13 @@ fn reached_only(db: &dyn Db, of: FunctionRef, depth: u32) -> bool {
         }
     }
     any
+}
+
+/// Whether a function is a coroutine of an object that another library drives: a bot that is started by name answers many at
+/// once.
+fn is_driven(db: &dyn Db, of: FunctionRef) -> bool {
+    head(db, of).is_some_and(|body| body.is_async)
+        && own_class(db, of).is_some_and(|class| !classes::external_bases(db, class).is_empty())
 }
 
 /// Whether a decorator registers the function as a command: of click, typer or Flask.

@@ -103,6 +103,19 @@ pub fn known(name: &str) -> Option<Known> {
     })
 }
 
+/// The method of an event loop that runs a function in a thread: `loop.run_in_executor(pool, work, item)`.
+pub const RUN_IN_EXECUTOR: &str = "run_in_executor";
+
+/// The position at which a call of that name takes a function that it runs in a thread; see [`Known::ThreadRunner`].
+#[must_use]
+pub fn runs_in_thread(name: &str) -> Option<usize> {
+    match name {
+        "to_thread" | "run_in_threadpool" | "run_sync" => Some(0),
+        RUN_IN_EXECUTOR => Some(1),
+        _ => None,
+    }
+}
+
 /// Whether a call never comes back: it raises what ends the request, or ends the process.
 #[must_use]
 pub fn never_returns(path: &str) -> bool {

@@ -44,6 +44,15 @@ impl Evaluator<'_> {
         args: &[Arg],
     ) -> Bound {
         let range = code.range(id);
+        if attr == libraries::RUN_IN_EXECUTOR {
+            let arguments = self.arguments(code, args);
+            let handed = arguments.position(1).map(|bound| &bound.value);
+            if matches!(handed, Some(Value::Symbol(Symbol::Function(_)) | Value::Method(..))) {
+                return self.run_aside(code, &arguments, 1, (id, range));
+            }
+            self.given(attr, &arguments, range);
+            return Bound { value: Value::Unknown, from: Sources { other: true, ..arguments.sources() } };
+        }
         match &object.value {
             Value::Session(_) | Value::Query(_) | Value::Executed(..) | Value::BegunSession(_) | Value::Factory(_) => {
                 let columns = std::mem::take(&mut self.columns);

@@ -161,6 +161,26 @@ impl Evaluator<'_> {
         rows
     }
 
+    /// Calls the function that stands at a position among the arguments with those behind it, beside the function: in a thread.
+    pub(super) fn run_aside(
+        &mut self,
+        code: &Code,
+        arguments: &Arguments,
+        at: u32,
+        (id, range): (ExprId, TextRange),
+    ) -> Bound {
+        let handed = arguments.list.iter().filter_map(|(name, bound)| match name {
+            ArgName::Position(index) => Some((ArgName::Position(index.checked_sub(at + 1)?), bound.clone())),
+            ArgName::Keyword(name) => Some((ArgName::Keyword(*name), bound.clone())),
+        });
+        let handed = Arguments { list: handed.collect(), open: arguments.open, keys: Vec::new() };
+        let callee = arguments.position(at).map(|bound| bound.value.clone()).unwrap_or_default();
+        let frame = self.push_frame(FrameKind::Handed);
+        let result = self.call_value(code, &callee, &handed, &[], (id, range));
+        self.pop_frame(frame);
+        result
+    }
+
     fn call_known(
         &mut self,
         code: &Code,
@@ -258,26 +278,7 @@ impl Evaluator<'_> {
             Known::ContextManager => Bound::of(arguments.first()),
             Known::Cache => Bound::of(arguments.first()),
             Known::LockClass => Bound::of(Value::Made(path)),
-            Known::ThreadRunner => {
-                let shifted = Arguments {
-                    list: arguments
-                        .list
-                        .iter()
-                        .filter_map(|(name, bound)| match name {
-                            ArgName::Position(0) => None,
-                            ArgName::Position(index) => Some((ArgName::Position(index - 1), bound.clone())),
-                            ArgName::Keyword(name) => Some((ArgName::Keyword(*name), bound.clone())),
-                        })
-                        .collect(),
-                    open: arguments.open,
-                    keys: Vec::new(),
-                };
-                let callee = arguments.first();
-                let frame = self.push_frame(FrameKind::Handed);
-                let result = self.call_value(code, &callee, &shifted, &[], (id, range));
-                self.pop_frame(frame);
-                result
-            }
+            Known::ThreadRunner => self.run_aside(code, arguments, 0, (id, range)),
         }
     }
 }
