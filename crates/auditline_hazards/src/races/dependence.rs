@@ -1,9 +1,11 @@
 //! Why the write of a column depends on what the row held before.
 
-use auditline_model::eval::value::{Derivation, Key, Lock, Part, QueryKind, QueryValue, RowOrigin, Sources, Value};
+use auditline_model::eval::value::{
+    ArgName, Derivation, Key, Lock, Part, QueryKind, QueryValue, RowOrigin, Sources, Value,
+};
 use auditline_model::tables::{AttributeKind, Column, TypeFamily};
 use auditline_model::unit::{Condition, Event, EventKind, FrameId, FrameKind, Subject, Test, Unit, unit_of};
-use auditline_model::{ClassRef, Db, FunctionRef, tables};
+use auditline_model::{ClassRef, Db, FunctionRef, classes, head, tables};
 use auditline_syntax::Name;
 
 use super::writers;
@@ -32,7 +34,7 @@ pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) 
     // and removed, not the whole. One to a row whose key this one holds is that key.
     let class = row.model?;
     let model = tables::orm_model(db, class).filter(|model| model.is_table())?;
-    if is_deleted_with(unit, write, row.id, by) {
+    if is_deleted_with(unit, write, row.id, by) || by.is_some_and(|by| is_itself(db, unit, event, &written, by)) {
         return None;
     }
     let is_column = |kind: &AttributeKind| matches!(kind, AttributeKind::Column(_));
@@ -64,6 +66,44 @@ pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) 
     tested
         .or_else(|| is_sought(db, unit, &overwrite).then_some(Dependence::Sought(row.id)))
         .or_else(|| by.filter(|by| decides_itself(db, *by, column)).map(|_| Dependence::State(write)))
+}
+
+/// Whether a callee gives a column what it holds already: `note(order, status="late", number=order.number)`.
+fn is_itself(db: &dyn Db, unit: &Unit, event: &Event, written: &Written<'_>, by: FunctionRef) -> bool {
+    let Some(body) = head(db, by) else { return false };
+    let own = Key::Field { row: written.row.id, column: written.column };
+    let is_it = |(name, key): &(ArgName, Key), bound: bool| {
+        let index = match name {
+            ArgName::Keyword(name) => body.params.iter().position(|param| param.name == *name),
+            ArgName::Position(at) => usize::try_from(*at).ok().map(|at| at + usize::from(bound)),
+        };
+        *key == own && index.is_some_and(|index| sets_to(db, by, written.column) == u32::try_from(index).ok())
+    };
+    unit.events.iter().filter(|call| call.range == event.range).any(|call| match &call.kind {
+        EventKind::Call { callee, keys, object, .. } => {
+            let bound = body.class.is_some() && !classes::is_static(&body) && !matches!(object, Value::Unknown);
+            *callee == by && keys.iter().any(|key| is_it(key, bound))
+        }
+        _ => false,
+    })
+}
+
+/// The parameter that is all a function ever sets a column of a row that it is handed to.
+///
+/// A query of its own: its answer is small, and the unit of another file is not.
+#[salsa::tracked(returns(copy))]
+fn sets_to(db: &dyn Db, of: FunctionRef, column: Name) -> Option<u32> {
+    let unit = unit_of(db, of);
+    let mut sets = unit.events.iter().filter_map(|event| written(&event.kind)).filter(|own| own.column == column);
+    match (sets.next(), sets.next()) {
+        (Some(only), None) if only.from.fields.is_empty() && !only.in_sql && !only.in_place => {
+            match only.from.parts[..] {
+                [Part::Param(index)] => Some(index),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
 }
 
 /// Whether a function writes a column of a row that it was handed only in a certain state of it: `order.ship()`.
