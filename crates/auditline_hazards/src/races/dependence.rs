@@ -347,6 +347,8 @@ fn decides(
     }
     let once = || has_other_effects(db, unit, write.row, write.at, Some(guarded.frame));
     match condition.test {
+        // What was made of a time and looked at then (`error = fetch(since=row.synced_at)`) is no state of it.
+        Test::EqualsConstant if condition.constant.is_none() && is_time(write.family) => false,
         // One state leads to another: two requests leave it at once.
         Test::EqualsConstant if condition.holds => condition.constant.is_none() || condition.constant != write.constant,
         // `if x.status != "done": x.status = "done"` writes the same again, unless something else was to happen once.
@@ -363,7 +365,7 @@ fn decides(
         }
         // A time that is old enough only throttles; one that is compared with what is written keeps the newest.
         Test::Order => {
-            !matches!(write.family, TypeFamily::DateTime | TypeFamily::Date)
+            !is_time(write.family)
                 || condition.against.iter().any(|(row, column)| {
                     *row != write.row
                         && write.from.fields.iter().any(|field| field.row == *row && field.column == *column)
@@ -379,6 +381,10 @@ fn decides(
             guarded.turns_away && once() || guarded.refuses && is_claim(write) || makes_another(unit, write, guarded)
         }
     }
+}
+
+fn is_time(family: TypeFamily) -> bool {
+    matches!(family, TypeFamily::DateTime | TypeFamily::Date)
 }
 
 /// Whether two attributes of a class are one column: a relationship to one row, and the key that it sets.
