@@ -450,9 +450,16 @@ fn given_row(instance: &super::value::InstanceValue, attr: Name) -> Option<Value
 }
 
 impl Sources {
-    /// As parts of the value: a part of a column's value is computed from it, a part of what came from outside came
-    /// from outside.
+    /// As parts of the value: a part of a column's value is computed from it, a part of what a function has made of it the
+    /// function has made, and a part of what came from outside came from outside.
     fn computed_parts(self) -> Self {
-        self.computed()
+        let called = self.fields.iter().filter(|field| field.how == Derivation::Called).cloned().collect::<Vec<_>>();
+        let mut parts = self.computed();
+        for field in &mut parts.fields {
+            if called.iter().any(|own| own.read == field.read) {
+                field.how = Derivation::Called;
+            }
+        }
+        parts
     }
 }
