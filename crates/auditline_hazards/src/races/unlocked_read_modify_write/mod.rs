@@ -19,6 +19,7 @@ use super::written::{Written, written};
 mod computed;
 mod decided;
 mod fix;
+mod seldom;
 
 pub(super) use fix::{lock_fixes, name_in};
 
@@ -226,18 +227,10 @@ fn columns(change: &Change) -> Vec<(Name, Dependence)> {
     columns
 }
 
-/// Whether the change seldom meets another one: the row is one of many that a loop goes through, or nobody is seen to get there.
+/// Whether the change seldom meets another one: the row is one of many that a loop goes through, the application only does it
+/// when it starts, or nobody is seen to get there.
 fn is_seldom(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> bool {
-    is_batch(unit, change) || entry::is_unused(db, of)
-}
-
-/// Whether the row is one of many that a loop goes through, loaded together or one by one: a backfill or a job, which seldom
-/// meets a request.
-fn is_batch(unit: &Unit, change: &Change) -> bool {
-    let Some(row) = rows::root(unit, &change.row) else { return false };
-    let RowOrigin::Loaded { single, .. } = row.origin else { return false };
-    let load = unit.events.get(row.id as usize);
-    !single || load.is_some_and(|load| unit.in_loop(load.frame))
+    seldom::is_batch(db, of, unit, &change.row) || entry::is_unused(db, of) || seldom::is_start(db, of)
 }
 
 /// Whether two who do that write at once leave behind what one of them does.
