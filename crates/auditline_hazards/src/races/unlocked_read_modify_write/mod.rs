@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auditline_model::eval::value::{RowOrigin, RowValue};
-use auditline_model::unit::{Unit, unit_of};
+use auditline_model::unit::{EventKind, Unit, unit_of};
 use auditline_model::{Db, FunctionRef, classes, entry};
 use auditline_syntax::Name;
 
@@ -163,6 +163,11 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
         // The load itself asks for it.
         Dependence::Sought(_) => None,
     };
+    let again = read.and_then(|(read, _)| read_again(unit, change.row.id, read));
+    if let Some(again) = again.and_then(|again| unit.events.get(again as usize)) {
+        let message = "and read again here, without a lock".to_owned();
+        evidence.push(Evidence { place: Place::InFunction(of, again.range), message });
+    }
     if let Some((read, what)) = read
         && let Some(read) = unit.events.get(read as usize)
     {
@@ -211,6 +216,15 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
         story: Some(story(&model, column, dependence)),
         fixes: fix::fixes(db, of, unit, &change.row, write),
     }
+}
+
+/// The last event before a read that has loaded the row anew.
+fn read_again(unit: &Unit, row: u32, read: u32) -> Option<u32> {
+    let refreshes = unit.numbered().take(read as usize).filter(|(at, event)| match &event.kind {
+        EventKind::Refresh { row: Some(own), .. } => own.id == row && unit.can_follow(*at, read),
+        _ => false,
+    });
+    refreshes.last().map(|(at, _)| at)
 }
 
 /// The columns that are changed, each with what weighs most: a value that is computed is lost, whatever else decides.
