@@ -244,7 +244,14 @@ fn columns(change: &Change) -> Vec<(Name, Dependence)> {
 /// Whether the change seldom meets another one: the row is one of many that a loop goes through, the application only does it
 /// when it starts, or nobody is seen to get there.
 fn is_seldom(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> bool {
-    seldom::is_batch(db, of, unit, &change.row) || entry::is_unused(db, of) || seldom::is_start(db, of)
+    seldom::is_batch(db, of, unit, &change.row, || is_alone(db, of, change))
+        || entry::is_unused(db, of)
+        || seldom::is_start(db, of)
+}
+
+/// Whether nobody else writes the columns.
+fn is_alone(db: &dyn Db, of: FunctionRef, change: &Change) -> bool {
+    change.writes.iter().all(|(_, column, _)| writers::others(db, of, change.row.model, *column).is_empty())
 }
 
 /// Whether two who do that write at once leave behind what one of them does.

@@ -10,34 +10,43 @@ use crate::races::rows;
 /// How many callers up it is looked for who goes through the rows, or starts the application.
 const DEPTH: u32 = 3;
 
-/// Whether the row is one of many that a loop goes through, loaded together or one by one, here or by all who hand it in: a
-/// backfill or a job, which seldom meets a request.
-pub(super) fn is_batch(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue) -> bool {
-    is_batch_within(db, of, unit, row, DEPTH)
+/// Whether the row is one of many that a loop goes through, loaded together or one by one: a backfill or a job, which seldom
+/// meets a request. Where all who hand it in go through many, it still meets whoever else writes it: nobody may.
+pub(super) fn is_batch(
+    db: &dyn Db,
+    of: FunctionRef,
+    unit: &Unit,
+    row: &RowValue,
+    is_alone: impl FnOnce() -> bool,
+) -> bool {
+    let Some(root) = rows::root(unit, row) else { return false };
+    match root.origin {
+        RowOrigin::Param(index) => comes_in_batches(db, of, index, DEPTH) && is_alone(),
+        _ => is_one_of_many(unit, root),
+    }
 }
 
-fn is_batch_within(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue, depth: u32) -> bool {
-    let Some(row) = rows::root(unit, row) else { return false };
-    match row.origin {
-        RowOrigin::Loaded { single, .. } => {
-            let load = unit.events.get(row.id as usize);
-            !single || load.is_some_and(|load| unit.in_loop(load.frame))
+fn is_one_of_many(unit: &Unit, row: &RowValue) -> bool {
+    let RowOrigin::Loaded { single, .. } = row.origin else { return false };
+    let load = unit.events.get(row.id as usize);
+    !single || load.is_some_and(|load| unit.in_loop(load.frame))
+}
+
+fn comes_in_batches(db: &dyn Db, of: FunctionRef, index: u32, depth: u32) -> bool {
+    let Some(depth) = depth.checked_sub(1) else { return false };
+    every_caller(db, of, |site| {
+        let Some(Value::Row(given)) = argument_of(db, of, &site.event, index) else { return false };
+        let unit = unit_of(db, site.function);
+        let Some(root) = rows::root(&unit, &given) else { return false };
+        match root.origin {
+            RowOrigin::Param(index) => comes_in_batches(db, site.function, index, depth),
+            // Not one that was picked out of many.
+            _ => {
+                is_one_of_many(&unit, root)
+                    && unit.events.get(site.ordinal as usize).is_some_and(|call| unit.in_loop(call.frame))
+            }
         }
-        RowOrigin::Param(index) => {
-            let Some(depth) = depth.checked_sub(1) else { return false };
-            every_caller(db, of, |site| match argument_of(db, of, &site.event, index) {
-                Some(Value::Row(given)) => {
-                    let unit = unit_of(db, site.function);
-                    let is_direct = !matches!(given.origin, RowOrigin::Param(_));
-                    // Not one that was picked out of many.
-                    let in_loop = unit.events.get(site.ordinal as usize).is_some_and(|call| unit.in_loop(call.frame));
-                    (in_loop || !is_direct) && is_batch_within(db, site.function, &unit, &given, depth)
-                }
-                _ => false,
-            })
-        }
-        _ => false,
-    }
+    })
 }
 
 /// Whether a function only runs when the application starts, and is through before it serves anybody: what is started there and
