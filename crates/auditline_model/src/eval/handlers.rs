@@ -20,14 +20,64 @@ impl Evaluator<'_> {
         frame: crate::unit::FrameId,
         flow: Flow,
     ) -> HandlerInfo {
-        let mut breadth = if handler.exceptions.is_empty() { Breadth::Everything } else { Breadth::Narrow };
+        let (mut breadth, catches) = self.caught(code, handler.exceptions.iter().copied());
+        if handler.exceptions.is_empty() {
+            breadth = Breadth::Everything;
+        }
+        let start = handler.range.start();
+        let end = handler.exceptions.last().map_or(start + TextSize::of("except"), |last| code.range(*last).end());
+        let head = TextRange::new(start, end.max(start));
+        HandlerInfo {
+            breadth,
+            catches,
+            frame,
+            raises: flow == Flow::Raises,
+            refuses: flow == Flow::Raises && refuses(code, &handler.body),
+            exits: flow != Flow::Falls,
+            repeats: jumps(&handler.body, &StmtKind::Continue),
+            breaks: jumps(&handler.body, &StmtKind::Break),
+            only_says: only_says(code, &handler.body),
+            tells: tells(code, handler),
+            text_tests: text_tests(code, handler),
+            head,
+            range: handler.range,
+        }
+    }
+
+    /// What `contextlib.suppress(…)` catches.
+    pub(super) fn suppressed(&self, code: &Code, context: ExprId, frame: crate::unit::FrameId) -> HandlerInfo {
+        let exceptions = match &code[context] {
+            Expr::Call { args, .. } => args.iter().map(|arg| arg.value).collect(),
+            _ => Vec::new(),
+        };
+        let (breadth, catches) = self.caught(code, exceptions.into_iter());
+        HandlerInfo {
+            breadth,
+            catches,
+            frame,
+            raises: false,
+            refuses: false,
+            exits: false,
+            repeats: false,
+            breaks: false,
+            only_says: true,
+            tells: false,
+            text_tests: Vec::new(),
+            head: code.range(context),
+            range: code.range(context),
+        }
+    }
+
+    /// The breadth of some exceptions together, and their names, those first that catch most of the database's errors.
+    fn caught(&self, code: &Code, exceptions: impl Iterator<Item = ExprId>) -> (Breadth, Vec<Name>) {
+        let mut breadth = Breadth::Narrow;
         let mut catches = Vec::new();
-        for exception in &handler.exceptions {
-            let symbol = self.symbol(code, *exception);
+        for exception in exceptions {
+            let symbol = self.symbol(code, exception);
             let path = match symbol {
                 Symbol::External(path) => path,
                 Symbol::Class(class) => class.path,
-                _ => auditline_syntax::python::dotted(code, *exception).map_or(Name::new(""), |path| Name::new(&path)),
+                _ => auditline_syntax::python::dotted(code, exception).map_or(Name::new(""), |path| Name::new(&path)),
             };
             let last = path.as_str().rsplit('.').next().unwrap_or_default();
             let one = match last {
@@ -51,24 +101,7 @@ impl Evaluator<'_> {
             catches.push((one, Name::new(last)));
         }
         catches.sort_by_key(|(breadth, _)| std::cmp::Reverse(*breadth));
-        let start = handler.range.start();
-        let end = handler.exceptions.last().map_or(start + TextSize::of("except"), |last| code.range(*last).end());
-        let head = TextRange::new(start, end.max(start));
-        HandlerInfo {
-            breadth,
-            catches: catches.into_iter().map(|(_, name)| name).collect(),
-            frame,
-            raises: flow == Flow::Raises,
-            refuses: flow == Flow::Raises && refuses(code, &handler.body),
-            exits: flow != Flow::Falls,
-            repeats: jumps(&handler.body, &StmtKind::Continue),
-            breaks: jumps(&handler.body, &StmtKind::Break),
-            only_says: only_says(code, &handler.body),
-            tells: tells(code, handler),
-            text_tests: text_tests(code, handler),
-            head,
-            range: handler.range,
-        }
+        (breadth, catches.into_iter().map(|(_, name)| name).collect())
     }
 }
 

@@ -353,18 +353,30 @@ impl Evaluator<'_> {
             if let Value::Instance(instance) = &context.value {
                 self.unit.entered.push((frame, Arc::clone(instance)));
             }
-            frames.push((frame, swallows));
+            let guarded = swallows.then(|| {
+                let id = self.new_try();
+                (id, self.push_frame(FrameKind::Try(id)), item.context)
+            });
+            frames.push((frame, guarded));
             if let Some(target) = item.target {
                 let bound = Bound { value, from: context.from };
                 self.assign(code, target, &bound, None);
             }
         }
         let mut flow = self.block(body);
-        for (frame, swallows) in frames.into_iter().rev() {
-            self.pop_frame(frame);
-            if swallows && flow == Flow::Raises {
-                flow = Flow::Falls;
+        for (frame, guarded) in frames.into_iter().rev() {
+            if let Some((id, body, context)) = guarded {
+                self.pop_frame(body);
+                // It is a handler with nothing in it.
+                let handler = self.push_frame(FrameKind::Handler(id, 0));
+                self.pop_frame(handler);
+                let info = self.suppressed(code, context, handler);
+                self.unit.tries[id.0 as usize].handlers.push(info);
+                if flow == Flow::Raises {
+                    flow = Flow::Falls;
+                }
             }
+            self.pop_frame(frame);
         }
         flow
     }

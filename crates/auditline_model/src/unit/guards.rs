@@ -150,7 +150,14 @@ impl Unit {
         let always = self
             .ancestors(event.frame)
             .take_while(|(id, _)| !self.ancestors(frame).any(|(around, _)| around == *id))
-            .all(|(_, frame)| matches!(frame.kind, FrameKind::With | FrameKind::WithSuppress | FrameKind::WithApart));
+            .all(|(_, frame)| match frame.kind {
+                FrameKind::With | FrameKind::WithSuppress | FrameKind::WithApart => true,
+                FrameKind::Try(_) => frame
+                    .parent
+                    .and_then(|around| self.frames.get(around.0 as usize))
+                    .is_some_and(|around| around.kind == FrameKind::WithSuppress),
+                _ => false,
+            });
         let shares = self
             .frames
             .get(frame.0 as usize)

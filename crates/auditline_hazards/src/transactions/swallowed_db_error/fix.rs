@@ -16,6 +16,10 @@ pub(super) fn fix(
     session: &SessionValue,
     handler: &HandlerInfo,
 ) -> Option<Fix> {
+    // There is no handler to put it into.
+    if unit.ancestors(handler.frame).nth(1).is_some_and(|(_, around)| around.kind == FrameKind::WithSuppress) {
+        return None;
+    }
     // A rollback ends the transaction of a `begin()` scope with all that is in it, and the scope takes no other.
     let in_scope = unit
         .ancestors(handler.frame)
