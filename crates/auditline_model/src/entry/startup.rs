@@ -62,7 +62,7 @@ fn is_declared(db: &dyn Db, of: FunctionRef) -> bool {
         Expr::Call { func, .. } => matches!(&body.code[*func], Expr::Attribute { attr, .. } if *attr == "on_event"),
         _ => false,
     });
-    if hook || (body.is_generator && takes_application(db, of)) {
+    if hook || (body.is_generator && takes_application(db, of)) || is_initialization(db, of) {
         return true;
     }
     let outer =
@@ -70,6 +70,16 @@ fn is_declared(db: &dyn Db, of: FunctionRef) -> bool {
     body.decorators.is_empty()
         && outer.is_some_and(|outer| {
             head(db, outer).is_some_and(|outer| !outer.is_generator) && takes_application(db, outer)
+        })
+}
+
+/// `initialize` of an application of traitlets, which runs before `start`.
+fn is_initialization(db: &dyn Db, of: FunctionRef) -> bool {
+    crate::classes::simple(of.path) == "initialize"
+        && crate::classes::class_of_method(db, of).is_some_and(|class| {
+            crate::classes::is_subclass_of_external(db, class, |base| {
+                base.starts_with("traitlets.") && base.ends_with(".Application")
+            })
         })
 }
 
