@@ -116,7 +116,22 @@ impl Evaluator<'_> {
         if let [_, name, value] = args
             && let (Some(key), Some(bound)) = (arguments.position(1), arguments.position(2))
         {
+            // `for name in known: if name in changes: setattr(row, name, changes[name])`
+            let looked_up = match (&code[name.value], &code[value.value]) {
+                (Expr::Name(key), Expr::Subscript { value: entries, index }) => {
+                    match (&code[*entries], &code[*index]) {
+                        (Expr::Name(entries), Expr::Name(index)) if index == key => {
+                            self.environment.get(entries).and_then(|bound| entries_of(&bound.value))
+                        }
+                        _ => None,
+                    }
+                }
+                _ => None,
+            };
             match (&code[name.value], &key.value, handed_row(object)) {
+                (_, _, Some(row)) if let Some(entries) = looked_up => {
+                    self.set_each(&row, &entries, None, self.statement);
+                }
                 (Expr::Str(name), _, Some(_)) if matches!(object, Value::Row(_)) => {
                     let (name, bound) = (Name::new(name), bound.clone());
                     self.assign_attribute(code, object, name, &bound, Some(value.value), self.statement);
@@ -161,9 +176,9 @@ impl Evaluator<'_> {
         let key = |entries: &Value| Value::KeyOf(Box::new(entries.clone()));
         let value = match &iterated.value {
             Value::Attribute(entries, method) => match (method.as_str(), &**entries) {
-                ("items", Value::Dict(_) | Value::Param(_)) => Value::Tuple(vec![key(entries), Value::Unknown]),
-                ("keys", Value::Dict(_) | Value::Param(_)) => key(entries),
-                _ => return None,
+                ("items", entries) => Value::Tuple(vec![key(&entries_of(entries)?), Value::Unknown]),
+                ("keys", entries) => key(&entries_of(entries)?),
+                _ => key(&entries_of(&iterated.value)?),
             },
             Value::Dict(_) => key(&iterated.value),
             _ => return None,
@@ -172,6 +187,24 @@ impl Evaluator<'_> {
         from.fields.iter_mut().for_each(|field| field.how = Derivation::Computed);
         Some(Bound { value, from })
     }
+}
+
+/// The dictionary in a value: one that is written out, one that was handed in, or what a schema that was handed in makes of
+/// itself, which callers may as well replace by a dictionary.
+fn entries_of(value: &Value) -> Option<Value> {
+    match value {
+        Value::Dict(_) | Value::Param(_) => Some(value.clone()),
+        Value::Attribute(schema, method) if dumps(method) => match &**schema {
+            Value::Param(index) => Some(Value::Param(*index)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Whether a method gives what an object holds by its names: Pydantic's `model_dump()` and `dict()`, a dictionary's `copy()`.
+pub(crate) fn dumps(method: &str) -> bool {
+    matches!(method, "model_dump" | "dict" | "copy")
 }
 
 impl Value {

@@ -758,6 +758,13 @@ impl Value {
                 Self::Dict(entries.into())
             }
             (Self::Session(a), Self::Session(b)) => Self::Session(Arc::new(a.join(b))),
+            // `changes if isinstance(changes, dict) else changes.model_dump()`
+            (given @ Self::Param(_), Self::Attribute(dumped, method))
+            | (Self::Attribute(dumped, method), given @ Self::Param(_))
+                if **dumped == *given && super::entries::dumps(method) =>
+            {
+                given.clone()
+            }
             // `session or SessionLocal()`, where nothing says what is handed in.
             (Self::Param(index), Self::Session(own)) | (Self::Session(own), Self::Param(index))
                 if own.origin.is_own() =>

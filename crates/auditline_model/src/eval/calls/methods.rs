@@ -118,6 +118,13 @@ impl Evaluator<'_> {
                 self.closed(&context, range);
                 Bound::constant(Value::None)
             }
+            // SQLModel's, which sets what a dictionary or another model holds.
+            Value::Row(row) if attr == "sqlmodel_update" => {
+                let row = Arc::clone(row);
+                let arguments = self.arguments(code, args);
+                self.set_each(&row, &arguments.first(), None, range);
+                object.clone()
+            }
             Value::Dict(_) => {
                 let arguments = self.arguments(code, args);
                 self.given(attr, &arguments, range);
