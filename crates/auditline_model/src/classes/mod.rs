@@ -6,6 +6,7 @@ mod implementations;
 mod info;
 mod level;
 mod mro;
+mod refusals;
 mod types;
 mod variables;
 
@@ -27,6 +28,7 @@ pub use mro::{
     external_bases, has_unknown_base, is_subclass_of_external, method, method_behind, mro, resolve_type_params,
     type_argument,
 };
+pub use refusals::is_final_word;
 pub use types::{TypeExpr, type_expr, type_in};
 pub use variables::{VariableInfo, VariableKind, variable};
 

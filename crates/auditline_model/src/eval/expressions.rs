@@ -143,7 +143,9 @@ impl Evaluator<'_> {
                 Bound { value: Value::Many(Box::new(element.value)), from }
             }
             Expr::Await(inner) => {
+                let outer = self.awaited.replace(code.range(*inner));
                 let bound = self.expr(code, *inner);
+                self.awaited = outer;
                 self.event(EventKind::Await, code.range(id));
                 bound
             }

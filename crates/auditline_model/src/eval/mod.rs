@@ -139,6 +139,8 @@ pub(crate) struct Evaluator<'a> {
     copied: Vec<u32>,
     /// What holds behind the calls of the statement under way: their callees raise where it does not.
     held: Vec<Condition>,
+    /// What is being awaited.
+    awaited: Option<TextRange>,
     returned: bool,
     yielded: bool,
     splits: u32,
@@ -163,6 +165,7 @@ impl<'a> Evaluator<'a> {
             unit: Unit { frames: vec![root], ..Unit::default() },
             copied: Vec::new(),
             held: Vec::new(),
+            awaited: None,
             returned: false,
             yielded: false,
             splits: 0,

@@ -86,6 +86,11 @@ impl Evaluator<'_> {
             StmtKind::AugAssign { target, op, value } => self.augmented(code, *target, *op, *value),
             StmtKind::Return(value) => {
                 let bound = value.map_or_else(|| Bound::of(Value::None), |value| self.expr(code, value));
+                // `return await self.refuse("closed")`
+                if bound.value == Value::Never {
+                    self.event(EventKind::Raise, stmt.range);
+                    return (Flow::Raises, None);
+                }
                 self.record_return(&bound);
                 self.event(EventKind::Return(bound.value.held()), stmt.range);
                 return (Flow::Leaves, None);
@@ -114,7 +119,11 @@ impl Evaluator<'_> {
                 }
             }
             StmtKind::Assert { test, .. } => {
-                self.condition(code, *test);
+                let holds = self.condition(code, *test);
+                self.refine(code, *test, true);
+                if !holds.is_empty() {
+                    return (Flow::Falls, Some((self.refused_otherwise(&holds), holds)));
+                }
             }
             StmtKind::Break | StmtKind::Continue => return (Flow::Leaves, None),
             StmtKind::Global(names) => self.globals.extend(names.iter().copied()),

@@ -90,8 +90,11 @@ impl Evaluator<'_> {
         let held = effect.held.iter().filter_map(|condition| self.held_of(condition, callee, object, &filled));
         let held: Vec<Condition> = held.collect();
         self.held.extend(held);
-        // `raise_not_found()`; what a method of a class only refuses, its subclasses may do.
-        if effect.fails && body.class.is_none() && !body.is_async {
+        // `raise_not_found()`; one that is not awaited has not begun.
+        if effect.fails
+            && (!body.is_async || self.awaited == Some(range))
+            && (body.class.is_none() || classes::is_final_word(self.db, callee))
+        {
             return Bound::of(Value::Never);
         }
         let returns = self.substituted(&effect.returns, callee, object, &filled);
