@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use auditline_syntax::python::ir::{BinaryOp, Block, Code, Expr, ExprId, If, Stmt, StmtKind, Try, WithItem};
+use auditline_syntax::python::walk_statements;
 use auditline_syntax::{Name, TextRange};
 
 use crate::names;
 use crate::symbols::Symbol;
 use crate::unit::{Condition, EventKind, FrameKind, LockScope, Subject, Test};
 
-use super::value::{Derivation, SessionOrigin, SessionValue, Sources, Step, TransactionKind, Value};
+use super::value::{ContextValue, Derivation, SessionOrigin, SessionValue, Sources, Step, TransactionKind, Value};
 use super::{Bound, Environment, Evaluator, Flow};
 
 impl Evaluator<'_> {
@@ -177,7 +178,13 @@ impl Evaluator<'_> {
                 let frame = self.push_frame(FrameKind::Loop { endless: false, over_items: true, as_given });
                 self.batch(code, frame, *iter, body);
                 let before = self.environment.clone();
-                let element = self.element(&iterated);
+                let element = match &iterated.value {
+                    Value::Context(context) if !context.given => {
+                        let context = Arc::clone(context);
+                        self.handed_out(&context, body, code.range(*iter))
+                    }
+                    _ => self.element(&iterated),
+                };
                 self.assign(code, *target, &element, None);
                 self.members(code, *target, *iter);
                 self.block(body);
@@ -390,6 +397,29 @@ impl Evaluator<'_> {
         flow
     }
 
+    /// What a generator or context manager hands out.
+    fn opened_by(&mut self, context: &ContextValue, origin: SessionOrigin, range: TextRange) -> Value {
+        let value = match &context.yields {
+            Value::Session(session) => {
+                Value::Session(Arc::new(SessionValue { origin, id: self.next_ordinal(), ..(**session).clone() }))
+            }
+            other => other.clone(),
+        };
+        if let Value::Session(session) = &value {
+            self.event(EventKind::Open(Arc::clone(session)), range);
+        }
+        value
+    }
+
+    /// What a generator hands to a loop: `async for session in sessions():`. Where the loop is left, what stands behind the
+    /// `yield` does not run.
+    fn handed_out(&mut self, context: &ContextValue, body: &Block, range: TextRange) -> Bound {
+        let mut leaves = contains_break(body);
+        walk_statements(body, &mut |stmt| leaves |= matches!(stmt.kind, StmtKind::Return(_)));
+        let origin = if leaves { SessionOrigin::Unknown } else { SessionOrigin::Context(context.function) };
+        Bound::of(self.opened_by(context, origin, range))
+    }
+
     /// What is locked from that event on is released when the block is left: `with redis.lock("stock"):`.
     fn ends_with_block(&mut self, from: u32) {
         for event in self.unit.events.iter_mut().skip(from as usize) {
@@ -426,17 +456,7 @@ impl Evaluator<'_> {
             Value::Lent(session) => (Value::Session(Arc::clone(session)), FrameKind::With),
             Value::Context(context) if context.given => (context.yields.clone(), FrameKind::With),
             Value::Context(context) => {
-                let value = match &context.yields {
-                    Value::Session(session) => Value::Session(Arc::new(SessionValue {
-                        origin: SessionOrigin::Context(context.function),
-                        id: self.next_ordinal(),
-                        ..(**session).clone()
-                    })),
-                    other => other.clone(),
-                };
-                if let Value::Session(session) = &value {
-                    self.event(EventKind::Open(Arc::clone(session)), range);
-                }
+                let value = self.opened_by(context, SessionOrigin::Context(context.function), range);
                 let kind = if super::libraries::names_lock(&context.function.path) {
                     FrameKind::WithLock
                 } else {

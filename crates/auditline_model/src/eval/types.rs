@@ -296,6 +296,9 @@ fn dependency_callee(
         // `get_db = asynccontextmanager(...)`, `get_service = Service`: the variable's value.
         Symbol::Variable(variable) => match super::variable(db, variable) {
             Value::Symbol(symbol) => symbol,
+            // `get_db = SessionProvider()`
+            Value::Instance(instance) => classes::method(db, instance.class, Name::new("__call__"))
+                .map_or(Symbol::Variable(variable), Symbol::Function),
             _ => Symbol::Variable(variable),
         },
         Symbol::Unknown => {

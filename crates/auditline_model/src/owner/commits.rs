@@ -7,6 +7,7 @@ use crate::eval::value::{SessionOrigin, SessionValue, TransactionKind, Value};
 use crate::eval::{attribute, attribute_method};
 use crate::unit::{EventKind, FrameKind, SessionAction, Unit, same_session, unit_of};
 
+use super::around::{commits_around, container_commits};
 use super::{CallSite, Ownership, argument_in, argument_of, callers, constructions, owner};
 
 /// Whether what a function does with a session is committed on some way: by a caller that goes on with it, or by whoever
@@ -15,6 +16,16 @@ use super::{CallSite, Ownership, argument_in, argument_of, callers, construction
 /// Other than for [`owner`], one way is enough: what one route commits is durable, however scripts and tests call it.
 #[must_use]
 pub fn is_committed_later(db: &dyn Db, of: FunctionRef, session: &SessionValue) -> bool {
+    let is_own = matches!(
+        session.origin,
+        SessionOrigin::Opened(_)
+            | SessionOrigin::Scoped(_)
+            | SessionOrigin::Context(_)
+            | SessionOrigin::ContextClass(_)
+    );
+    if !is_own && commits_around(db, of) {
+        return true;
+    }
     match &session.origin {
         SessionOrigin::Param(index) => committed_parameter(db, of, *index),
         SessionOrigin::SelfAttribute(class, name) => committed_attribute(db, of, *class, *name),
@@ -25,7 +36,8 @@ pub fn is_committed_later(db: &dyn Db, of: FunctionRef, session: &SessionValue) 
 /// A query of its own: many functions of a file are asked about the same parameters of their callers.
 #[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]
 fn committed_parameter(db: &dyn Db, of: FunctionRef, index: u32) -> bool {
-    callers(db, of).iter().any(|site| commits_behind(db, of, site, index))
+    let sites = callers(db, of);
+    sites.iter().any(|site| commits_behind(db, of, site, index)) || sites.is_empty() && container_commits(db)
 }
 
 /// Whether the session that an object holds in an attribute is committed behind a call of one of its methods, or by whoever
@@ -37,7 +49,12 @@ fn committed_attribute(db: &dyn Db, of: FunctionRef, class: ClassRef, name: Name
     let init = attribute_method(db, class, name)
         .filter(|method| head(db, *method).is_some_and(|body| body.name == "__init__"));
     let Some(init) = init else { return false };
-    constructions(db, class).iter().any(|site| commits_behind(db, init, site, index))
+    let made = constructions(db, class);
+    // Nobody is seen to make one: a container does.
+    if made.iter().all(|site| crate::entry::is_by_hand(db, site.function.file)) && container_commits(db) {
+        return true;
+    }
+    made.iter().any(|site| commits_behind(db, init, site, index))
         || callers(db, of).iter().any(|site| {
             let EventKind::Call { object, .. } = &site.event else { return false };
             match object {

@@ -59,7 +59,10 @@ fn given_factory_query(db: &dyn Db, of: FunctionRef, index: u32) -> Option<Facto
             found = Some(found.map_or(one, |before| both(before, one)));
         }
     }
-    found
+    // `def __init__(self, factory=SessionLocal)`
+    found.or_else(|| {
+        factory(db, Scope::Module(of.file), &body.code, body.params.get(index as usize)?.default?).flatten()
+    })
 }
 
 /// What is known of a factory that is this one or that one.

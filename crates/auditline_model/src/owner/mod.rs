@@ -1,5 +1,6 @@
 //! Owners of sessions: who ends a transaction when a statement fails.
 
+mod around;
 mod call_sites;
 mod commits;
 mod convention;

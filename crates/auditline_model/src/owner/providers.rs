@@ -109,7 +109,8 @@ pub(super) fn at_moment(
             later > ordinal
                 && matches!(&event.kind, EventKind::Session { session: other, action: SessionAction::Commit, .. }
                     if same_session(other, session))
-        }) || unit.ancestors(event.frame).any(|(_, frame)| matches!(frame.kind, FrameKind::WithTransaction(..)));
+        }) || unit.ancestors(event.frame).any(|(_, frame)| matches!(frame.kind, FrameKind::WithTransaction(..)))
+            || is_committed_by_origin(db, of, session);
     let on_failure = match unit.guard(ordinal, session) {
         Some(Guard::With | Guard::Finally) => OnFailure::Closes,
         Some(Guard::Handler(breadth)) => {
@@ -134,6 +135,20 @@ fn closes_in_outer_finally(unit: &crate::unit::Unit, frame: crate::unit::FrameId
         FrameKind::WithSession(held) => same_session(held, session),
         _ => false,
     })
+}
+
+/// Whether what hands the session to the function commits when the function is done: `async with scope() as session`.
+fn is_committed_by_origin(db: &dyn Db, of: FunctionRef, session: &SessionValue) -> bool {
+    match &session.origin {
+        SessionOrigin::Begun(_) => true,
+        SessionOrigin::Context(inner) | SessionOrigin::Dependency(crate::symbols::Symbol::Function(inner)) => {
+            *inner != of && provider(db, *inner).is_some_and(|provider| provider.commits)
+        }
+        SessionOrigin::ContextClass(class) => {
+            matches!(super::context_class(db, *class), super::Ownership::Managed { commits: true })
+        }
+        _ => false,
+    }
 }
 
 fn by_origin(db: &dyn Db, of: FunctionRef, session: &SessionValue) -> OnFailure {
