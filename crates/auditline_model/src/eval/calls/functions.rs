@@ -97,6 +97,11 @@ impl Evaluator<'_> {
         {
             return Bound::of(Value::Never);
         }
+        if let Value::Executed(query, scalars) = &effect.returns
+            && let Some(result) = self.executed_elsewhere(query, *scalars, (callee, object), &filled, arguments, range)
+        {
+            return result;
+        }
         let returns = self.substituted(&effect.returns, callee, object, &filled);
         let count = effect.counts.map(|counted| self.counted_elsewhere(counted, callee, range));
         let mut from = arguments.sources();
@@ -209,6 +214,42 @@ impl Evaluator<'_> {
             }
             other => other,
         }
+    }
+
+    /// A result that a callee hands out: of a statement that it was handed, or of one of its own.
+    fn executed_elsewhere(
+        &mut self,
+        query: &QueryValue,
+        scalars: bool,
+        (callee, object): (FunctionRef, &Value),
+        filled: &[Option<Bound>],
+        arguments: &Arguments,
+        range: TextRange,
+    ) -> Option<Bound> {
+        let session = self.session_of(query.session.as_ref()?, callee, object, filled)?;
+        if let Lock::AsStatement(index) = query.lock {
+            let statement = filled.get(index as usize)?.as_ref()?.value.clone();
+            let name = Name::new(if scalars { "scalars" } else { "execute" });
+            return Some(self.execute(&session, name, &statement, LoadForm::Elsewhere, range));
+        }
+        let body = head(self.db, callee)?;
+        let id = self.next_ordinal();
+        let query = Arc::new(QueryValue {
+            lock: flagged(query.lock, &body, filled, arguments.open),
+            session: Some(session),
+            execution: Some(id),
+            ..self.lookup_of(query, callee, object, filled, arguments)
+        });
+        let load = EventKind::Load {
+            query: Arc::clone(&query),
+            row: Some(id),
+            many: true,
+            by: Some(callee),
+            form: LoadForm::Elsewhere,
+            flag: None,
+        };
+        self.event(load, range);
+        Some(Bound::of(Value::Executed(query, scalars)))
     }
 
     /// Records that a callee made a row.
