@@ -205,7 +205,8 @@ fn an_abstract_class_stands_for_the_only_one_that_implements_it() {
             "app/ports.py",
             "from abc import ABC, abstractmethod\nfrom typing import Protocol\n\
              class Orders(Protocol):\n    def by_number(self, number: str): ...\n    def save(self, order): ...\n\
-             class Clock(Protocol):\n    def now_in_utc(self): ...\n\
+             class Clock(Protocol):\n    def now_in_utc(self): ...\n    def wait(self): ...\n\
+             class Closes(Protocol):\n    def close_it(self): ...\n\
              class Mails(ABC):\n    @abstractmethod\n    def send(self, to): ...\n\
              class Rates(ABC):\n    @abstractmethod\n    def rate(self): ...\n\
              class Plain:\n    def rate(self): ...\n",
@@ -215,7 +216,7 @@ fn an_abstract_class_stands_for_the_only_one_that_implements_it() {
             "from sqlalchemy.orm import Session\nfrom app.ports import Mails, Orders, Plain, Rates\n\
              class SqlOrders(Orders):\n    def __init__(self, db: Session): ...\n    def by_number(self, number): ...\n    def save(self, order): ...\n\
              class MemoryOrders(Orders):\n    def by_number(self, number): ...\n    def save(self, order): ...\n\
-             class SystemClock:\n    def now_in_utc(self): ...\n\
+             class SystemClock:\n    def now_in_utc(self): ...\n    def wait(self): ...\n    def close_it(self): ...\n\
              class Smtp(Mails):\n    def send(self, to): ...\n\
              class Recorded(Mails):\n    def send(self, to): ...\n\
              class Bank(Rates):\n    def rate(self): ...\n\
@@ -223,13 +224,17 @@ fn an_abstract_class_stands_for_the_only_one_that_implements_it() {
              class Only(Plain): ...\n",
         ),
         ("app/main.py", "from app.adapters import Bank, Market, Smtp\nmails = Smtp()\nrates = [Bank(), Market()]\n"),
-        ("tests/test_mails.py", "from app.adapters import Recorded\ndef test_mails(): Recorded()\n"),
+        (
+            "tests/test_mails.py",
+            "from app.adapters import MemoryOrders, Recorded\ndef test_mails(): Recorded(), MemoryOrders()\n",
+        ),
     ]);
     let stands_for = |name: &str| implementation(&db, class(&db, "app/ports.py", name)).path.to_string();
-    // Of two, the one that sees a session, and the one that not only tests name.
+    // Of two, the one that not only tests name.
     assert_eq!(stands_for("Orders"), "SqlOrders");
     assert_eq!(stands_for("Mails"), "Smtp");
     assert_eq!(stands_for("Clock"), "SystemClock");
+    assert_eq!(stands_for("Closes"), "Closes", "one method says too little");
     assert_eq!(stands_for("Rates"), "Rates", "there are two");
     assert_eq!(stands_for("Plain"), "Plain", "its objects may be its own");
 }

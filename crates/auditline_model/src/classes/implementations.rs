@@ -3,17 +3,17 @@
 use auditline_syntax::Name;
 
 use super::info::{BaseTarget, ClassInfo, MethodKind, class_info};
-use super::types::TypeExpr;
 use super::{Detached, mro, simple};
-use crate::db::{ClassRef, Db, SourceFile, head, parsed};
+use crate::db::{ClassRef, Db, SourceFile, parsed};
 use crate::names::files_mentioning;
 use crate::symbols::Symbol;
 
 /// The class whose objects a type that names `class` promises: `class` itself, or, where it is abstract (a `Protocol`, or an
 /// `ABC` with abstract methods), the only class of the project that implements it. Of several, those that only tests name stand
-/// in for it, and so do those that never see a session where one does.
+/// in for it.
 ///
-/// A `Protocol` is implemented by what inherits from it or, where nothing does, by what has all its methods
+/// A `Protocol` is implemented by what inherits from it or, where nothing does, by what has all its methods, of which one alone
+/// would say too little
 /// (<https://typing.python.org/en/latest/spec/protocol.html>).
 #[must_use]
 pub fn implementation(db: &dyn Db, class: ClassRef) -> ClassRef {
@@ -32,12 +32,8 @@ fn implementation_at(db: &dyn Db, file: SourceFile, path: Name) -> Option<ClassR
     if found.is_empty() && is_protocol {
         found = alike(db, class, &info);
     }
-    for narrower in [is_used, is_handed_session] {
-        let kept: Vec<ClassRef> =
-            found.iter().copied().filter(|class| found.len() > 1 && narrower(db, *class)).collect();
-        if !kept.is_empty() {
-            found = kept;
-        }
+    if found.len() > 1 {
+        found.retain(|class| !stands_in(db, *class));
     }
     match found[..] {
         [only] => Some(only),
@@ -92,6 +88,9 @@ fn subclasses(db: &dyn Db, class: ClassRef) -> Vec<ClassRef> {
 fn alike(db: &dyn Db, class: ClassRef, info: &ClassInfo) -> Vec<ClassRef> {
     let own =
         || info.methods.iter().filter(|method| method.kind == MethodKind::Instance && !method.name.starts_with("__"));
+    if own().nth(1).is_none() {
+        return Vec::new();
+    }
     // The longest name is mentioned in the fewest files.
     let Some(rarest) = own().map(|method| method.name).max_by_key(|name| name.len()) else { return Vec::new() };
     let mut found = Vec::new();
@@ -120,39 +119,13 @@ fn alike(db: &dyn Db, class: ClassRef, info: &ClassInfo) -> Vec<ClassRef> {
     found
 }
 
-/// Whether anything but tests names the class, besides where it stands and what hands its name on.
-fn is_used(db: &dyn Db, class: ClassRef) -> bool {
-    files_mentioning(db, simple(class.path))
-        .iter()
-        .any(|file| *file != class.file && file.path(db).stem() != "__init__" && !crate::entry::is_test(db, *file))
-}
-
-/// Whether one of its own methods takes a session, or what makes sessions, as the annotations say.
-fn is_handed_session(db: &dyn Db, class: ClassRef) -> bool {
-    super::own_methods(db, class).into_iter().any(|method| {
-        head(db, method).is_some_and(|body| {
-            body.params.iter().filter_map(|param| param.annotation).any(|annotation| {
-                names_session(&super::type_expr(db, method.file, Some(method), &body.code, annotation))
-            })
-        })
-    })
-}
-
-fn names_session(ty: &TypeExpr) -> bool {
-    match ty {
-        TypeExpr::Symbol { symbol: Symbol::External(path), args } => {
-            crate::eval::libraries::known(crate::names::canonical(*path).as_str()).is_some_and(|known| {
-                use crate::eval::libraries::Known;
-                matches!(known, Known::SessionClass(_) | Known::FactoryClass(_) | Known::ScopedFactory)
-            }) || args.iter().any(names_session)
-        }
-        TypeExpr::Symbol { args, .. } | TypeExpr::Union(args) => args.iter().any(names_session),
-        TypeExpr::Annotated { inner, .. } => names_session(inner),
-        TypeExpr::None
-        | TypeExpr::Literal(_)
-        | TypeExpr::Param(_)
-        | TypeExpr::List(_)
-        | TypeExpr::Unresolved(_)
-        | TypeExpr::Unknown => false,
+/// Whether only tests name the class, besides where it stands and what hands its name on.
+fn stands_in(db: &dyn Db, class: ClassRef) -> bool {
+    let (mut by_tests, mut by_others) = (false, false);
+    for file in files_mentioning(db, simple(class.path)).iter() {
+        let is_test = crate::entry::is_test(db, *file);
+        by_tests |= is_test;
+        by_others |= !is_test && *file != class.file && file.path(db).stem() != "__init__";
     }
+    by_tests && !by_others
 }
