@@ -2,9 +2,9 @@
 
 use auditline_syntax::Name;
 
-use super::info::{BaseTarget, ClassInfo, MethodKind, class_info};
+use super::info::{BaseTarget, ClassInfo, MethodInfo, MethodKind, class_info};
 use super::{Detached, mro, simple};
-use crate::db::{ClassRef, Db, SourceFile, parsed};
+use crate::db::{ClassRef, Db, FunctionRef, SourceFile, head, parsed};
 use crate::names::files_mentioning;
 use crate::symbols::Symbol;
 
@@ -102,21 +102,28 @@ fn alike(db: &dyn Db, class: ClassRef, info: &ClassInfo) -> Vec<ClassRef> {
             let other = ClassRef { file: *file, path: other.path };
             let Some(theirs) = class_info(db, other).filter(|_| other != class) else { continue };
             let inherited = mro(db, other);
-            let has = |name: Name| {
-                inherited
-                    .iter()
-                    .any(|ancestor| class_info(db, *ancestor).is_some_and(|info| info.method(name).is_some()))
+            // Called in the same way: with as many arguments, and awaited or not.
+            let has = |wanted: &MethodInfo| {
+                inherited.iter().any(|ancestor| {
+                    class_info(db, *ancestor).is_some_and(|info| {
+                        info.method(wanted.name).is_some_and(|own| {
+                            own.is_async == wanted.is_async
+                                && params(db, ancestor.file, own.path) == params(db, class.file, wanted.path)
+                        })
+                    })
+                })
             };
-            if theirs.method(rarest).is_some()
-                && !is_protocol(&theirs)
-                && !is_abstract(&theirs)
-                && own().all(|method| has(method.name))
-            {
+            if theirs.method(rarest).is_some() && !is_protocol(&theirs) && !is_abstract(&theirs) && own().all(has) {
                 found.push(other);
             }
         }
     }
     found
+}
+
+/// How many parameters a method has.
+fn params(db: &dyn Db, file: SourceFile, path: Name) -> Option<usize> {
+    head(db, FunctionRef { file, path }).map(|body| body.params.len())
 }
 
 /// Whether only tests name the class, besides where it stands and what hands its name on.

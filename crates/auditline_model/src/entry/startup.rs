@@ -8,7 +8,7 @@ use crate::db::{Db, FunctionRef, function, head};
 use crate::names;
 use crate::owner::{CallSite, callers};
 use crate::symbols::Symbol;
-use crate::unit::unit_of;
+use crate::unit::{EventKind, unit_of};
 
 /// How many calls lie between the startup and what it is taken to reach.
 const DEPTH: u32 = 4;
@@ -37,21 +37,20 @@ fn reached_only(db: &dyn Db, of: FunctionRef, depth: u32) -> bool {
     any
 }
 
-/// Whether a call only makes the coroutine of a task, which goes on while requests are served: `asyncio.create_task(poll())`.
+/// Whether a call only makes a coroutine, which something else runs, perhaps while requests are served:
+/// `asyncio.create_task(poll())`.
 fn is_set_off(db: &dyn Db, site: &CallSite) -> bool {
-    const TASKS: &[&str] = &["create_task", "ensure_future", "run_coroutine_threadsafe"];
     let Some(body) = function(db, site.function) else { return false };
+    let EventKind::Call { callee, .. } = &site.event else { return false };
     let unit = unit_of(db, site.function);
     let Some(made) = unit.events.get(site.ordinal as usize).map(|event| event.range) else { return false };
-    body.code.exprs.iter().any(|expr| {
-        let Expr::Call { func, args } = expr else { return false };
-        let name = match &body.code[*func] {
-            Expr::Attribute { attr, .. } => attr,
-            Expr::Name(name) => name,
-            _ => return false,
-        };
-        TASKS.contains(&name.as_str()) && args.iter().any(|arg| body.code.range(arg.value) == made)
-    })
+    let is_awaited = || {
+        body.code
+            .exprs
+            .iter()
+            .any(|expr| matches!(expr, Expr::Await(made_there) if body.code.range(*made_there) == made))
+    };
+    body.is_async && head(db, *callee).is_some_and(|callee| callee.is_async && !callee.is_generator) && !is_awaited()
 }
 
 /// `@app.on_event("startup")`, a generator that takes the application (its lifespan), or what a function that takes the

@@ -397,7 +397,9 @@ fn differ_in_words(code: &Code, one: ExprId, two: ExprId) -> bool {
     };
     let path = auditline_syntax::python::dotted(code, *one);
     let is_text = |id: ExprId| match &code[id] {
-        Expr::Str(_) | Expr::FString(_) => true,
+        // One word may be a code, by which programs go.
+        Expr::Str(words) => words.contains(' '),
+        Expr::FString(_) => true,
         Expr::Call { func, .. } => matches!(&code[*func], Expr::Name(name) if matches!(name.as_str(), "str" | "repr")),
         _ => false,
     };

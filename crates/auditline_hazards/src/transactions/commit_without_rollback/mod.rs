@@ -39,7 +39,9 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         }
         seen.push(std::sync::Arc::clone(session));
         let Ownership::Unmanaged(lack) = owner(db, of, session) else { continue };
-        if injected_by_decorator(db, of, session) || entry::is_startup(db, of) || ends_with_process(db, &lack) {
+        // A failure while the process starts ends it, unless somebody catches it: what all requests share stays broken then.
+        let ends = entry::is_command(db, of) || !lack.shared && entry::is_startup(db, of);
+        if injected_by_decorator(db, of, session) || ends || ends_with_process(db, &lack) {
             continue;
         }
         findings.push(finding(db, of, &unit, ordinal, session, lack));
