@@ -38,19 +38,24 @@ fn is_started_by_name(db: &dyn Db, file: SourceFile) -> bool {
         || reads_command_line(db, file)
 }
 
-/// Whether the module itself reads the arguments of a command line: `argparse.ArgumentParser()`, `sys.argv`.
+/// Whether the module itself takes the arguments of a command line apart: `parser.parse_args()`. That it looks for a flag in
+/// `sys.argv` says nothing: whatever else it does goes on.
 fn reads_command_line(db: &dyn Db, file: SourceFile) -> bool {
     let parsed = parsed(db, file);
     let code = &parsed.module.code;
-    code.exprs.iter().any(|expr| match expr {
+    let makes_parser = code.exprs.iter().any(|expr| match expr {
         Expr::Call { func, .. } => {
             matches!(resolve(db, Scope::Module(file), code, *func), Symbol::External(path) if path == "argparse.ArgumentParser")
         }
-        Expr::Attribute { value, attr } if *attr == "argv" => {
-            matches!(resolve(db, Scope::Module(file), code, *value), Symbol::External(path) if path == "sys")
-        }
         _ => false,
-    })
+    });
+    makes_parser
+        && code.exprs.iter().any(|expr| match expr {
+            Expr::Call { func, .. } => {
+                matches!(&code[*func], Expr::Attribute { attr, .. } if matches!(attr.as_str(), "parse_args" | "parse_known_args"))
+            }
+            _ => false,
+        })
 }
 
 /// Whether the file makes an application, router or task queue, or registers functions with one.

@@ -5,7 +5,7 @@ use auditline_model::owner::{CallSite, argument_of, callers};
 use auditline_model::unit::{EventKind, FrameKind, Unit, unit_of};
 use auditline_model::{Db, FunctionRef, entry};
 
-use crate::races::rows;
+use crate::races::{rows, served};
 
 /// How many callers up it is looked for who goes through the rows, or starts the application.
 const DEPTH: u32 = 3;
@@ -21,7 +21,8 @@ pub(super) fn is_batch(
 ) -> bool {
     let Some(root) = rows::root(unit, row) else { return false };
     match root.origin {
-        RowOrigin::Param(index) => comes_in_batches(db, of, index, DEPTH) && is_alone(),
+        // What a request goes through may be its own items, of which another one has the same.
+        RowOrigin::Param(index) => comes_in_batches(db, of, index, DEPTH) && !served::is_served(db, of) && is_alone(),
         _ => is_one_of_many(unit, root),
     }
 }
