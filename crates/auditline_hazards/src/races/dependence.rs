@@ -1,11 +1,10 @@
 //! Why the write of a column depends on what the row held before.
 
-use auditline_model::eval::value::{
-    ArgName, Derivation, Key, Lock, Part, QueryKind, QueryValue, RowOrigin, Sources, Value,
-};
+use auditline_model::eval::key_of_argument;
+use auditline_model::eval::value::{Derivation, Key, Lock, Part, QueryKind, QueryValue, RowOrigin, Sources, Value};
 use auditline_model::tables::{AttributeKind, Column, TypeFamily};
 use auditline_model::unit::{Condition, Event, EventKind, FrameId, FrameKind, Subject, Test, Unit, unit_of};
-use auditline_model::{ClassRef, Db, FunctionRef, classes, head, tables};
+use auditline_model::{ClassRef, Db, FunctionRef, tables};
 use auditline_syntax::Name;
 
 use super::writers;
@@ -70,19 +69,13 @@ pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) 
 
 /// Whether a callee gives a column what it holds already: `note(order, status="late", number=order.number)`.
 fn is_itself(db: &dyn Db, unit: &Unit, event: &Event, written: &Written<'_>, by: FunctionRef) -> bool {
-    let Some(body) = head(db, by) else { return false };
     let own = Key::Field { row: written.row.id, column: written.column };
-    let is_it = |(name, key): &(ArgName, Key), bound: bool| {
-        let index = match name {
-            ArgName::Keyword(name) => body.params.iter().position(|param| param.name == *name),
-            ArgName::Position(at) => usize::try_from(*at).ok().map(|at| at + usize::from(bound)),
-        };
-        *key == own && index.is_some_and(|index| sets_to(db, by, written.column) == u32::try_from(index).ok())
-    };
     unit.events.iter().filter(|call| call.range == event.range).any(|call| match &call.kind {
         EventKind::Call { callee, keys, object, .. } => {
-            let bound = body.class.is_some() && !classes::is_static(&body) && !matches!(object, Value::Unknown);
-            *callee == by && keys.iter().any(|key| is_it(key, bound))
+            *callee == by
+                && keys.iter().any(|(_, key)| *key == own)
+                && sets_to(db, by, written.column)
+                    .is_some_and(|index| key_of_argument(db, by, keys, object, index) == Some(&own))
         }
         _ => false,
     })

@@ -10,8 +10,8 @@ use crate::names::{Scope, is_imported, resolve, resolve_in};
 use crate::symbols::Symbol;
 
 /// Whether a file is only a script: it does its work when it is started by name (`if __name__ == "__main__":`, a name that
-/// no `import` can write, or arguments of a command line that it reads), nothing imports it, and it serves nobody. A `main.py` that makes the application, and starts a
-/// server where it is run by hand, is none: its handlers are called by requests.
+/// no `import` can write, or arguments of a command line that it reads), nothing imports it, and it serves nobody. A `main.py`
+/// that makes the application, and starts a server where it is run by hand, is none: its handlers are called by requests.
 #[salsa::tracked(returns(copy))]
 pub fn is_script(db: &dyn Db, file: SourceFile) -> bool {
     is_started_by_name(db, file) && !serves(db, file) && !is_imported(db, file, |_| true)

@@ -4,7 +4,8 @@ use auditline_syntax::python::ir::Expr;
 
 use crate::classes;
 use crate::db::{ClassRef, Db, FunctionRef, head};
-use crate::eval::value::{ArgName, InstanceOrigin, Key, SessionValue, Value};
+use crate::eval::key_of_argument;
+use crate::eval::value::{InstanceOrigin, Key, SessionValue, Value};
 use crate::owner::argument_of;
 
 use super::effects::flag_of;
@@ -152,19 +153,10 @@ pub(super) fn flag_in(db: &dyn Db, callee: FunctionRef, call: &EventKind, index:
 /// The caller's own parameter that a call hands on for that of the callee.
 fn own_param(db: &dyn Db, callee: FunctionRef, call: &EventKind, index: u32) -> Option<u32> {
     let EventKind::Call { keys, object, .. } = call else { return None };
-    let body = head(db, callee)?;
-    let shift = u32::from(body.class.is_some() && !classes::is_static(&body) && !matches!(object, Value::Unknown));
-    let param = body.params.get(index as usize)?.name;
-    keys.iter().find_map(|(name, key)| {
-        let is_it = match name {
-            ArgName::Keyword(name) => *name == param,
-            ArgName::Position(position) => position.checked_add(shift) == Some(index),
-        };
-        match key {
-            Key::Given(Value::Param(own)) if is_it => Some(*own),
-            _ => None,
-        }
-    })
+    match key_of_argument(db, callee, keys, object, index)? {
+        Key::Given(Value::Param(own)) => Some(*own),
+        _ => None,
+    }
 }
 
 /// The session to which the function itself sends a statement in an event.

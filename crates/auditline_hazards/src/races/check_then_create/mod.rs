@@ -211,8 +211,8 @@ fn missed(unit: &Unit, at: u32, model: ClassRef, lock: Lock) -> Option<(u32, boo
     unit.ancestors(event.frame).find_map(|(_, frame)| match &frame.kind {
         FrameKind::Branch { conditions, split, rest, .. } => {
             // Another condition beside it decides too: `if tag is None and make_missing`.
-            let misses = conditions.iter().filter(|condition| condition.is_miss());
-            let found = misses.into_iter().find_map(|condition| match condition.subject {
+            let mut misses = conditions.iter().filter(|condition| condition.is_miss());
+            let found = misses.find_map(|condition| match condition.subject {
                 Subject::Row { row } => is_lookup(row).then_some(row),
                 Subject::Count { load } => is_count(load).then_some(load),
                 _ => None,
