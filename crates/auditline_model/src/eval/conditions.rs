@@ -175,15 +175,15 @@ impl Evaluator<'_> {
                 let holds = matches!(op, CompareOp::Is | CompareOp::Eq | CompareOp::In);
                 let mut conditions = Vec::new();
                 if !left.from.fields.is_empty() {
-                    let constant = super::statements::is_constant(code, other_id) || is_only_constants(right);
+                    let constant = super::constants::is_constant(code, other_id) || is_only_constants(right);
                     let test = if constant { Test::EqualsConstant } else { Test::EqualsOther };
                     conditions.extend(self.field_conditions(&left.from, &test, holds));
                     read_again(&mut conditions, &right.from);
-                    let written = super::statements::constant_name(code, other_id);
+                    let written = super::constants::constant_name(code, other_id);
                     conditions.iter_mut().for_each(|condition| condition.constant = written);
                 }
                 if !right.from.fields.is_empty() {
-                    let constant = super::statements::is_constant(code, left_id);
+                    let constant = super::constants::is_constant(code, left_id);
                     let test = if constant { Test::EqualsConstant } else { Test::EqualsOther };
                     let mut of_right = self.field_conditions(&right.from, &test, holds);
                     read_again(&mut of_right, &left.from);

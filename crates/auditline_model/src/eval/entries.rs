@@ -11,7 +11,7 @@ use crate::tables::orm_model;
 use crate::unit::EventKind;
 
 use super::calls::Arguments;
-use super::statements::{constant_name, is_constant};
+use super::constants::{constant_name, is_constant};
 use super::substitute::handed_row;
 use super::value::{Derivation, Entry, RowOrigin, RowValue, Sources, Value};
 use super::{Bound, Evaluator};

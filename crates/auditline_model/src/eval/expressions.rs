@@ -93,13 +93,13 @@ impl Evaluator<'_> {
             }
             Expr::Conditional { test, body, orelse } => {
                 let conditions = self.condition(code, *test);
-                let negated = super::statements::negated(&conditions);
+                let negated = super::paths::negated(&conditions);
                 let split = self.new_split();
                 let mut body = self.arm(code, *body, (split, conditions.clone()));
                 let mut orelse = self.arm(code, *orelse, (split, negated.clone()));
                 self.only_where(&mut body, &orelse, &conditions);
                 self.only_where(&mut orelse, &body, &negated);
-                super::statements::joined_under(&body, &orelse, super::statements::flag_of(&conditions))
+                super::paths::joined_under(&body, &orelse, super::paths::flag_of(&conditions))
             }
             Expr::Lambda { .. } => Bound::unknown(),
             Expr::Tuple(items) => {
@@ -203,7 +203,7 @@ impl Evaluator<'_> {
         }
         let symbol = self.symbol(code, id);
         let value = self.symbol_value(symbol);
-        let constant = super::statements::is_constant(code, id);
+        let constant = super::constants::is_constant(code, id);
         Bound { from: Sources { other: !constant, ..Sources::default() }, value }
     }
 

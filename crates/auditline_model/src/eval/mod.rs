@@ -1,11 +1,14 @@
 //! Evaluation: one walk over a function in program order that tells what its expressions may be and records what it
 //! does as a unit of work.
 
+mod assignments;
 mod attributes;
 mod batches;
 mod calls;
 mod conditions;
+mod constants;
 pub(crate) mod construct;
+mod contexts;
 mod entries;
 mod expressions;
 mod found;
@@ -15,6 +18,7 @@ mod inherited;
 mod insertions;
 mod keys;
 pub mod libraries;
+mod paths;
 mod properties;
 mod queries;
 mod sessions;

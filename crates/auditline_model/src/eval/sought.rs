@@ -8,7 +8,7 @@ use crate::db::ClassRef;
 use crate::symbols::Symbol;
 
 use super::Evaluator;
-use super::statements::{constant_name, is_constant};
+use super::constants::{constant_name, is_constant};
 
 /// By what a statement finds its rows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]

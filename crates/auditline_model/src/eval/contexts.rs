@@ -1,0 +1,153 @@
+//! `with`: what it binds, and what ends with it.
+
+use std::sync::Arc;
+
+use auditline_syntax::TextRange;
+use auditline_syntax::python::ir::{Block, Code, StmtKind, WithItem};
+use auditline_syntax::python::walk_statements;
+
+use crate::unit::{EventKind, FrameKind, LockScope};
+
+use super::statements::contains_break;
+use super::value::{ContextValue, SessionOrigin, SessionValue, TransactionKind, Value};
+use super::{Bound, Evaluator, Flow};
+
+impl Evaluator<'_> {
+    pub(super) fn with(&mut self, code: &Code, is_async: bool, items: &[WithItem], body: &Block) -> Flow {
+        let mut frames = Vec::new();
+        for item in items {
+            let before = self.next_ordinal();
+            let context = self.expr(code, item.context);
+            let range = code.range(item.context);
+            if is_async {
+                self.event(EventKind::Await, range);
+            }
+            let (value, kind) = self.enter(&context, range);
+            let swallows = matches!(kind, FrameKind::WithSuppress);
+            if kind == FrameKind::WithLock {
+                self.ends_with_block(before);
+            }
+            let frame = self.push_frame(kind);
+            if let Value::Instance(instance) = &context.value {
+                self.unit.entered.push((frame, Arc::clone(instance)));
+            }
+            let guarded = swallows.then(|| {
+                let id = self.new_try();
+                (id, self.push_frame(FrameKind::Try(id)), item.context)
+            });
+            frames.push((frame, guarded));
+            if let Some(target) = item.target {
+                let bound = Bound { value, from: context.from };
+                self.assign(code, target, &bound, None);
+            }
+        }
+        let mut flow = self.block(body);
+        for (frame, guarded) in frames.into_iter().rev() {
+            if let Some((id, body, context)) = guarded {
+                self.pop_frame(body);
+                // It is a handler with nothing in it.
+                let handler = self.push_frame(FrameKind::Handler(id, 0));
+                self.pop_frame(handler);
+                let info = self.suppressed(code, context, handler);
+                self.unit.tries[id.0 as usize].handlers.push(info);
+                if flow == Flow::Raises {
+                    flow = Flow::Falls;
+                }
+            }
+            self.pop_frame(frame);
+        }
+        flow
+    }
+
+    /// What a generator or context manager hands out.
+    fn opened_by(&mut self, context: &ContextValue, origin: SessionOrigin, range: TextRange) -> Value {
+        let value = match &context.yields {
+            Value::Session(session) => {
+                Value::Session(Arc::new(SessionValue { origin, id: self.next_ordinal(), ..(**session).clone() }))
+            }
+            other => other.clone(),
+        };
+        if let Value::Session(session) = &value {
+            self.event(EventKind::Open(Arc::clone(session)), range);
+        }
+        value
+    }
+
+    /// What a generator hands to a loop: `async for session in sessions():`. Where the loop is left, what stands behind the
+    /// `yield` does not run.
+    pub(super) fn handed_out(&mut self, context: &ContextValue, body: &Block, range: TextRange) -> Bound {
+        let mut leaves = contains_break(body);
+        walk_statements(body, &mut |stmt| leaves |= matches!(stmt.kind, StmtKind::Return(_)));
+        let origin = if leaves { SessionOrigin::Unknown } else { SessionOrigin::Context(context.function) };
+        Bound::of(self.opened_by(context, origin, range))
+    }
+
+    /// What is locked from that event on is released when the block is left: `with redis.lock("stock"):`.
+    fn ends_with_block(&mut self, from: u32) {
+        for event in self.unit.events.iter_mut().skip(from as usize) {
+            if let EventKind::ExternalLock(scope @ LockScope::Open) = &mut event.kind {
+                *scope = LockScope::Block;
+            }
+        }
+    }
+
+    /// What `with value as x` binds, and the frame of its body.
+    fn enter(&mut self, context: &Bound, range: TextRange) -> (Value, FrameKind) {
+        match &context.value {
+            Value::Session(session) => {
+                let scoped = match &session.origin {
+                    SessionOrigin::Opened(factory) => {
+                        Arc::new(SessionValue { origin: SessionOrigin::Scoped(*factory), ..(**session).clone() })
+                    }
+                    _ => Arc::clone(session),
+                };
+                (Value::Session(Arc::clone(&scoped)), FrameKind::WithSession(scoped))
+            }
+            Value::BegunSession(session) => (
+                Value::Session(Arc::clone(session)),
+                FrameKind::WithTransaction(Arc::clone(session), TransactionKind::Begin),
+            ),
+            Value::Transaction(session, kind) => {
+                let action = match kind {
+                    TransactionKind::Begin => crate::unit::SessionAction::Begin,
+                    TransactionKind::Savepoint => crate::unit::SessionAction::Savepoint,
+                };
+                self.session_event(session, action, range);
+                (Value::Unknown, FrameKind::WithTransaction(Arc::clone(session), *kind))
+            }
+            Value::Lent(session) => (Value::Session(Arc::clone(session)), FrameKind::With),
+            Value::Context(context) if context.given => (context.yields.clone(), FrameKind::With),
+            Value::Context(context) => {
+                let value = self.opened_by(context, SessionOrigin::Context(context.function), range);
+                let kind = if super::libraries::names_lock(&context.function.path) {
+                    FrameKind::WithLock
+                } else {
+                    FrameKind::With
+                };
+                (value, kind)
+            }
+            Value::Instance(instance) => {
+                if super::libraries::names_lock(&instance.class.path) {
+                    return (context.value.clone(), FrameKind::WithLock);
+                }
+                let value = self.entered_instance(instance, range);
+                let kind = if self.is_apart(instance, &value) { FrameKind::WithApart } else { FrameKind::With };
+                (value, kind)
+            }
+            Value::Made(name) => match super::libraries::known(name) {
+                Some(super::libraries::Known::Suppress) => (Value::Unknown, FrameKind::WithSuppress),
+                _ if super::libraries::names_lock(name) => {
+                    self.event(EventKind::ExternalLock(LockScope::Block), range);
+                    (Value::Unknown, FrameKind::WithLock)
+                }
+                _ if super::libraries::is_apart(name) => (context.value.clone(), FrameKind::WithApart),
+                _ => (context.value.clone(), FrameKind::With),
+            },
+            Value::Attribute(_, name) | Value::Method(_, name) if super::libraries::names_lock(name) => {
+                self.event(EventKind::ExternalLock(LockScope::Block), range);
+                (Value::Unknown, FrameKind::WithLock)
+            }
+            _ => (Value::Unknown, FrameKind::With),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Sessions: who made one, and what it is.
+
+use auditline_syntax::Name;
+
+use crate::db::{ClassRef, FunctionRef, VariableRef};
+use crate::symbols::Symbol;
+
+use super::Value;
+
+/// A session.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SessionValue {
+    /// Where it comes from.
+    pub origin: SessionOrigin,
+    /// `AsyncSession`; `None` where it cannot be told.
+    pub is_async: Option<bool>,
+    /// Tells apart two sessions of the same origin in one function: the ordinal of the event that opened it.
+    pub id: u32,
+    /// What it does with its rows when it commits.
+    pub on_commit: OnCommit,
+    /// The class that it is of.
+    pub class: SessionClass,
+}
+
+/// The class of a session. One of the project's own may do more than SQLAlchemy's when it commits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum SessionClass {
+    /// SQLAlchemy's or SQLModel's, or that of another library.
+    Library,
+    /// A class of the workspace that inherits from theirs.
+    Own(ClassRef),
+    /// It cannot be told.
+    #[default]
+    Unknown,
+}
+
+impl SessionClass {
+    /// What is known of either of two sessions.
+    #[must_use]
+    pub fn join(self, other: Self) -> Self {
+        if self == other { self } else { Self::Unknown }
+    }
+}
+
+/// What a session does with its rows when it commits. When it rolls back it expires them in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OnCommit {
+    /// It expires them: the next read of an attribute loads the row again. SQLAlchemy's and SQLModel's default.
+    Expires,
+    /// It keeps them as they are: `expire_on_commit=False`.
+    Keeps,
+    /// It cannot be told.
+    #[default]
+    Unknown,
+}
+
+impl OnCommit {
+    /// What is known of either of two sessions.
+    #[must_use]
+    pub fn join(self, other: Self) -> Self {
+        if self == other { self } else { Self::Unknown }
+    }
+}
+
+/// Where a session comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum SessionOrigin {
+    /// A parameter that the caller fills.
+    Param(u32),
+    /// The session that a parameter brings, or one of the function's own where it brings none.
+    GivenOrOwn(u32),
+    /// A parameter that a framework dependency fills.
+    Dependency(Symbol),
+    /// An attribute of `self`, as seen in objects of this class.
+    SelfAttribute(ClassRef, Name),
+    /// An attribute of another object: the object and the attribute.
+    ObjectAttribute(Box<Value>, Name),
+    /// Opened here by calling a factory or the class, not (yet) under a `with`.
+    Opened(FactoryValue),
+    /// Opened here as the context of a `with`: leaving closes it.
+    Scoped(FactoryValue),
+    /// The context of `factory.begin()`: leaving commits or rolls back.
+    Begun(FactoryValue),
+    /// Handed out by a context manager of the workspace.
+    Context(FunctionRef),
+    /// Handed out by a context manager class of the workspace.
+    ContextClass(ClassRef),
+    /// Returned by a function of the workspace, which got it from the origin inside.
+    Returned(FunctionRef, Box<SessionOrigin>),
+    /// A module-level variable that holds a session.
+    Global(VariableRef),
+    /// An attribute of a class object that holds a session.
+    ClassAttribute(ClassRef, Name),
+    /// A `scoped_session` or Flask-SQLAlchemy's `db.session`.
+    Registry(Option<VariableRef>),
+    /// `object_session(row)`, and what else cannot be followed.
+    Unknown,
+}
+
+impl SessionOrigin {
+    /// Where a session comes from that comes from here or from there.
+    fn join(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Param(given) | Self::GivenOrOwn(given), own)
+            | (own, Self::Param(given) | Self::GivenOrOwn(given))
+                if own.is_own() =>
+            {
+                Self::GivenOrOwn(*given)
+            }
+            (Self::GivenOrOwn(one), Self::Param(two) | Self::GivenOrOwn(two))
+            | (Self::Param(one), Self::GivenOrOwn(two))
+                if one == two =>
+            {
+                Self::GivenOrOwn(*one)
+            }
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Whether the function has opened the session for itself.
+    pub(super) fn is_own(&self) -> bool {
+        match self {
+            Self::Opened(_) | Self::Scoped(_) | Self::Begun(_) | Self::Context(_) | Self::ContextClass(_) => true,
+            Self::Returned(_, inner) => inner.is_own(),
+            _ => false,
+        }
+    }
+}
+
+/// What makes sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FactoryValue {
+    /// `async_sessionmaker` or `sessionmaker(class_=AsyncSession)`.
+    pub is_async: Option<bool>,
+    /// `scoped_session`.
+    pub scoped: bool,
+    /// What its sessions do with their rows when they commit.
+    pub on_commit: OnCommit,
+    /// The class of its sessions.
+    pub class: SessionClass,
+    /// The variable that holds it, where there is one.
+    pub variable: Option<VariableRef>,
+}
+
+/// The kinds of transaction contexts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TransactionKind {
+    /// `begin()`: leaving commits or rolls back.
+    Begin,
+    /// `begin_nested()`: a savepoint.
+    Savepoint,
+}
+
+impl SessionValue {
+    /// What is known of a session that is this one or that one.
+    pub(super) fn join(&self, other: &Self) -> Self {
+        let origin = self.origin.join(&other.origin);
+        let given = matches!(other.origin, SessionOrigin::Param(_) | SessionOrigin::GivenOrOwn(_));
+        Self {
+            is_async: if self.is_async == other.is_async { self.is_async } else { None },
+            id: if origin != SessionOrigin::Unknown && given { other.id } else { self.id },
+            on_commit: self.on_commit.join(other.on_commit),
+            class: self.class.join(other.class),
+            origin,
+        }
+    }
+}

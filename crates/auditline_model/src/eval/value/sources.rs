@@ -1,0 +1,166 @@
+//! What a value was made from.
+
+use auditline_syntax::Name;
+use smallvec::SmallVec;
+
+/// What a value was computed from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Sources {
+    /// Columns of rows that went into it.
+    pub fields: SmallVec<[FieldSource; 2]>,
+    /// Numbers of rows that went into it.
+    pub counts: SmallVec<[CountSource; 1]>,
+    /// What it spells out: the values of which its text or path is put together.
+    pub parts: SmallVec<[Part; 1]>,
+    /// The event of a call to something outside whose result it is, or a part of it.
+    pub external: Option<u32>,
+    /// Whether something else than constants and fields went into it.
+    pub other: bool,
+    /// Whether the clock or a random number went into it: it is another one each time.
+    pub fresh: bool,
+}
+
+/// A column of a row that went into a value.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct FieldSource {
+    /// [`RowValue::id`](crate::eval::value::RowValue::id).
+    pub row: u32,
+    /// The attribute.
+    pub column: Name,
+    /// The ordinal of the read.
+    pub read: u32,
+    /// How it went in.
+    pub how: Derivation,
+}
+
+/// A value of which a text or a path is put together. What a function that is not understood gives spells out nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// A column of a row: the ordinal of the read.
+    Column(u32),
+    /// A parameter of the function.
+    Param(u32),
+    /// An attribute of a parameter.
+    Attribute(u32, Name),
+}
+
+/// A number or sum of rows that went into a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CountSource {
+    /// The ordinal of the load that counted them, or brought those that were counted.
+    pub load: u32,
+    /// Whether the value falls when the number rises: `limit - count`.
+    pub falls: bool,
+    /// Whether it tells only if there are any, not how many: a column of the first of them.
+    pub any: bool,
+}
+
+/// How a column went into a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Derivation {
+    /// The value is the column's value, or one of the alternatives.
+    Same,
+    /// The value is the column's text in another form (`.strip()`, `.lower()`): doing it twice changes nothing.
+    Normalised,
+    /// The value is what a function that is not understood made of it, perhaps among other things.
+    Called,
+    /// The value is the column's document with values laid over it, under keys that are always the same:
+    /// `{**row.settings, "mode": mode}`.
+    Overlaid,
+    /// The value was computed from it.
+    Computed,
+    /// Nothing of it went in, but it decided whether there is a value: `payment = fetch(order.payment_id)` where there is an
+    /// id, else `None`.
+    Decided,
+}
+
+impl Sources {
+    /// Both, as alternatives or as parts.
+    #[must_use]
+    pub fn with(mut self, other: &Self) -> Self {
+        for field in &other.fields {
+            if !self.fields.contains(field) {
+                self.fields.push(field.clone());
+            }
+        }
+        for count in &other.counts {
+            if !self.counts.contains(count) {
+                self.counts.push(*count);
+            }
+        }
+        for part in &other.parts {
+            if !self.parts.contains(part) {
+                self.parts.push(*part);
+            }
+        }
+        self.external = self.external.or(other.external);
+        self.other |= other.other;
+        self.fresh |= other.fresh;
+        self
+    }
+
+    /// As parts of a computation.
+    #[must_use]
+    pub fn computed(mut self) -> Self {
+        self.fields.retain(|field| field.how != Derivation::Decided);
+        for field in &mut self.fields {
+            field.how = Derivation::Computed;
+        }
+        self
+    }
+
+    /// As parts of something that is no number.
+    #[must_use]
+    pub fn gathered(mut self) -> Self {
+        self.counts.clear();
+        self.computed()
+    }
+
+    /// As a document over which something is laid.
+    #[must_use]
+    pub fn overlaid(mut self) -> Self {
+        for field in &mut self.fields {
+            field.how = match field.how {
+                Derivation::Same | Derivation::Overlaid => Derivation::Overlaid,
+                Derivation::Normalised | Derivation::Called | Derivation::Computed | Derivation::Decided => {
+                    Derivation::Computed
+                }
+            };
+        }
+        self.counts.clear();
+        self
+    }
+
+    /// As what is taken away from something.
+    #[must_use]
+    pub fn taken_away(mut self) -> Self {
+        for count in &mut self.counts {
+            count.falls = !count.falls;
+        }
+        self
+    }
+
+    /// As arguments of a call that is not understood.
+    #[must_use]
+    pub fn called(mut self) -> Self {
+        self.fields.retain(|field| field.how != Derivation::Decided);
+        for field in &mut self.fields {
+            if field.how != Derivation::Computed {
+                field.how = Derivation::Called;
+            }
+        }
+        self.counts.clear();
+        self.parts.clear();
+        self
+    }
+
+    /// As a normalised form.
+    #[must_use]
+    pub fn normalised(mut self) -> Self {
+        self.fields.retain(|field| field.how != Derivation::Decided);
+        for field in &mut self.fields {
+            field.how = field.how.max(Derivation::Normalised);
+        }
+        self
+    }
+}
