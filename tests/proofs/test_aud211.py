@@ -25,6 +25,22 @@ def test_list(world: World) -> list:
     return meet(world, first, second, "^UPDATE items")
 
 
+@proof("AUD211", "Counters, one UPDATE after the other", faulty=["200", "OperationalError"], cured=None, fix=None)
+def test_counters(world: World) -> list:
+    world.tables("app.database")
+    world.sql("INSERT INTO items (id, stock) VALUES (1, 5), (2, 5)")
+    first = world.start(post("app.shelf:router", "/shelf/", json=[1, 2]))
+    second = world.start(post("app.shelf:router", "/shelf/", json=[2, 1]))
+    for call in (first, second):
+        call.until("^UPDATE items")
+        call.go()
+        call.until("^UPDATE items")
+    first.until_blocked()
+    second.finish()
+    first.finish()
+    return sorted(str(call.outcome.brief) for call in (first, second))
+
+
 @proof("AUD211", "Two tables, in opposite orders", faulty=["200", "OperationalError"], cured=None, fix=None)
 def test_tables(world: World) -> list:
     world.tables("app.database")

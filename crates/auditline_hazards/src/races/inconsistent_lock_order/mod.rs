@@ -1,6 +1,6 @@
 //! AUD211: two transactions lock the same rows in different orders.
 
-use auditline_model::eval::value::{Key, Lock, QueryKind, QueryValue};
+use auditline_model::eval::value::{Key, Lock, QueryKind, QueryValue, Step};
 use auditline_model::unit::{EventKind, FrameKind, LoadForm, SessionAction, Unit, lock_pairs, pairs_from, unit_of};
 use auditline_model::{Db, FunctionRef, classes, entry, tables};
 
@@ -29,6 +29,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
     let before = findings.len();
     opposite(db, of, &unit, findings);
     unsorted(db, of, &unit, findings);
+    counted(db, of, &unit, findings);
     if findings.len() > before && entry::is_command(db, of) {
         findings.truncate(before);
     }
@@ -119,6 +120,34 @@ fn unsorted(db: &dyn Db, of: FunctionRef, unit: &Unit, findings: &mut Vec<Findin
     }
 }
 
+/// Counters of many rows, each stepped by an UPDATE of its own: the rows stay locked until the transaction ends.
+fn counted(db: &dyn Db, of: FunctionRef, unit: &Unit, findings: &mut Vec<Finding>) {
+    for (ordinal, event) in unit.numbered() {
+        let EventKind::Execute(query) = &event.kind else { continue };
+        // What steps a counter is written by whoever names the row; what a request merely sets may be its own.
+        let steps = query.kind == QueryKind::Update && query.sets.iter().any(|(_, step)| *step != Step::Unknown);
+        let Some(model) = query.model.filter(|_| steps) else { continue };
+        let by_key = tables::orm_model(db, model).and_then(|model| model.key());
+        let one_row = by_key.is_some_and(|key| query.keys.iter().any(|(name, _)| *name == key));
+        if !one_row || is_second(unit, ordinal) || !locks_each(unit, ordinal, query) || is_alone(db, of, unit, ordinal) {
+            continue;
+        }
+        let name = classes::simple(model.path);
+        findings.push(Finding {
+            hazard: &HAZARD,
+            severity: Severity::Warning,
+            message: format!(
+                "`{name}` rows are updated one by one in the order in which they were handed in, and each stays locked: two requests that name the same ones in another order wait for one another"
+            ),
+            place: Place::InFunction(of, event.range),
+            symbol: symbol(of.path),
+            evidence: held_until(of, unit, ordinal).into_iter().collect(),
+            story: Some(story(&format!("{name} 1"), &format!("{name} 2"))),
+            fixes: Vec::new(),
+        });
+    }
+}
+
 /// How a load, were it to lock, would lock many rows in an order that nobody has said.
 pub(super) enum Disorder {
     /// All of them in one statement.
@@ -173,7 +202,7 @@ fn locks_each(unit: &Unit, lock: u32, query: &QueryValue) -> bool {
 fn is_alone(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32) -> bool {
     let Some(event) = unit.events.get(at as usize) else { return true };
     let session = match &event.kind {
-        EventKind::Load { query, .. } => query.session.as_deref(),
+        EventKind::Load { query, .. } | EventKind::Execute(query) => query.session.as_deref(),
         _ => None,
     };
     unit.is_exclusive(at)
