@@ -88,6 +88,21 @@ fn the_nearest_service_of_several_is_meant() {
 }
 
 #[test]
+fn a_source_directory_with_a_stray_init_is_no_package() {
+    let files = [
+        ("api/src/__init__.py", ""),
+        ("api/src/shop/__init__.py", ""),
+        ("api/src/shop/db.py", "class Shop: ...\n"),
+        ("worker/src/worker/main.py", "from shop.db import Shop\n"),
+    ];
+    resolves(&fixture(&files), "worker/src/worker/main.py", "Shop", "class api/src/shop/db.py Shop");
+    // Here it is one: its files import one another through it.
+    let whole = [("api/src/main.py", "from src.shop.db import Shop\n")];
+    let db = fixture(&[&files[..], &whole].concat());
+    resolves(&db, "worker/src/worker/main.py", "Shop", "external shop.db.Shop");
+}
+
+#[test]
 fn installed_packages_win_over_bare_directories_and_siblings_in_a_package() {
     let db = fixture(&[
         ("alembic/env.py", "from alembic import context\nimport alembic\n"),

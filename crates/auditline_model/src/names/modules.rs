@@ -216,6 +216,12 @@ fn is_imported_whole(db: &dyn Db, package: FilePath, name: Name) -> bool {
     })
 }
 
+/// Whether a directory only looks like a package: `src` with an `__init__.py` that somebody has left there, whose files do not
+/// import one another through it.
+fn is_stray(db: &dyn Db, package: FilePath) -> bool {
+    package.file_name() == "src" && !imports_itself(db, package)
+}
+
 /// Where the regular packages near the workspace roots stand: by name, the directories that hold them.
 #[salsa::tracked(returns(clone))]
 fn packages(db: &dyn Db) -> Arc<FxHashMap<Name, Vec<FilePath>>> {
@@ -230,7 +236,8 @@ fn packages(db: &dyn Db) -> Arc<FxHashMap<Name, Vec<FilePath>>> {
             let child = directory.join(entry);
             if is_package(db, child) {
                 found.entry(Name::new(entry)).or_default().push(directory);
-            } else if depth < DEPTH {
+            }
+            if depth < DEPTH && (!is_package(db, child) || is_stray(db, child)) {
                 rest.push((child, depth + 1));
             }
         }
