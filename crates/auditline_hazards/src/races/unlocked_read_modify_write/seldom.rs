@@ -12,6 +12,8 @@ const DEPTH: u32 = 3;
 
 /// Whether the row is one of many that a loop goes through, loaded together or one by one: a backfill or a job, which seldom
 /// meets a request. Where all who hand it in go through many, it still meets whoever else writes it: nobody may.
+///
+/// A request goes through rows of its own, a cart's lines; what those lead to, the products, is everybody's.
 pub(super) fn is_batch(
     db: &dyn Db,
     of: FunctionRef,
@@ -23,14 +25,18 @@ pub(super) fn is_batch(
     match root.origin {
         // What a request goes through may be its own items, of which another one has the same.
         RowOrigin::Param(index) => comes_in_batches(db, of, index, DEPTH) && !served::is_served(db, of) && is_alone(),
-        _ => is_one_of_many(unit, root),
+        _ => is_one_of_many(unit, root) && (is_of_list(row) || !served::is_served(db, of)),
     }
 }
 
+fn is_of_list(row: &RowValue) -> bool {
+    matches!(row.origin, RowOrigin::Loaded { single: false, .. })
+}
+
 fn is_one_of_many(unit: &Unit, row: &RowValue) -> bool {
-    let RowOrigin::Loaded { single, .. } = row.origin else { return false };
     let load = unit.events.get(row.id as usize);
-    !single || load.is_some_and(|load| unit.in_loop(load.frame))
+    is_of_list(row)
+        || matches!(row.origin, RowOrigin::Loaded { .. }) && load.is_some_and(|load| unit.in_loop(load.frame))
 }
 
 fn comes_in_batches(db: &dyn Db, of: FunctionRef, index: u32, depth: u32) -> bool {
