@@ -10,7 +10,7 @@ use crate::symbols::Symbol;
 use crate::unit::{Condition, EventKind, FrameKind, Test};
 
 use super::paths::{flag_of, merged, merged_under, negated};
-use super::value::{SessionValue, Value};
+use super::value::{InstanceOrigin, InstanceValue, SessionValue, Value};
 use super::{Bound, Environment, Evaluator, Flow};
 
 impl Evaluator<'_> {
@@ -409,6 +409,13 @@ impl Evaluator<'_> {
         let value = match &iterated.value {
             // An item of what was handed in is not the whole of it.
             Value::Many(inner) if matches!(**inner, Value::Param(_)) => Value::Unknown,
+            Value::Many(inner) if let Value::Instance(item) = &**inner => {
+                let origin = match item.origin {
+                    InstanceOrigin::Param(_) => InstanceOrigin::Unknown,
+                    known => known,
+                };
+                Value::Instance(Arc::new(InstanceValue { origin, ..(**item).clone() }))
+            }
             Value::Many(inner) => (**inner).clone(),
             Value::Executed(query, true) | Value::Query(query) => self.row_from(query, None, true),
             Value::Executed(query, false) => Value::Tuple(vec![self.row_from(query, None, true)]),

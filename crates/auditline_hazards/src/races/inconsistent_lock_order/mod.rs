@@ -1,6 +1,6 @@
 //! AUD211: two transactions lock the same rows in different orders.
 
-use auditline_model::eval::value::{Key, Lock, QueryKind, QueryValue, Step};
+use auditline_model::eval::value::{InstanceOrigin, Key, Lock, QueryKind, QueryValue, Step, Value};
 use auditline_model::unit::{EventKind, FrameKind, LoadForm, SessionAction, Unit, lock_pairs, pairs_from, unit_of};
 use auditline_model::{Db, FunctionRef, classes, entry, tables};
 
@@ -128,8 +128,9 @@ fn counted(db: &dyn Db, of: FunctionRef, unit: &Unit, findings: &mut Vec<Finding
         let steps = query.kind == QueryKind::Update && query.sets.iter().any(|(_, step)| *step != Step::Unknown);
         let Some(model) = query.model.filter(|_| steps) else { continue };
         let by_key = tables::orm_model(db, model).and_then(|model| model.key());
-        let one_row = by_key.is_some_and(|key| query.keys.iter().any(|(name, _)| *name == key));
-        if !one_row || is_second(unit, ordinal) || !locks_each(unit, ordinal, query) || is_alone(db, of, unit, ordinal) {
+        let one_row = by_key.is_some_and(|key| query.filters.contains(&key)) && !query.among;
+        if !one_row || is_second(unit, ordinal) || !locks_each(unit, ordinal, query) || is_alone(db, of, unit, ordinal)
+        {
             continue;
         }
         let name = classes::simple(model.path);
@@ -185,7 +186,7 @@ fn locks_each(unit: &Unit, lock: u32, query: &QueryValue) -> bool {
     let around = unit.ancestors(event.frame).find(|(_, frame)| matches!(frame.kind, FrameKind::Loop { .. }));
     let Some((id, frame)) = around else { return false };
     let given = matches!(frame.kind, FrameKind::Loop { as_given: true, .. });
-    let same_row = query.keys.iter().any(|(_, key)| matches!(key, Key::Given(_)));
+    let same_row = query.keys.iter().any(|(_, key)| matches!(key, Key::Given(given) if !is_of_item(given)));
     let own_session = query.session.as_deref().is_none_or(|session| {
         unit.events_in(id).any(|(_, event)| {
             matches!(&event.kind, EventKind::Open(opened) if auditline_model::unit::same_session(opened, session))
@@ -196,6 +197,15 @@ fn locks_each(unit: &Unit, lock: u32, query: &QueryValue) -> bool {
             && unit.can_follow(lock, ordinal)
     });
     given && !same_row && !own_session && !ends
+}
+
+/// Whether a key is an attribute of an object that a loop takes out of a list: another one in each round.
+fn is_of_item(key: &Value) -> bool {
+    match key {
+        Value::Attribute(object, _) => is_of_item(object),
+        Value::Instance(item) => item.origin == InstanceOrigin::Unknown,
+        _ => false,
+    }
 }
 
 /// Whether another lock lets one request at a time come here.
