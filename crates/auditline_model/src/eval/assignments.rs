@@ -89,26 +89,27 @@ impl Evaluator<'_> {
         source: Option<ExprId>,
         range: TextRange,
     ) {
+        if let Some(row) = object.row().cloned().or_else(|| self.changed_row(object)) {
+            let in_sql = source.is_some_and(|source| self.is_sql_expression(code, source, &bound.value));
+            let constant = source
+                .filter(|source| is_constant(code, *source))
+                .map(|source| constant_name(code, source).unwrap_or_else(|| Name::new("…")));
+            self.event(
+                EventKind::Write {
+                    row,
+                    column: attribute,
+                    from: bound.from.clone(),
+                    step: source.map_or(Step::Unknown, |source| super::steps::assigned(code, attribute, source)),
+                    in_sql,
+                    in_place: false,
+                    constant,
+                    by: None,
+                },
+                range,
+            );
+        }
         match object {
-            Value::Row(row) => {
-                let in_sql = source.is_some_and(|source| self.is_sql_expression(code, source, &bound.value));
-                let constant = source
-                    .filter(|source| is_constant(code, *source))
-                    .map(|source| constant_name(code, source).unwrap_or_else(|| Name::new("…")));
-                self.event(
-                    EventKind::Write {
-                        row: Arc::clone(row),
-                        column: attribute,
-                        from: bound.from.clone(),
-                        step: source.map_or(Step::Unknown, |source| super::steps::assigned(code, attribute, source)),
-                        in_sql,
-                        in_place: false,
-                        constant,
-                        by: None,
-                    },
-                    range,
-                );
-            }
+            Value::Row(_) => {}
             Value::SelfObject => {
                 self.unit.self_attributes.push((attribute, bound.value.held()));
                 if matches!(bound.value, Value::Session(_)) {
@@ -148,7 +149,7 @@ impl Evaluator<'_> {
             }
             Expr::Attribute { value, attr } => {
                 let object = self.expr_again(code, *value);
-                if let Value::Row(row) = object {
+                if let Some(row) = object.row().cloned().or_else(|| self.changed_row(&object)) {
                     self.event(
                         EventKind::Write {
                             row,

@@ -289,6 +289,9 @@ impl Evaluator<'_> {
             }
             _ => SmallVec::new(),
         };
+        if !matches!(value, Value::Session(_)) {
+            from.fields.extend(self.read_of_changed(code, &object.value, attr, id));
+        }
         if matches!(object.value, Value::Instance(_)) {
             // There is an object where a row was found; what it says of itself is something else.
             from.counts.retain(|count| !count.any);

@@ -5,6 +5,7 @@ mod assignments;
 mod attributes;
 mod batches;
 mod calls;
+mod changed;
 mod conditions;
 mod constants;
 pub(crate) mod construct;
@@ -139,6 +140,8 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) statement: TextRange,
     pub(crate) frame: FrameId,
     pub(crate) unit: Unit,
+    /// The parameters that may be rows, by their attributes that are set here.
+    changed: FxHashSet<u32>,
     /// The lookups of which something is returned that says whether there is a row.
     copied: Vec<u32>,
     /// What holds behind the calls of the statement under way: their callees raise where it does not.
@@ -157,6 +160,7 @@ impl<'a> Evaluator<'a> {
             db,
             of,
             statement: function.def_range,
+            changed: changed::changed_params(&function),
             function,
             receiver,
             environment: Environment::default(),
