@@ -5,7 +5,8 @@ use smallvec::SmallVec;
 
 use crate::unit::{Condition, Subject, Test};
 
-use super::value::{Derivation, InstanceOrigin, RowOrigin, Sources, Value};
+use super::paths::negated;
+use super::value::{CountSource, Derivation, InstanceOrigin, RowOrigin, Sources, Tells, Value};
 use super::{Bound, Evaluator};
 
 impl Evaluator<'_> {
@@ -82,14 +83,14 @@ impl Evaluator<'_> {
     }
 
     /// What it says of an expression that there is something.
-    fn truth_of(&self, code: &Code, expr: ExprId, bound: &Bound) -> Vec<Condition> {
+    pub(super) fn truth_of(&self, code: &Code, expr: ExprId, bound: &Bound) -> Vec<Condition> {
         match self.named_param(code, expr, bound) {
             Some(index) => self.truth(&Bound::of(Value::Param(index))),
             None => self.truth(bound),
         }
     }
 
-    fn truth(&self, bound: &Bound) -> Vec<Condition> {
+    pub(super) fn truth(&self, bound: &Bound) -> Vec<Condition> {
         let at = self.next_ordinal();
         match &bound.value {
             Value::Row(row) => {
@@ -124,8 +125,7 @@ impl Evaluator<'_> {
             }
             _ => {}
         }
-        let mut conditions: Vec<Condition> =
-            bound.from.counts.iter().map(|count| count_condition(count.load, Test::Present, true)).collect();
+        let mut conditions: Vec<Condition> = bound.from.counts.iter().map(truth_of_count).collect();
         for field in bound.from.fields.iter().filter(|field| field.how != Derivation::Called) {
             // The outcome of a test that was given a name: `is_open = order.status == "open"`.
             let test = match field.how {
@@ -170,6 +170,13 @@ impl Evaluator<'_> {
                     condition.holds = present;
                 }
                 conditions
+            }
+            // `(await db.scalar(select(exists(…)))) is True`
+            CompareOp::Is | CompareOp::IsNot | CompareOp::Eq | CompareOp::NotEq
+                if let Some((said, answer)) = compared_answer(code, (left_id, left), (right_id, right)) =>
+            {
+                let conditions = self.truth(answer);
+                if said == matches!(op, CompareOp::Is | CompareOp::Eq) { conditions } else { negated(&conditions) }
             }
             CompareOp::Is | CompareOp::IsNot | CompareOp::Eq | CompareOp::NotEq | CompareOp::In | CompareOp::NotIn => {
                 let holds = matches!(op, CompareOp::Is | CompareOp::Eq | CompareOp::In);
@@ -271,7 +278,31 @@ fn read_again(conditions: &mut [Condition], other: &Sources) {
     }
 }
 
-fn count_condition(load: u32, test: Test, holds: bool) -> Condition {
+/// `True` or `False`, and the answer about rows that is compared with it.
+fn compared_answer<'a>(
+    code: &Code,
+    (left_id, left): (ExprId, &'a Bound),
+    (right_id, right): (ExprId, &'a Bound),
+) -> Option<(bool, &'a Bound)> {
+    let (said, answer) = match (&code[left_id], &code[right_id]) {
+        (_, Expr::Bool(said)) => (*said, left),
+        (Expr::Bool(said), _) => (*said, right),
+        _ => return None,
+    };
+    let answers = !answer.from.counts.is_empty() && answer.from.counts.iter().all(|count| count.tells != Tells::Number);
+    (answers && answer.value.row().is_none() && answer.from.fields.is_empty()).then_some((said, answer))
+}
+
+/// What it says of rows that a value which tells of them is true.
+fn truth_of_count(count: &CountSource) -> Condition {
+    match count.tells {
+        Tells::Number => count_condition(count.load, Test::Present, true),
+        Tells::Any => count_condition(count.load, Test::Present, !count.falls),
+        Tells::Limit => count_condition(count.load, Test::Order, count.falls),
+    }
+}
+
+pub(super) fn count_condition(load: u32, test: Test, holds: bool) -> Condition {
     Condition { subject: Subject::Count { load }, test, holds, at: load, constant: None, against: SmallVec::new() }
 }
 
@@ -303,7 +334,7 @@ fn limits(
     };
     counts
         .iter()
-        .filter(|count| !count.any)
+        .filter(|count| count.tells == Tells::Number)
         .map(|count| match any {
             Some(any) if !count.falls => count_condition(count.load, Test::Present, any),
             _ => count_condition(count.load, Test::Order, below != count.falls),

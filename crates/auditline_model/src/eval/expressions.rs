@@ -12,7 +12,7 @@ use crate::tables::orm_model;
 use crate::unit::{Condition, Event, EventKind, FrameKind, Subject, Test};
 
 use super::queries::context_session;
-use super::value::{Derivation, FieldSource, Part, RowOrigin, RowValue, Sources, Value};
+use super::value::{Derivation, FieldSource, Part, RowOrigin, RowValue, Sources, Tells, Value};
 use super::{Bound, Evaluator};
 
 impl Evaluator<'_> {
@@ -42,9 +42,10 @@ impl Evaluator<'_> {
             }
             // `flag = not flag`: two who press the same switch at once wanted the same.
             Expr::Unary { op: UnaryOp::Not, operand } => {
-                let mut from = self.expr(code, *operand).from.normalised();
-                from.counts.clear();
-                Bound { value: Value::Unknown, from }
+                let operand_id = *operand;
+                let operand = self.expr(code, operand_id);
+                let denied = super::paths::negated(&self.truth_of(code, operand_id, &operand));
+                self.said(operand.from.normalised(), &denied)
             }
             Expr::Unary { operand, .. } => {
                 let operand = self.expr(code, *operand);
@@ -83,13 +84,13 @@ impl Evaluator<'_> {
             Expr::Compare { .. } => {
                 let conditions = self.condition(code, id);
                 let mut from = Sources::default();
-                for condition in conditions {
+                for condition in &conditions {
                     if let crate::unit::Subject::Field { row, column } = condition.subject {
                         from.fields.push(FieldSource { row, column, read: condition.at, how: Derivation::Computed });
                     }
                 }
                 from.other = true;
-                Bound { value: Value::Unknown, from }
+                self.said(from, &conditions)
             }
             Expr::Conditional { test, body, orelse } => {
                 let conditions = self.condition(code, *test);
@@ -99,6 +100,11 @@ impl Evaluator<'_> {
                 let mut orelse = self.arm(code, *orelse, (split, negated.clone()));
                 self.only_where(&mut body, &orelse, &conditions);
                 self.only_where(&mut orelse, &body, &negated);
+                match (&body.value, &orelse.value) {
+                    (Value::Bool(true), Value::Bool(false)) => body = self.said(body.from, &conditions),
+                    (Value::Bool(false), Value::Bool(true)) => body = self.said(body.from, &negated),
+                    _ => {}
+                }
                 super::paths::joined_under(&body, &orelse, super::paths::flag_of(&conditions))
             }
             Expr::Lambda { .. } => Bound::unknown(),
@@ -294,7 +300,7 @@ impl Evaluator<'_> {
         }
         if matches!(object.value, Value::Instance(_)) {
             // There is an object where a row was found; what it says of itself is something else.
-            from.counts.retain(|count| !count.any);
+            from.counts.retain(|count| count.tells != Tells::Any);
         }
         Bound { value, from }
     }

@@ -8,7 +8,7 @@ use crate::symbols::Symbol;
 use crate::tables::orm_model;
 use crate::unit::{Condition, EventKind, FrameId, FrameKind, Subject, Test, Unit};
 
-use super::value::{CountSource, Derivation, FieldSource, QueryValue, Value, listed_row};
+use super::value::{CountSource, Derivation, FieldSource, QueryValue, Tells, Value, listed_row};
 use super::{Bound, Environment, Evaluator};
 
 impl Evaluator<'_> {
@@ -35,7 +35,7 @@ impl Evaluator<'_> {
             }
             Subject::Row { row } if loaded(&self.unit, row).is_some() => {
                 bound.from.counts.clear();
-                bound.from.counts.push(CountSource { load: row, falls: false, any: true });
+                bound.from.counts.push(CountSource { load: row, falls: false, tells: Tells::Any });
             }
             _ => {}
         }
@@ -73,7 +73,7 @@ impl Evaluator<'_> {
 }
 
 /// The statement of the load at an event.
-fn loaded(unit: &Unit, load: u32) -> Option<&Arc<QueryValue>> {
+pub(super) fn loaded(unit: &Unit, load: u32) -> Option<&Arc<QueryValue>> {
     match &unit.events.get(load as usize)?.kind {
         EventKind::Load { query, .. } => Some(query),
         _ => None,

@@ -1,6 +1,7 @@
 //! Evaluation: one walk over a function in program order that tells what its expressions may be and records what it
 //! does as a unit of work.
 
+mod answers;
 mod assignments;
 mod attributes;
 mod batches;
@@ -54,7 +55,8 @@ pub(crate) use types::depended;
 pub use types::{Depended, dependency_of_param, dependency_value, has_function_scope, param_row};
 pub(crate) use updates::for_callers;
 
-use value::{CountSource, Part, RowOrigin, RowValue, SessionValue, Sources, Value};
+use answers::Outcome;
+use value::{CountSource, Part, RowOrigin, RowValue, SessionValue, Sources, Tells, Value};
 
 /// Walks a function and tells its story; `receiver` is the class of `self`.
 #[must_use]
@@ -64,6 +66,8 @@ pub fn evaluate(db: &dyn Db, of: FunctionRef, receiver: Option<ClassRef>) -> Uni
     evaluator.bind_params();
     let flow = evaluator.block(&function.code.block);
     let returns = evaluator.unit.events.iter().any(|event| matches!(event.kind, EventKind::Return(_)));
+    evaluator.unit.changes |= evaluator.unit.events.iter().any(|event| event.kind.changes_rows());
+    evaluator.answered(flow);
     evaluator.unit.fails = flow == Flow::Raises && !returns && !function.is_generator;
     evaluator.found();
     evaluator.finish()
@@ -144,6 +148,8 @@ pub(crate) struct Evaluator<'a> {
     changed: FxHashSet<u32>,
     /// The lookups of which something is returned that says whether there is a row.
     copied: Vec<u32>,
+    /// How it answers at each `return`.
+    outcomes: Vec<Outcome>,
     /// What holds behind the calls of the statement under way: their callees raise where it does not.
     held: Vec<Condition>,
     /// What is being awaited.
@@ -172,6 +178,7 @@ impl<'a> Evaluator<'a> {
             frame: FrameId(0),
             unit: Unit { frames: vec![root], ..Unit::default() },
             copied: Vec::new(),
+            outcomes: Vec::new(),
             held: Vec::new(),
             awaited: None,
             returned: false,
@@ -270,16 +277,17 @@ impl<'a> Evaluator<'a> {
         id
     }
 
-    pub(crate) fn record_return(&mut self, bound: &Bound) {
+    pub(crate) fn record_return(&mut self, bound: &Bound, truth: Option<bool>) {
+        self.outcome(bound, truth);
         let value = &bound.value.held();
         self.unit.returns = if self.returned { self.unit.returns.join(value) } else { value.clone() };
         self.returned = true;
-        if let [CountSource { load, falls, any: false }] = bound.from.counts[..]
+        if let [CountSource { load, falls, tells: Tells::Number }] = bound.from.counts[..]
             && let Some(EventKind::Load { query, .. }) = self.unit.events.get(load as usize).map(|event| &event.kind)
         {
             self.unit.counts = query.model.map(|model| Counted { model, falls });
         }
-        if let [CountSource { load, any: true, .. }] = bound.from.counts[..] {
+        if let [CountSource { load, falls: false, tells: Tells::Any }] = bound.from.counts[..] {
             self.copied.push(load);
         }
     }

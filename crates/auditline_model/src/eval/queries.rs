@@ -16,7 +16,7 @@ use super::handed::named_by_callers;
 use super::insertions::{passes, upsert_of_text};
 use super::libraries::Known;
 use super::sessions::lock_argument;
-use super::value::{CountSource, Lock, QueryKind, QueryValue, RowOrigin, RowValue, SessionValue, Value};
+use super::value::{CountSource, Lock, QueryKind, QueryValue, RowOrigin, RowValue, SessionValue, Tells, Value};
 use super::{Bound, Evaluator};
 
 /// Methods of statements that give a statement over the same entities.
@@ -77,6 +77,7 @@ impl Evaluator<'_> {
             Known::Text => QueryKind::Text,
             _ => QueryKind::Select,
         };
+        query.exists &= query.kind == QueryKind::Select;
         if let (Known::Insert, None, Some(into)) = (known, query.model, args.first()) {
             self.inserted(code, &mut query, into.value);
         }
@@ -141,6 +142,7 @@ impl Evaluator<'_> {
         }
         let mut query =
             QueryValue { of, entities, width, aggregates: aggregates && width == 1, ..QueryValue::select(model) };
+        query.exists = width > 0 && model.is_none() && arguments.list.iter().all(|(_, bound)| is_literal(&bound.value));
         query.sought.open = arguments.open || classes.iter().any(|class| Some(*class) != model);
         query
     }
@@ -275,6 +277,14 @@ impl Evaluator<'_> {
                 });
             }
             "filter" | "where" => {
+                // `query(literal(True)).filter(found.exists())`
+                if next.exists
+                    && next.model.is_none()
+                    && let [(_, Bound { value: Value::Query(inner), .. })] = &arguments.list[..]
+                    && inner.exists
+                {
+                    next = QueryValue { session: next.session, ..(**inner).clone() };
+                }
                 for arg in args {
                     // `exists().where(Item.name == name)`, `select(func.count()).where(Item.name == name)`
                     if (next.exists || next.aggregates) && next.model.is_none() {
@@ -303,6 +313,8 @@ impl Evaluator<'_> {
                 return self.executed_columns(next, false, form, range);
             }
             "exists" => next = exists(next),
+            // `exists(Item.id).where(…).select()`
+            "select" if next.exists => {}
             "count" if executes => {
                 next.entities = false;
                 next.aggregates = true;
@@ -367,7 +379,8 @@ impl Evaluator<'_> {
         let load =
             self.event(EventKind::Load { query: Arc::new(query), row: None, many, by: None, form, flag: None }, range);
         let mut result = Bound::unknown();
-        result.from.counts.push(CountSource { load, falls: false, any: !aggregates });
+        let tells = if aggregates { Tells::Number } else { Tells::Any };
+        result.from.counts.push(CountSource { load, falls: false, tells });
         result
     }
 
@@ -545,6 +558,16 @@ fn is_among(code: &Code, filter: ExprId) -> bool {
 /// Whether a keyword says `True`.
 pub(crate) fn is_true(argument: Option<&Bound>) -> bool {
     argument.is_some_and(|bound| bound.value == Value::Bool(true))
+}
+
+/// Whether a value of a statement's columns says nothing of rows: `select(literal(True))`, `select(1)`.
+fn is_literal(value: &Value) -> bool {
+    match value {
+        Value::Constant | Value::Bool(_) => true,
+        Value::Made(path) => matches!(path.as_str(), "sqlalchemy.literal" | "sqlalchemy.true"),
+        Value::Query(query) => query.kind == QueryKind::Text,
+        _ => false,
+    }
 }
 
 /// The statement that a parameter holds, of which at most the model is known: `statement: Select[tuple[Item]]`.

@@ -21,6 +21,10 @@ pub struct Effect {
     pub counts: Option<Counted>,
     /// The lookup of which it returns what it made of the row, or `None`.
     pub finds: Option<Arc<QueryValue>>,
+    /// The lookups and counts of which it tells by yes or no.
+    pub answers: Vec<Answered>,
+    /// Whether it, or what it calls, makes, changes or deletes rows.
+    pub changes: bool,
     /// How it looks for the row that it returns, in terms of its parameters.
     pub lookup: Option<Arc<QueryValue>>,
     /// Whether every path through it ends with an error.
@@ -29,6 +33,17 @@ pub struct Effect {
     pub held: Vec<Condition>,
     /// What it does to what its caller can see, in program order, without repetitions.
     pub operations: Vec<Operation>,
+}
+
+/// A lookup or count of which a function tells by yes or no.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// It, in terms of the function's parameters.
+    pub query: Arc<QueryValue>,
+    /// The answer that is given only where there are none, or fewer than a limit allows.
+    pub none: bool,
+    /// Whether it is about a limit.
+    pub limit: bool,
 }
 
 /// One thing that a function does.
@@ -151,6 +166,8 @@ pub(super) fn effect_of(unit: &Unit) -> Effect {
         yields: unit.yields.clone(),
         counts: unit.counts,
         finds: unit.finds.clone(),
+        answers: answers(unit),
+        changes: unit.changes,
         lookup: lookup(unit),
         fails: unit.fails,
         held: held(unit),
@@ -221,6 +238,23 @@ fn lookup(unit: &Unit) -> Option<Arc<QueryValue>> {
         EventKind::Load { query, row: Some(id), .. } if *id == row.id => {
             Some(Arc::new(QueryValue { execution: None, ..(**query).clone() }))
         }
+        _ => None,
+    }
+}
+
+/// The lookups and counts of which the function tells by yes or no.
+fn answers(unit: &Unit) -> Vec<Answered> {
+    let told = unit.answers.iter().filter_map(|answer| {
+        let query = asked(unit, answer.load)?;
+        Some(Answered { query, none: answer.none, limit: answer.limit })
+    });
+    told.collect()
+}
+
+/// The statement of the load at an event, as callers hear of it.
+fn asked(unit: &Unit, load: u32) -> Option<Arc<QueryValue>> {
+    match &unit.events.get(load as usize)?.kind {
+        EventKind::Load { query, .. } => Some(Arc::new(QueryValue { execution: None, ..(**query).clone() })),
         _ => None,
     }
 }

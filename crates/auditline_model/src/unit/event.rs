@@ -6,7 +6,9 @@ use auditline_syntax::{Name, TextRange};
 use smallvec::SmallVec;
 
 use crate::db::{ClassRef, FunctionRef};
-use crate::eval::value::{ArgName, Key, Lock, Part, QueryValue, RowValue, SessionValue, Sources, Step, Value};
+use crate::eval::value::{
+    ArgName, Key, Lock, Part, QueryKind, QueryValue, RowValue, SessionValue, Sources, Step, Value,
+};
 
 use super::{FrameId, LockScope};
 
@@ -224,6 +226,23 @@ pub enum EventKind {
     Return(Value),
     /// `yield`.
     Yield(Value),
+}
+
+impl EventKind {
+    /// Whether it makes, changes or deletes rows. What a text does is not looked into.
+    pub(crate) fn changes_rows(&self) -> bool {
+        match self {
+            Self::Create(_)
+            | Self::Add { .. }
+            | Self::Delete { .. }
+            | Self::Write { .. }
+            | Self::Overwrite { .. }
+            | Self::Updates { .. }
+            | Self::SetEach { .. } => true,
+            Self::Execute(query) => query.kind != QueryKind::Text,
+            _ => false,
+        }
+    }
 }
 
 /// How another system is reached.

@@ -39,7 +39,7 @@ pub use aside::runs_aside;
 pub use beside::{Beside, Together, together};
 pub use broken::refused_behind;
 pub use condition::{Condition, Subject, Test};
-pub use effects::{Effect, Operation, Target, When, session_target};
+pub use effects::{Answered, Effect, Operation, Target, When, session_target};
 pub use elsewhere::waits_elsewhere;
 pub use escapes::{Aftermath, CapturedWrite, aftermath_of_call, captured_write};
 pub use event::{Event, EventKind, LoadForm, Reach, SessionAction};
@@ -77,6 +77,10 @@ pub struct Unit {
     /// The lookup of which it returns what it made of the row, an object that is no row itself, and `None` where there is
     /// none: `return ItemRead.model_validate(item) if item else None`.
     pub finds: Option<Arc<QueryValue>>,
+    /// What its answer says of rows, where it answers yes or no and changes nothing: `return found is not None`.
+    pub answers: Vec<Answer>,
+    /// Whether it, or what it calls, makes, changes or deletes rows.
+    pub changes: bool,
     /// Whether every path through it ends with an error.
     pub fails: bool,
     /// What it assigns to attributes of `self`.
@@ -108,6 +112,17 @@ pub struct Counted {
     pub model: ClassRef,
     /// Whether what is returned falls when the number rises: `limit - count`.
     pub falls: bool,
+}
+
+/// What the yes or no of a function says of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answer {
+    /// The ordinal of the load that looked for them, or counted them.
+    pub load: u32,
+    /// The answer that it gives only where there are none, or fewer than a limit allows; the other one says nothing.
+    pub none: bool,
+    /// Whether it is about a limit.
+    pub limit: bool,
 }
 
 /// A loop over items that the function was handed.

@@ -110,7 +110,9 @@ fn is_constant(value: &Value) -> bool {
 fn settled(db: &dyn Db, of: FunctionRef, unit: &Unit, lookup: u32) -> Settled {
     let Some(event) = unit.events.get(lookup as usize) else { return Settled::default() };
     let EventKind::Load { query, by, .. } = &event.kind else { return Settled::default() };
-    let Some(by) = by.filter(|by| *by != of) else { return said(query) };
+    // Of a helper that gives no row, the statement is said in terms of this function.
+    let is_told = matches!(event.kind, EventKind::Load { row: None, .. });
+    let Some(by) = by.filter(|by| *by != of && !is_told) else { return said(query) };
     let asked = returned_settled(db, by, ());
     let call = unit.events.iter().take(lookup as usize).rev().find(|earlier| {
         earlier.range == event.range && matches!(earlier.kind, EventKind::Call { callee, .. } if callee == by)

@@ -77,6 +77,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         let Some(creation) = creation else { continue };
         if reported.contains(&creation.lookup)
             || held::is_held(db, of, &unit, creation.made())
+            || is_asked_locked(db, &unit, creation.lookup)
             || isolation::is_serializable(db, of, creation.session.as_deref())
             || made::is_fallback(db, &unit, &creation)
             || entry::is_command(db, of)
@@ -226,6 +227,14 @@ fn missed(unit: &Unit, at: u32, model: ClassRef, lock: Lock) -> Option<(u32, boo
         }
         _ => None,
     })
+}
+
+/// Whether a helper that tells of a lookup takes a lock for it.
+fn is_asked_locked(db: &dyn Db, unit: &Unit, lookup: u32) -> bool {
+    match unit.events.get(lookup as usize).map(|event| &event.kind) {
+        Some(EventKind::Load { row: None, by: Some(by), .. }) => held::takes_lock(db, *by),
+        _ => false,
+    }
 }
 
 /// The session of the load at an event.

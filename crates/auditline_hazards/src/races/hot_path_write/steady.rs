@@ -161,7 +161,7 @@ fn is_there(condition: &Condition) -> bool {
 /// Whether a condition says when something is done, or that it was not done before.
 fn decides_when(condition: &Condition) -> bool {
     match condition.subject {
-        Subject::Count { .. } => true,
+        Subject::Count { .. } => condition.test != Test::Present || !condition.holds,
         Subject::Row { .. } => !condition.holds,
         Subject::Field { .. } | Subject::Param(_) => false,
     }

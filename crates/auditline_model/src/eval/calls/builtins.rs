@@ -3,7 +3,7 @@
 use auditline_syntax::python::ir::{Arg, Code};
 use auditline_syntax::{Name, TextRange};
 
-use crate::eval::value::{CountSource, Sources, Value};
+use crate::eval::value::{CountSource, Sources, Tells, Value};
 use crate::eval::{Bound, Evaluator};
 use crate::symbols::Symbol;
 use crate::unit::EventKind;
@@ -48,6 +48,11 @@ impl Evaluator<'_> {
             ("anext", Some(Value::Context(context))) => Bound::of(self.pulled(&context, range)),
             ("setattr", Some(object)) => self.set_by_name(code, &object, args, &arguments),
             ("dict", Some(entries @ Value::Dict(_))) => Bound { value: entries, from: arguments.computed() },
+            ("bool", Some(_)) => {
+                let given = arguments.position(0).cloned().unwrap_or_default();
+                let said = self.truth(&given);
+                self.said(given.from, &said)
+            }
             ("str" | "int" | "bool" | "float", _) => {
                 Bound { value: Value::Unknown, from: arguments.position(0).cloned().unwrap_or_default().from }
             }
@@ -78,7 +83,7 @@ impl Evaluator<'_> {
                 EventKind::Follow { .. } => listed == Some(id),
                 _ => false,
             });
-            let count = CountSource { load: id, falls: false, any: false };
+            let count = CountSource { load: id, falls: false, tells: Tells::Number };
             if many && !from.counts.contains(&count) {
                 from.counts.push(count);
             }

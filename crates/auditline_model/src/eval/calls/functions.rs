@@ -10,7 +10,7 @@ use crate::db::{ClassRef, FunctionRef, head};
 use crate::eval::substitute::by_statement;
 use crate::eval::value::{
     ArgName, ContextValue, CountSource, Entry, InstanceOrigin, Lock, QueryValue, RowOrigin, RowValue, SessionOrigin,
-    SessionValue, Value,
+    SessionValue, Tells, Value,
 };
 use crate::eval::{Bound, Evaluator, libraries, own_class, types};
 use crate::symbols::Symbol;
@@ -87,6 +87,7 @@ impl Evaluator<'_> {
         if libraries::frees_lock(classes::simple(callee.path)) {
             self.event(EventKind::Release, range);
         }
+        self.unit.changes |= effect.changes;
         let held = effect.held.iter().filter_map(|condition| self.held_of(condition, callee, object, &filled));
         let held: Vec<Condition> = held.collect();
         self.held.extend(held);
@@ -110,7 +111,13 @@ impl Evaluator<'_> {
         from.counts.extend(count);
         if let Some(found) = &effect.finds {
             let load = self.found_elsewhere(found, &body, callee, &filled, arguments.open, range);
-            from.counts.push(CountSource { load, falls: false, any: true });
+            from.counts.push(CountSource { load, falls: false, tells: Tells::Any });
+        } else {
+            for answered in &effect.answers {
+                let load = self.asked_elsewhere(&answered.query, (callee, object), &filled, arguments, range);
+                let tells = if answered.limit { Tells::Limit } else { Tells::Any };
+                from.counts.extend(load.map(|load| CountSource { load, falls: answered.none, tells }));
+            }
         }
         let lookup = effect.lookup.as_ref().map(|lookup| self.lookup_of(lookup, callee, object, &filled, arguments));
         let given = Given { callee, receiver, filled: &filled, open: arguments.open, lookup: lookup.as_ref() };
@@ -263,7 +270,7 @@ impl Evaluator<'_> {
     fn counted_elsewhere(&mut self, counted: Counted, callee: FunctionRef, range: TextRange) -> CountSource {
         let select = QueryValue::select(Some(counted.model));
         let query = QueryValue { entities: false, aggregates: true, ..select };
-        CountSource { load: self.read_elsewhere(query, callee, range), falls: counted.falls, any: false }
+        CountSource { load: self.read_elsewhere(query, callee, range), falls: counted.falls, tells: Tells::Number }
     }
 
     /// Records that a callee loaded something that is no row.
@@ -297,6 +304,22 @@ impl Evaluator<'_> {
             ..QueryValue::select(found.model)
         };
         self.read_elsewhere(query, callee, range)
+    }
+
+    /// Records that a callee looked for rows or counted them, and tells of the outcome in another way than by the row.
+    fn asked_elsewhere(
+        &mut self,
+        asked: &QueryValue,
+        (callee, object): (FunctionRef, &Value),
+        filled: &[Option<Bound>],
+        arguments: &Arguments,
+        range: TextRange,
+    ) -> Option<u32> {
+        let body = head(self.db, callee)?;
+        let lock = flagged(asked.lock, &body, filled, arguments.open);
+        let asked = self.lookup_of(asked, callee, object, filled, arguments);
+        let query = QueryValue { entities: false, lock, session: None, execution: None, ..asked };
+        Some(self.read_elsewhere(query, callee, range))
     }
 
     #[allow(clippy::too_many_arguments)]

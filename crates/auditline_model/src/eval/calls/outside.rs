@@ -249,7 +249,11 @@ impl Evaluator<'_> {
                 self.statement(code, known, arguments, args, id)
             }
             Known::Exists => {
-                let of = self.select_of(arguments);
+                let of = match arguments.first() {
+                    // `exists(select(Item).where(…))`
+                    Value::Query(inner) => (*inner).clone(),
+                    _ => self.select_of(arguments),
+                };
                 Bound::of(Value::Query(Arc::new(super::super::queries::exists(of))))
             }
             Known::Suppress => Bound::of(Value::Made(path)),

@@ -26,7 +26,7 @@ pub struct QueryValue {
     pub width: u32,
     /// Whether it counts or sums up the rows of its model, all together.
     pub aggregates: bool,
-    /// Whether it is `EXISTS (…)`: what asks for it hears whether there are any.
+    /// Whether it is `EXISTS (…)`, or asks for constants: who asks for it hears whether there are any.
     pub exists: bool,
     /// Whether it locks its rows.
     pub lock: Lock,

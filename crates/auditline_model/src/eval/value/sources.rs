@@ -49,10 +49,22 @@ pub enum Part {
 pub struct CountSource {
     /// The ordinal of the load that counted them, or brought those that were counted.
     pub load: u32,
-    /// Whether the value falls when the number rises: `limit - count`.
+    /// Whether the value falls when the number rises: `limit - count`; whether it is a no where a yes or no says that there are
+    /// any, or that there are too many.
     pub falls: bool,
-    /// Whether it tells only if there are any, not how many: a column of the first of them.
-    pub any: bool,
+    /// What the value tells of them.
+    pub tells: Tells,
+}
+
+/// What a value tells of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Tells {
+    /// How many there are, or their sum.
+    Number,
+    /// If there are any, not how many: a column of the first of them, `row is not None`.
+    Any,
+    /// Whether there are as many as a limit allows: `count >= limit`.
+    Limit,
 }
 
 /// How a column went into a value.
