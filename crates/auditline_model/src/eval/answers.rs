@@ -4,7 +4,7 @@
 use auditline_syntax::python::ir::{Code, Expr, ExprId, FStringPart};
 use smallvec::SmallVec;
 
-use crate::unit::{Answer, Condition, EventKind, FrameId, FrameKind, Subject, Test, Unit};
+use crate::unit::{Answer, Condition, FrameId, FrameKind, Subject, Test, Unit};
 
 use super::found::loaded;
 use super::value::{CountSource, Sources, Tells, Value, listed_row};
@@ -98,7 +98,7 @@ impl Evaluator<'_> {
 }
 
 /// The loads that have brought nothing, or few enough (`true`), where a frame is entered, the last one first.
-fn missed_around(unit: &Unit, frame: FrameId) -> Vec<(u32, bool)> {
+pub(super) fn missed_around(unit: &Unit, frame: FrameId) -> Vec<(u32, bool)> {
     let mut missed = Vec::new();
     for (_, frame) in unit.ancestors(frame) {
         match &frame.kind {
@@ -109,11 +109,7 @@ fn missed_around(unit: &Unit, frame: FrameId) -> Vec<(u32, bool)> {
                 }));
             }
             FrameKind::Handler(of, index) => {
-                let guarded = unit.missed_in(*of, *index);
-                let load = guarded.and_then(|guarded| {
-                    unit.events_in(guarded).find(|(_, event)| matches!(event.kind, EventKind::Load { .. }))
-                });
-                missed.extend(load.map(|(ordinal, _)| (ordinal, false)));
+                missed.extend(unit.missed_loads(*of, *index).into_iter().map(|load| (load, false)));
             }
             _ => {}
         }

@@ -88,11 +88,7 @@ fn missed(unit: &Unit, frame: FrameId) -> Option<u32> {
             [Condition { subject: Subject::Count { load }, test: Test::Present, holds: false, .. }] => Some(load),
             _ => None,
         },
-        FrameKind::Handler(of, index) => {
-            let guarded = unit.missed_in(*of, *index)?;
-            let load = unit.events_in(guarded).find(|(_, event)| matches!(event.kind, EventKind::Load { .. }));
-            load.map(|(ordinal, _)| ordinal)
-        }
+        FrameKind::Handler(of, index) => unit.missed_loads(*of, *index).first().copied(),
         _ => None,
     })
 }

@@ -7,7 +7,7 @@ use auditline_syntax::python::{walk_expression, walk_statements};
 use auditline_syntax::{Name, TextRange, TextSize};
 
 use crate::symbols::Symbol;
-use crate::unit::{Breadth, HandlerInfo, TextTest};
+use crate::unit::{Breadth, FrameId, HandlerInfo, TextTest};
 
 use super::{Evaluator, Flow};
 
@@ -17,7 +17,7 @@ impl Evaluator<'_> {
         &self,
         code: &Code,
         handler: &Handler,
-        frame: crate::unit::FrameId,
+        (handled, frame): (FrameId, FrameId),
         flow: Flow,
     ) -> HandlerInfo {
         let (mut breadth, catches) = self.caught(code, handler.exceptions.iter().copied());
@@ -29,6 +29,7 @@ impl Evaluator<'_> {
         let head = TextRange::new(start, end.max(start));
         HandlerInfo {
             breadth,
+            missed: self.missed_where(handled, &catches),
             catches,
             frame,
             raises: flow == Flow::Raises,
@@ -45,7 +46,7 @@ impl Evaluator<'_> {
     }
 
     /// What `contextlib.suppress(…)` catches.
-    pub(super) fn suppressed(&self, code: &Code, context: ExprId, frame: crate::unit::FrameId) -> HandlerInfo {
+    pub(super) fn suppressed(&self, code: &Code, context: ExprId, frame: FrameId) -> HandlerInfo {
         let exceptions = match &code[context] {
             Expr::Call { args, .. } => args.iter().map(|arg| arg.value).collect(),
             _ => Vec::new(),
@@ -62,6 +63,7 @@ impl Evaluator<'_> {
             breaks: false,
             only_says: true,
             tells: false,
+            missed: Vec::new(),
             text_tests: Vec::new(),
             head: code.range(context),
             range: code.range(context),

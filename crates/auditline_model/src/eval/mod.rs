@@ -23,6 +23,7 @@ pub mod libraries;
 mod paths;
 mod properties;
 mod queries;
+mod refusals;
 mod sessions;
 mod sought;
 mod statements;

@@ -64,6 +64,7 @@ impl Evaluator<'_> {
                 }
             }
             StmtKind::Assign { targets, value } => {
+                self.held.clear();
                 let bound = self.expr(code, *value);
                 if let [target] = targets[..]
                     && let Expr::Name(name) = code[target]
@@ -72,6 +73,11 @@ impl Evaluator<'_> {
                 }
                 for target in targets {
                     self.assign(code, *target, &bound, Some(*value));
+                }
+                // `depot = checked(db, label)`
+                let held = std::mem::take(&mut self.held);
+                if !held.is_empty() && is_call(code, *value) {
+                    return (Flow::Falls, Some((self.refused_otherwise(&held), held)));
                 }
             }
             StmtKind::AnnAssign { target, annotation, value } => {
@@ -100,6 +106,7 @@ impl Evaluator<'_> {
                 for expr in exception.iter().chain(cause) {
                     self.expr(code, *expr);
                 }
+                self.refusal(code, *exception);
                 self.event(EventKind::Raise, stmt.range);
                 return (Flow::Raises, None);
             }
@@ -193,7 +200,7 @@ impl Evaluator<'_> {
                 self.block(orelse);
             }
             StmtKind::With { is_async, items, body } => return (self.with(code, *is_async, items, body), None),
-            StmtKind::Try(statement) => return (self.try_statement(code, statement), None),
+            StmtKind::Try(statement) => return self.try_statement(code, statement),
             StmtKind::Match { subject, cases } => {
                 let subject = self.expr(code, *subject);
                 let split = self.new_split();
@@ -328,7 +335,7 @@ impl Evaluator<'_> {
     }
 
     /// An arm that always raises: it is taken where some condition does not hold.
-    fn refused_otherwise(&mut self, conditions: &[Condition]) -> u32 {
+    pub(super) fn refused_otherwise(&mut self, conditions: &[Condition]) -> u32 {
         let split = self.new_split();
         let conditions = negated(conditions);
         let kind = FrameKind::Branch { split, conditions, exits: true, raises: true, rest: false };
@@ -346,12 +353,13 @@ impl Evaluator<'_> {
         }
     }
 
-    fn try_statement(&mut self, code: &Code, statement: &Try) -> Flow {
+    #[allow(clippy::type_complexity)]
+    fn try_statement(&mut self, code: &Code, statement: &Try) -> (Flow, Option<(u32, Vec<Condition>)>) {
         let id = self.new_try();
         let before = self.environment.clone();
-        let frame = self.push_frame(FrameKind::Try(id));
+        let body_frame = self.push_frame(FrameKind::Try(id));
         let body_flow = self.block(&statement.body);
-        self.pop_frame(frame);
+        self.pop_frame(body_frame);
         let mut flow = body_flow;
         if !statement.orelse.is_empty() && body_flow == Flow::Falls {
             let frame = self.push_frame(FrameKind::Else(id));
@@ -370,7 +378,7 @@ impl Evaluator<'_> {
             let frame = self.push_frame(FrameKind::Handler(id, index));
             let handler_flow = self.block(&handler.body);
             self.pop_frame(frame);
-            let info = self.handler_info(code, handler, frame, handler_flow);
+            let info = self.handler_info(code, handler, (body_frame, frame), handler_flow);
             self.unit.tries[id.0 as usize].handlers.push(info);
             flows.push(handler_flow);
             if handler_flow == Flow::Falls {
@@ -398,7 +406,8 @@ impl Evaluator<'_> {
                 result = finally;
             }
         }
-        result
+        let rest = (result == Flow::Falls).then(|| self.left_missing(id, &flows)).flatten();
+        (result, rest)
     }
 
     /// What iterating a value gives.

@@ -3,11 +3,14 @@
 
 use std::sync::Arc;
 
+use auditline_syntax::Name;
+
 use crate::eval::value::{QueryKind, QueryValue, RowOrigin, SessionOrigin, Value};
 use crate::eval::{for_callers, param_row};
 
 use super::{
-    Condition, Counted, EventKind, FrameId, FrameKind, LockScope, SessionAction, Subject, Test, Unit, same_session,
+    Breadth, Condition, Counted, EventKind, FrameId, FrameKind, LockScope, Refusal, SessionAction, Subject, Test, Unit,
+    same_session,
 };
 
 /// What a call of a function means to its caller.
@@ -29,6 +32,10 @@ pub struct Effect {
     pub lookup: Option<Arc<QueryValue>>,
     /// Whether every path through it ends with an error.
     pub fails: bool,
+    /// The lookups that have found nothing when it returns, because it raises where they find something, and changes nothing.
+    pub absent: Vec<Arc<QueryValue>>,
+    /// What it raises only where it finds none of the rows that it returns: the names of the class and those it inherits from.
+    pub missing: Vec<Vec<Name>>,
     /// What holds of the rows it was handed when it returns, because it raises where that does not hold.
     pub held: Vec<Condition>,
     /// What it does to what its caller can see, in program order, without repetitions.
@@ -170,6 +177,8 @@ pub(super) fn effect_of(unit: &Unit) -> Effect {
         changes: unit.changes,
         lookup: lookup(unit),
         fails: unit.fails,
+        absent: absent(unit),
+        missing: missing(unit),
         held: held(unit),
         operations,
     }
@@ -177,26 +186,74 @@ pub(super) fn effect_of(unit: &Unit) -> Effect {
 
 /// What guards of a function that raise let through, of columns of the rows that it was handed.
 fn held(unit: &Unit) -> Vec<Condition> {
+    // Of several it is not told which one holds.
+    let conditions = let_through(unit).filter(|conditions| conditions.len() == 1).flatten().cloned();
+    let of_callers = |condition: &Condition| match condition.subject {
+        Subject::Field { row, .. } => row >= param_row(u32::from(u8::MAX)) && row < u32::MAX,
+        _ => false,
+    };
+    conditions.filter(|condition| of_callers(condition) && condition.against.is_empty()).collect()
+}
+
+/// The conditions that guards of a function that raise let through, for each of them.
+fn let_through(unit: &Unit) -> impl Iterator<Item = &[Condition]> {
     let is_guard = |frame: &FrameKind| match frame {
         FrameKind::Branch { rest: true, split, .. } => unit.is_refused(*split),
         FrameKind::Function => true,
         _ => false,
     };
     let numbered = (0u32..).map(FrameId).zip(&unit.frames);
-    let behind = numbered.filter(|(id, frame)| {
+    let behind = numbered.filter(move |(id, frame)| {
         matches!(frame.kind, FrameKind::Branch { rest: true, .. })
             && unit.ancestors(*id).all(|(_, around)| is_guard(&around.kind))
     });
-    let conditions = behind.flat_map(|(_, frame)| match &frame.kind {
-        // Of several it is not told which one holds.
-        FrameKind::Branch { conditions, .. } if conditions.len() == 1 => conditions.clone(),
-        _ => Vec::new(),
-    });
-    let of_callers = |condition: &Condition| match condition.subject {
-        Subject::Field { row, .. } => row >= param_row(u32::from(u8::MAX)) && row < u32::MAX,
-        _ => false,
+    behind.filter_map(|(_, frame)| match &frame.kind {
+        FrameKind::Branch { conditions, .. } => Some(conditions.as_slice()),
+        _ => None,
+    })
+}
+
+/// The lookups that guards of a function that raise let through because they have found nothing.
+fn absent(unit: &Unit) -> Vec<Arc<QueryValue>> {
+    let mut absent: Vec<Arc<QueryValue>> = Vec::new();
+    if unit.changes {
+        return absent;
+    }
+    for load in let_through(unit).flatten().filter_map(Condition::missed) {
+        if let Some(query) = asked(unit, load)
+            && !absent.contains(&query)
+        {
+            absent.push(query);
+        }
+    }
+    absent
+}
+
+/// What a function raises only where it finds none of the rows that it returns.
+fn missing(unit: &Unit) -> Vec<Vec<Name>> {
+    let Some(model) = unit.returns.row().and_then(|row| row.model) else { return Vec::new() };
+    let is_caught = |refusal: &Refusal| {
+        unit.ancestors(refusal.frame).any(|(_, frame)| match &frame.kind {
+            FrameKind::Try(id) => unit.tries.get(id.0 as usize).is_some_and(|info| {
+                info.handlers.iter().any(|handler| {
+                    handler.breadth >= Breadth::Exception
+                        || handler.catches.iter().any(|caught| refusal.names.contains(caught))
+                })
+            }),
+            _ => false,
+        })
     };
-    conditions.filter(|condition| of_callers(condition) && condition.against.is_empty()).collect()
+    let is_miss = |refusal: &Refusal| {
+        refusal.missed.and_then(|load| asked(unit, load)).is_some_and(|query| query.model == Some(model))
+    };
+    let mut missing: Vec<Vec<Name>> = Vec::new();
+    for refusal in unit.refusals.iter().filter(|refusal| !is_caught(refusal)) {
+        let mut alike = unit.refusals.iter().filter(|other| other.names.first() == refusal.names.first());
+        if !refusal.names.is_empty() && alike.all(is_miss) && !missing.contains(&refusal.names) {
+            missing.push(refusal.names.clone());
+        }
+    }
+    missing
 }
 
 /// Whether callers hear of an UPDATE statement: of one that sets what is written out, with a session of theirs. Where the

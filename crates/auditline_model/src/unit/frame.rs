@@ -116,6 +116,8 @@ pub struct HandlerInfo {
     pub only_says: bool,
     /// Whether it hands the exception on to something else than a log: an answer, a message.
     pub tells: bool,
+    /// The loads that have brought no row where it runs: a helper in the `try` raises what it catches where it finds none.
+    pub missed: Vec<u32>,
     /// The tests of the exception's text that decide which way it goes.
     pub text_tests: Vec<TextTest>,
     /// What heads the clause, without the colon, relative to the function: `except IntegrityError`.

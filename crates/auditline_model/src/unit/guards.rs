@@ -3,7 +3,7 @@
 use crate::eval::libraries::runs_later;
 use crate::eval::value::{SessionOrigin, SessionValue, TransactionKind, Value};
 
-use super::{Breadth, EventKind, Frame, FrameId, FrameKind, SessionAction, TryId, Unit, Use};
+use super::{Breadth, Event, EventKind, Frame, FrameId, FrameKind, SessionAction, TryId, Unit, Use};
 
 /// What ends the transaction in this function when an event fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,12 +47,23 @@ fn is_exit_stack(to: &str) -> bool {
 
 impl Unit {
     /// The body that a handler guards, where it catches that a query has found no row.
-    #[must_use]
-    pub fn missed_in(&self, of: TryId, handler: u32) -> Option<FrameId> {
+    fn missed_in(&self, of: TryId, handler: u32) -> Option<FrameId> {
         let handler = self.tries.get(of.0 as usize)?.handlers.get(handler as usize)?;
         let misses = handler.catches.iter().any(|caught| matches!(caught.as_str(), "NoResultFound" | "NoResult"));
         let guarded = self.frames.iter().position(|frame| matches!(&frame.kind, FrameKind::Try(id) if *id == of))?;
         misses.then_some(FrameId(u32::try_from(guarded).ok()?))
+    }
+
+    /// The loads that have brought no row where a handler runs.
+    #[must_use]
+    pub fn missed_loads(&self, of: TryId, handler: u32) -> Vec<u32> {
+        let guarded = self.missed_in(of, handler);
+        let is_load = |event: &Event| matches!(event.kind, EventKind::Load { .. });
+        let loads = guarded.into_iter().flat_map(|guarded| self.events_in(guarded));
+        let mut missed: Vec<u32> = loads.filter(|(_, event)| is_load(event)).map(|(ordinal, _)| ordinal).collect();
+        let info = self.tries.get(of.0 as usize).and_then(|info| info.handlers.get(handler as usize));
+        missed.extend(info.into_iter().flat_map(|info| &info.missed));
+        missed
     }
 
     /// What rolls back or closes the session in this function when the event fails; the nearest one, with handlers that

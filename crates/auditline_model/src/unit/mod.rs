@@ -81,6 +81,8 @@ pub struct Unit {
     pub answers: Vec<Answer>,
     /// Whether it, or what it calls, makes, changes or deletes rows.
     pub changes: bool,
+    /// What it raises.
+    pub refusals: Vec<Refusal>,
     /// Whether every path through it ends with an error.
     pub fails: bool,
     /// What it assigns to attributes of `self`.
@@ -123,6 +125,17 @@ pub struct Answer {
     pub none: bool,
     /// Whether it is about a limit.
     pub limit: bool,
+}
+
+/// An error that a function raises, or a helper that it calls for a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The last part of the name of its class, and of those that it inherits from.
+    pub names: Vec<Name>,
+    /// Where.
+    pub frame: FrameId,
+    /// The load that has brought nothing then.
+    pub missed: Option<u32>,
 }
 
 /// A loop over items that the function was handed.

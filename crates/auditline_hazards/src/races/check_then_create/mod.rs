@@ -221,8 +221,7 @@ fn missed(unit: &Unit, at: u32, model: ClassRef, lock: Lock) -> Option<(u32, boo
             Some((found, *rest && unit.is_refused(*split)))
         }
         FrameKind::Handler(of, index) => {
-            let guarded = unit.missed_in(*of, *index)?;
-            let found = unit.events_in(guarded).map(|(ordinal, _)| ordinal).find(|ordinal| is_lookup(*ordinal));
+            let found = unit.missed_loads(*of, *index).into_iter().find(|ordinal| is_lookup(*ordinal));
             Some((found?, false))
         }
         _ => None,

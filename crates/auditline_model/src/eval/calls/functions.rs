@@ -7,6 +7,7 @@ use auditline_syntax::{Name, TextRange};
 
 use crate::classes;
 use crate::db::{ClassRef, FunctionRef, head};
+use crate::eval::conditions::count_condition;
 use crate::eval::substitute::by_statement;
 use crate::eval::value::{
     ArgName, ContextValue, CountSource, Entry, InstanceOrigin, Lock, QueryValue, RowOrigin, RowValue, SessionOrigin,
@@ -14,7 +15,7 @@ use crate::eval::value::{
 };
 use crate::eval::{Bound, Evaluator, libraries, own_class, types};
 use crate::symbols::Symbol;
-use crate::unit::{Condition, Counted, EventKind, LoadForm, When, effect};
+use crate::unit::{Condition, Counted, EventKind, LoadForm, Refusal, Test, When, effect};
 
 use super::Arguments;
 
@@ -91,6 +92,10 @@ impl Evaluator<'_> {
         let held = effect.held.iter().filter_map(|condition| self.held_of(condition, callee, object, &filled));
         let held: Vec<Condition> = held.collect();
         self.held.extend(held);
+        for lookup in &effect.absent {
+            let load = self.asked_elsewhere(lookup, (callee, object), &filled, arguments, range);
+            self.held.extend(load.map(|load| count_condition(load, Test::Present, false)));
+        }
         // `raise_not_found()`; one that is not awaited has not begun.
         if effect.fails
             && (!body.is_async || self.awaited == Some(range))
@@ -122,6 +127,12 @@ impl Evaluator<'_> {
         let lookup = effect.lookup.as_ref().map(|lookup| self.lookup_of(lookup, callee, object, &filled, arguments));
         let given = Given { callee, receiver, filled: &filled, open: arguments.open, lookup: lookup.as_ref() };
         let value = self.returned(returns, &body, &given, range);
+        if let Value::Row(row) = &value {
+            let frame = self.frame;
+            let missed = Some(row.id);
+            let refusals = effect.missing.iter().map(|names| Refusal { names: names.clone(), frame, missed });
+            self.unit.refusals.extend(refusals);
+        }
         Bound { value, from }
     }
 
