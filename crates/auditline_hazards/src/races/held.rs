@@ -160,7 +160,7 @@ fn depends_on_lock(db: &dyn Db, of: FunctionRef) -> bool {
     (0..params).any(|index| match dependency_of_param(db, of, index) {
         Some(Depended::On(Symbol::Function(dependency))) => leaves_locked(db, dependency, ()),
         _ => false,
-    })
+    }) || entry::attached_to(db, of).iter().any(|dependency| leaves_locked(db, *dependency, ()))
 }
 
 /// Whether a lock that a dependency takes is held while its user runs: what a `with` locks is free again when the block is

@@ -29,7 +29,7 @@ pub use points::{EntryPoint, entry_point, is_job};
 pub use requests::request;
 pub use routes::{is_endpoint, is_socket, only_reads};
 pub use script::is_script;
-pub use shared::{Routes, is_attached, is_middleware, routes_through};
+pub use shared::{Routes, attached_to, is_attached, is_middleware, routes_through};
 pub use startup::{is_start_hook, is_startup};
 pub use unused::is_unused;
 pub use webhooks::webhook;

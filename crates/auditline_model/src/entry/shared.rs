@@ -92,6 +92,32 @@ fn is_attached_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
     is_middleware(db, of) || !attachments(db, of).is_empty()
 }
 
+/// The dependencies that run for a route without being among its parameters: those of its decorator, of its router, and of the
+/// application.
+#[must_use]
+pub fn attached_to(db: &dyn Db, route: FunctionRef) -> Arc<[FunctionRef]> {
+    attached_to_query(db, route, ())
+}
+
+/// A query of its own: its answer is small, and what other files attach is not.
+#[salsa::tracked(returns(clone))]
+fn attached_to_query(db: &dyn Db, route: FunctionRef, _key: ()) -> Arc<[FunctionRef]> {
+    let own = endpoints_in(db, route.file);
+    let Some((_, router)) = own.iter().find(|(endpoint, _)| *endpoint == route) else { return Arc::default() };
+    let serves = |attached: &Attached| match attached {
+        Attached::Application => true,
+        Attached::Router(by) => Some(*by) == *router,
+        Attached::Route(endpoint) => *endpoint == route,
+    };
+    files_mentioning(db, DEPENDENCIES)
+        .iter()
+        .filter(|file| !super::is_test(db, **file))
+        .flat_map(|file| attachments_in(db, *file).to_vec())
+        .filter(|(_, attached)| serves(attached))
+        .map(|(dependency, _)| dependency)
+        .collect()
+}
+
 /// Whether a function stands around every request: `@app.middleware("http")`, the `dispatch` of a `BaseHTTPMiddleware`.
 #[must_use]
 pub fn is_middleware(db: &dyn Db, of: FunctionRef) -> bool {

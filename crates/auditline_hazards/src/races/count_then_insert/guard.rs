@@ -3,7 +3,7 @@
 use auditline_model::eval::{Depended, dependency_of_param};
 use auditline_model::symbols::Symbol;
 use auditline_model::unit::{EventKind, FrameKind, Subject, Test, Unit, unit_of};
-use auditline_model::{ClassRef, Db, FunctionRef, head, tables};
+use auditline_model::{ClassRef, Db, FunctionRef, entry, head, tables};
 
 /// The call of such a function for rows of the class that always comes before an event.
 pub(super) fn called(db: &dyn Db, unit: &Unit, before: u32, model: ClassRef) -> Option<(FunctionRef, u32)> {
@@ -15,15 +15,15 @@ pub(super) fn called(db: &dyn Db, unit: &Unit, before: u32, model: ClassRef) -> 
     })
 }
 
-/// The dependency of a function that does so for rows of the class.
+/// The dependency of a function, among its parameters or attached to its route, that does so for rows of the class.
 pub(super) fn depended(db: &dyn Db, of: FunctionRef, model: ClassRef) -> Option<FunctionRef> {
     let params = head(db, of).map_or(0, |body| body.params.len());
-    (0..params).find_map(|index| match dependency_of_param(db, of, index) {
-        Some(Depended::On(Symbol::Function(dependency))) => {
-            (limits(db, dependency, ()) == Some(model)).then_some(dependency)
-        }
+    let named = (0..params).filter_map(|index| match dependency_of_param(db, of, index) {
+        Some(Depended::On(Symbol::Function(dependency))) => Some(dependency),
         _ => None,
-    })
+    });
+    let limits = |dependency: &FunctionRef| limits(db, *dependency, ()) == Some(model);
+    named.chain(entry::attached_to(db, of).iter().copied()).find(limits)
 }
 
 /// The class of whose rows a function allows only so many: it raises when it counts more.
