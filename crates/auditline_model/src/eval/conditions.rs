@@ -111,9 +111,19 @@ impl Evaluator<'_> {
                 return conditions;
             }
             // `if not rows:`
-            Value::Many(rows) => {
-                if let Some(row) = rows.row() {
+            Value::Many(rows) | Value::Keyed(rows, _) => {
+                if let Some(row) = first_row(rows) {
                     return vec![count_condition(row.id, Test::Present, true)];
+                }
+            }
+            // The result row of a statement, or `None`.
+            Value::Tuple(_) => {
+                if let Some(row) = first_row(&bound.value).filter(|row| matches!(row.origin, RowOrigin::Loaded { .. }))
+                {
+                    return vec![Condition {
+                        subject: Subject::Row { row: row.id },
+                        ..count_condition(row.id, Test::Present, true)
+                    }];
                 }
             }
             Value::Param(index) => return vec![given(*index, at)],
@@ -275,6 +285,14 @@ fn read_again(conditions: &mut [Condition], other: &Sources) {
         if let Subject::Field { column, .. } = condition.subject {
             condition.against.extend(other.counts.iter().map(|count| (count.load, column)));
         }
+    }
+}
+
+/// The row that a value is, or that stands first in it.
+pub(super) fn first_row(value: &Value) -> Option<&std::sync::Arc<super::value::RowValue>> {
+    match value {
+        Value::Tuple(parts) => parts.first()?.row(),
+        value => value.row(),
     }
 }
 

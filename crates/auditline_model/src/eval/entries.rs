@@ -218,6 +218,7 @@ impl Value {
                 inner => Self::Attribute(Box::new(inner), *name),
             },
             Self::Many(inner) => Self::Many(Box::new(inner.held())),
+            Self::Keyed(inner, by) => Self::Keyed(Box::new(inner.held()), *by),
             Self::Tuple(values) => Self::Tuple(values.iter().map(Self::held).collect()),
             other => other.clone(),
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auditline_syntax::Name;
-use auditline_syntax::python::ir::{BinaryOp, Code, Expr, ExprId, FStringPart, UnaryOp};
+use auditline_syntax::python::ir::{BinaryOp, Code, ComprehensionKind, Expr, ExprId, FStringPart, UnaryOp};
 use smallvec::SmallVec;
 
 use crate::names;
@@ -128,7 +128,7 @@ impl Evaluator<'_> {
                 Bound { value: Value::Many(Box::new(element.unwrap_or_default())), from }
             }
             Expr::Dict(entries) => self.dict(code, entries),
-            Expr::Comprehension { element, clauses, .. } => {
+            Expr::Comprehension { kind, element, clauses } => {
                 let saved = self.environment.clone();
                 let mut from = Sources::default();
                 let split =
@@ -142,11 +142,19 @@ impl Evaluator<'_> {
                         self.condition(code, *condition);
                     }
                 }
-                let element = self.expr(code, *element);
+                let listed = match (kind, &code[*element]) {
+                    (ComprehensionKind::Dict, Expr::Dict(entries)) if let [(Some(key), value)] = entries[..] => {
+                        self.keyed(code, key, value)
+                    }
+                    _ => {
+                        let element = self.expr(code, *element);
+                        Bound { value: Value::Many(Box::new(element.value)), from: element.from }
+                    }
+                };
                 self.pop_frame(split);
                 self.environment = saved;
-                from = from.with(&element.from.computed());
-                Bound { value: Value::Many(Box::new(element.value)), from }
+                from = from.with(&listed.from.computed());
+                Bound { value: listed.value, from }
             }
             Expr::Await(inner) => {
                 let outer = self.awaited.replace(code.range(*inner));
@@ -198,6 +206,21 @@ impl Evaluator<'_> {
         self.unit.ingredients.truncate(ingredients);
         self.unit.composed.truncate(composed);
         bound
+    }
+
+    /// An entry of a dictionary that holds rows by a key: `{row.id: row for row in rows}`.
+    fn keyed(&mut self, code: &Code, key: ExprId, value: ExprId) -> Bound {
+        let key = self.expr(code, key);
+        let held = self.expr(code, value);
+        let from = key.from.clone().computed().with(&held.from);
+        let Value::Row(row) = &held.value else {
+            return Bound { value: Value::Many(Box::default()), from };
+        };
+        let by = match &key.from.fields[..] {
+            [field] if field.row == row.id && field.how == Derivation::Same => Some(field.column),
+            _ => None,
+        };
+        Bound { value: Value::Keyed(Box::new(held.value), by), from }
     }
 
     fn name(&mut self, code: &Code, id: ExprId, name: Name) -> Bound {
@@ -259,6 +282,7 @@ impl Evaluator<'_> {
             | Value::Executed(..)
             | Value::Factory(_)
             | Value::Many(_)
+            | Value::Keyed(..)
             | Value::Engine
             | Value::BegunSession(_)
             | Value::Transaction(..)
@@ -275,6 +299,8 @@ impl Evaluator<'_> {
                     None => value,
                 }
             }
+            // `result.Depot`: a result row names its entities by their classes.
+            Value::Tuple(parts) => named_entity(parts, attr),
             Value::Unknown
             | Value::Never
             | Value::None
@@ -283,7 +309,6 @@ impl Evaluator<'_> {
             | Value::Symbol(_)
             | Value::Method(..)
             | Value::Context(_)
-            | Value::Tuple(_)
             | Value::Dict(_)
             | Value::KeyOf(_) => Value::Unknown,
         };
@@ -443,12 +468,20 @@ impl Evaluator<'_> {
         }
         let value = match (&container.value, position) {
             (Value::Tuple(parts), Some(position)) => parts.get(position).cloned().unwrap_or_default(),
-            (Value::Many(inner), _) => (**inner).clone(),
+            (Value::Many(inner) | Value::Keyed(inner, _), _) => (**inner).clone(),
             (Value::Symbol(_), _) => container.value.clone(),
             _ => Value::Unknown,
         };
         Bound { value, from: container.from.computed_parts() }
     }
+}
+
+/// The row of the class of that name among the entities of a result row.
+fn named_entity(parts: &[Value], name: Name) -> Value {
+    let is_it = |value: &&Value| {
+        value.row().and_then(|row| row.model).is_some_and(|class| crate::classes::simple(class.path) == name.as_str())
+    };
+    parts.iter().find(is_it).cloned().unwrap_or_default()
 }
 
 /// The row that a generic object was made with for an attribute, as its type says.

@@ -24,6 +24,7 @@ mod paths;
 mod properties;
 mod queries;
 mod refusals;
+mod results;
 mod sessions;
 mod sought;
 mod statements;

@@ -109,6 +109,7 @@ impl Evaluator<'_> {
         let mut entities = true;
         let mut width = 0;
         let mut aggregates = false;
+        let mut beside = SmallVec::new();
         let mut of = None;
         let mut classes: SmallVec<[ClassRef; 2]> = SmallVec::new();
         for (name, bound) in &arguments.list {
@@ -125,8 +126,11 @@ impl Evaluator<'_> {
             });
             match self.model_argument(Some(&bound.value)) {
                 Some(class) if width == 1 => model = Some(class),
-                Some(_) => {}
+                class @ Some(_) => beside.push(class),
                 None => {
+                    if width > 1 {
+                        beside.push(None);
+                    }
                     if width == 1 {
                         entities = matches!(bound.value, Value::Attribute(..) | Value::Param(_));
                     }
@@ -140,8 +144,14 @@ impl Evaluator<'_> {
                 }
             }
         }
-        let mut query =
-            QueryValue { of, entities, width, aggregates: aggregates && width == 1, ..QueryValue::select(model) };
+        let mut query = QueryValue {
+            of,
+            entities,
+            width,
+            beside,
+            aggregates: aggregates && width == 1,
+            ..QueryValue::select(model)
+        };
         query.exists = width > 0 && model.is_none() && arguments.list.iter().all(|(_, bound)| is_literal(&bound.value));
         query.sought.open = arguments.open || classes.iter().any(|class| Some(*class) != model);
         query
@@ -246,6 +256,7 @@ impl Evaluator<'_> {
                 let selected = self.select_of(arguments);
                 next.entities = selected.entities && selected.model.is_some();
                 next.width = selected.width;
+                next.beside = selected.beside;
                 next.aggregates = selected.aggregates;
             }
             "select_from" => {
@@ -296,8 +307,11 @@ impl Evaluator<'_> {
                 }
             }
             "first" | "one" | "one_or_none" if executes => {
-                if !next.entities || next.width > 1 {
+                if !next.entities {
                     return self.executed_columns(next, false, form, range);
+                }
+                if next.width > 1 {
+                    return Bound::of(Value::Tuple(self.load_beside(next, false, form, range)));
                 }
                 return Bound::of(Value::Row(self.load(next, form, range)));
             }
@@ -324,6 +338,10 @@ impl Evaluator<'_> {
                 if next.entities && next.width == 1 {
                     let row = self.load_many(next, form, range);
                     return Bound::of(Value::Many(Box::new(Value::Row(row))));
+                }
+                if next.entities && next.width > 1 {
+                    let parts = self.load_beside(next, true, form, range);
+                    return Bound::of(Value::Many(Box::new(Value::Tuple(parts))));
                 }
                 return self.executed_columns(next, true, form, range);
             }
@@ -444,8 +462,13 @@ impl Evaluator<'_> {
             EventKind::Load { query: Arc::clone(&query), row: Some(id), many, by: None, form, flag: None },
             range,
         );
+        if !matches!(name.as_str(), "scalar" | "scalars" | "stream_scalars") {
+            self.loads_beside(&query, many, range);
+        }
         match name.as_str() {
             "scalar" => Bound::of(self.row_from(&query, Some(id), false)),
+            // SQLModel's gives what there is one of alone.
+            "exec" if query.width > 1 => Bound::of(Value::Executed(query, false)),
             "scalars" | "stream_scalars" | "exec" => Bound::of(Value::Executed(query, true)),
             _ => Bound::of(Value::Executed(query, false)),
         }
@@ -459,45 +482,33 @@ impl Evaluator<'_> {
         name: Name,
         _range: TextRange,
     ) -> Bound {
-        let single_entity = query.width <= 1;
         match name.as_str() {
             "scalars" => Bound::of(Value::Executed(Arc::clone(query), true)),
-            "unique" | "yield_per" | "columns" | "freeze" => Bound::of(Value::Executed(Arc::clone(query), scalars)),
+            "unique" | "yield_per" | "columns" | "freeze" | "tuples" => {
+                Bound::of(Value::Executed(Arc::clone(query), scalars))
+            }
             "scalar" | "scalar_one" | "scalar_one_or_none" => {
                 self.mark_single(query);
                 Bound::of(self.row_from(query, query.execution, false))
             }
             "first" | "one" | "one_or_none" | "fetchone" => {
                 self.mark_single(query);
-                let row = self.row_from(query, query.execution, false);
-                Bound::of(if scalars && single_entity { row } else { Value::Tuple(vec![row]) })
+                Bound::of(if scalars {
+                    self.row_from(query, query.execution, false)
+                } else {
+                    Value::Tuple(self.result_row(query, false))
+                })
             }
             "all" | "fetchall" | "partitions" | "fetchmany" => {
-                let row = self.row_from(query, query.execution, true);
-                let element = if scalars && single_entity { row } else { Value::Tuple(vec![row]) };
+                let element = if scalars {
+                    self.row_from(query, query.execution, true)
+                } else {
+                    Value::Tuple(self.result_row(query, true))
+                };
                 Bound::of(Value::Many(Box::new(element)))
             }
             _ => Bound::unknown(),
         }
-    }
-
-    fn mark_single(&mut self, query: &Arc<QueryValue>) {
-        if let Some(execution) = query.execution
-            && let Some(event) = self.unit.events.get_mut(execution as usize)
-            && let EventKind::Load { many, .. } = &mut event.kind
-        {
-            *many = false;
-        }
-    }
-
-    /// The row that an executed statement gives.
-    pub(crate) fn row_from(&mut self, query: &QueryValue, execution: Option<u32>, many: bool) -> Value {
-        Value::Row(Arc::new(RowValue {
-            id: execution.or(query.execution).unwrap_or(u32::MAX),
-            model: query.model,
-            origin: RowOrigin::Loaded { lock: query.lock, single: !many, by: None },
-            session: query.session.clone(),
-        }))
     }
 
     /// The columns of the model that a filter compares.

@@ -427,7 +427,7 @@ impl Evaluator<'_> {
             }
             Value::Many(inner) => (**inner).clone(),
             Value::Executed(query, true) | Value::Query(query) => self.row_from(query, None, true),
-            Value::Executed(query, false) => Value::Tuple(vec![self.row_from(query, None, true)]),
+            Value::Executed(query, false) => Value::Tuple(self.result_row(query, true)),
             _ => Value::Unknown,
         };
         Bound { value, from: iterated.from.clone().computed() }

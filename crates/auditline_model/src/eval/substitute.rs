@@ -62,6 +62,7 @@ impl Evaluator<'_> {
                 }
             },
             Value::Many(inner) => Value::Many(Box::new(self.substituted(inner, callee, object, filled))),
+            Value::Keyed(inner, by) => Value::Keyed(Box::new(self.substituted(inner, callee, object, filled)), *by),
             Value::Tuple(values) => {
                 Value::Tuple(values.iter().map(|value| self.substituted(value, callee, object, filled)).collect())
             }
@@ -509,6 +510,9 @@ fn built_on(given: &QueryValue, added: &QueryValue) -> QueryValue {
     query.entities &= added.entities;
     query.aggregates |= added.aggregates;
     query.width = query.width.max(added.width);
+    if query.beside.is_empty() {
+        query.beside.clone_from(&added.beside);
+    }
     query
 }
 

@@ -3,6 +3,7 @@
 use auditline_syntax::python::ir::{Arg, Code};
 use auditline_syntax::{Name, TextRange};
 
+use crate::eval::conditions::first_row;
 use crate::eval::value::{CountSource, Sources, Tells, Value};
 use crate::eval::{Bound, Evaluator};
 use crate::symbols::Symbol;
@@ -74,7 +75,7 @@ impl Evaluator<'_> {
     fn counted(&self, of: &Bound) -> Sources {
         let mut from = Sources::default();
         let listed = match &of.value {
-            Value::Many(inner) => inner.row().map(|row| row.id),
+            Value::Many(inner) | Value::Keyed(inner, _) => first_row(inner).map(|row| row.id),
             _ => None,
         };
         for id in listed.into_iter().chain(of.from.fields.iter().map(|field| field.row)) {

@@ -182,19 +182,13 @@ impl Evaluator<'_> {
                 RowOrigin::Created => Value::Row(self.created_elsewhere(&row, range)),
                 _ => Value::Row(row),
             },
-            Value::Many(inner) => match *inner {
-                Value::Row(row) => match &row.origin {
-                    RowOrigin::Loaded { lock, .. } => {
-                        let lock =
-                            if statement.is_some() { *lock } else { flagged(*lock, body, given.filled, given.open) };
-                        let row = self.loaded_elsewhere(&row, given, lock, None, false, true, range);
-                        Value::Many(Box::new(Value::Row(row)))
-                    }
-                    RowOrigin::Created => Value::Many(Box::new(Value::Row(self.created_elsewhere(&row, range)))),
-                    _ => Value::Many(Box::new(Value::Row(row))),
-                },
-                other => Value::Many(Box::new(other)),
-            },
+            Value::Many(inner) => {
+                let is_given = statement.is_some();
+                Value::Many(Box::new(self.returned_each(*inner, body, (given, is_given), range)))
+            }
+            Value::Keyed(inner, by) => {
+                Value::Keyed(Box::new(self.returned_each(*inner, body, (given, false), range)), by)
+            }
             Value::Session(session) => {
                 let visible = crate::unit::session_target(&session.origin) == crate::unit::Target::Visible;
                 if visible && !matches!(session.origin, SessionOrigin::Global(_) | SessionOrigin::ClassAttribute(..)) {
@@ -234,6 +228,32 @@ impl Evaluator<'_> {
         }
     }
 
+    /// What each of the values is that a callee returns a list of.
+    fn returned_each(
+        &mut self,
+        value: Value,
+        body: &Function,
+        (given, is_statement_given): (&Given<'_>, bool),
+        range: TextRange,
+    ) -> Value {
+        match value {
+            Value::Row(row) => match &row.origin {
+                RowOrigin::Loaded { lock, .. } => {
+                    let lock = if is_statement_given { *lock } else { flagged(*lock, body, given.filled, given.open) };
+                    Value::Row(self.loaded_elsewhere(&row, given, lock, None, false, true, range))
+                }
+                RowOrigin::Created => Value::Row(self.created_elsewhere(&row, range)),
+                _ => Value::Row(row),
+            },
+            // The result rows of a statement over several entities.
+            Value::Tuple(parts) => {
+                let each = |part| self.returned_each(part, body, (given, is_statement_given), range);
+                Value::Tuple(parts.into_iter().map(each).collect())
+            }
+            other => other,
+        }
+    }
+
     /// A result that a callee hands out: of a statement that it was handed, or of one of its own.
     fn executed_elsewhere(
         &mut self,
@@ -267,6 +287,7 @@ impl Evaluator<'_> {
             flag: None,
         };
         self.event(load, range);
+        self.loads_beside(&query, true, range);
         Some(Bound::of(Value::Executed(query, scalars)))
     }
 

@@ -290,6 +290,18 @@ impl Evaluator<'_> {
                 };
                 Bound::of(value)
             }
+            Value::Keyed(inner, by) => {
+                self.given(name, arguments, range);
+                let row = (**inner).clone();
+                let value = match name.as_str() {
+                    "get" | "pop" | "setdefault" => row,
+                    "values" => Value::Many(Box::new(row)),
+                    "items" => Value::Many(Box::new(Value::Tuple(vec![Value::Unknown, row]))),
+                    "copy" => Value::Keyed(Box::new(row), *by),
+                    _ => Value::Unknown,
+                };
+                Bound::of(value)
+            }
             Value::Session(_) | Value::Query(_) | Value::Executed(..) | Value::BegunSession(_) | Value::Factory(_) => {
                 self.database_method(code, receiver, (id, name), arguments, args, (id, range))
             }

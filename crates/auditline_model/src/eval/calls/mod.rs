@@ -137,6 +137,7 @@ impl Evaluator<'_> {
             | Value::Executed(..)
             | Value::Row(_)
             | Value::Many(_)
+            | Value::Keyed(..)
             | Value::Tuple(_)
             | Value::Dict(_)
             | Value::KeyOf(_)
@@ -177,7 +178,7 @@ fn holds_session(value: &Value) -> bool {
         Value::Instance(instance) => instance.arguments.iter().any(|(_, value)| holds_session(value)),
         Value::Method(object, _) => holds_session(object),
         Value::Tuple(values) => values.iter().any(holds_session),
-        Value::Many(inner) => holds_session(inner),
+        Value::Many(inner) | Value::Keyed(inner, _) => holds_session(inner),
         _ => false,
     }
 }

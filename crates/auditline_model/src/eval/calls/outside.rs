@@ -10,7 +10,7 @@ use crate::eval::value::{
     ArgName, Derivation, FactoryValue, FieldSource, OnCommit, RowValue, SessionClass, SessionOrigin, SessionValue,
     Sources, Step, Value,
 };
-use crate::eval::{Bound, Evaluator, construct, dependency_value, libraries};
+use crate::eval::{Bound, Evaluator, construct, dependency_value, libraries, types};
 use crate::symbols::Symbol;
 use crate::unit::{EventKind, FrameId, FrameKind, LockScope, Reach, Subject, Test};
 use crate::{classes, names};
@@ -36,6 +36,9 @@ impl Evaluator<'_> {
             self.flag_modified(code, arguments, args, range);
             return Bound::of(Value::None);
         }
+        if let Some(bound) = self.retyped(code, &canonical, arguments, args) {
+            return bound;
+        }
         if let Some(computed) = sql_function(&canonical, arguments) {
             return Bound::of(computed);
         }
@@ -54,6 +57,25 @@ impl Evaluator<'_> {
             return Bound { value: Value::Made(canonical), from: Sources { other: true, fresh, ..computed } };
         }
         self.external_result(canonical, arguments, range)
+    }
+
+    /// `cast(Item, row)`, `aliased(Item)`: what it was, under another type or name; `None` for anything else.
+    fn retyped(&self, code: &Code, path: &str, arguments: &Arguments, args: &[Arg]) -> Option<Bound> {
+        match path {
+            "typing.cast" | "typing_extensions.cast" => {
+                let mut bound = arguments.position(1)?.clone();
+                if bound.value == Value::Unknown {
+                    let ty = classes::type_expr(self.db, self.of.file, Some(self.of), code, args.first()?.value);
+                    bound.value = types::value_of_type(self.db, &ty, types::Holder::Local);
+                }
+                Some(bound)
+            }
+            "sqlalchemy.orm.aliased" | "sqlalchemy.aliased" => {
+                let class = self.model_argument(Some(&arguments.first()))?;
+                Some(Bound::of(Value::Symbol(Symbol::Class(class))))
+            }
+            _ => None,
+        }
     }
 
     /// `flag_modified(row, "data")`: what was changed in place is written.

@@ -74,6 +74,8 @@ pub enum Value {
     Row(Arc<RowValue>),
     /// A list or iterable of such values.
     Many(Box<Value>),
+    /// A dictionary of such values, each under a key of its own: `{row.id: row for row in rows}`; the column that is the key.
+    Keyed(Box<Value>, Option<Name>),
     /// A tuple.
     Tuple(Vec<Value>),
     /// A dictionary that is written out, by the names of its entries.

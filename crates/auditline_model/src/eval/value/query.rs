@@ -24,6 +24,8 @@ pub struct QueryValue {
     pub entities: bool,
     /// How many entities and columns each result row has.
     pub width: u32,
+    /// The mapped classes of those behind the first one; nothing for a column.
+    pub beside: SmallVec<[Option<ClassRef>; 1]>,
     /// Whether it counts or sums up the rows of its model, all together.
     pub aggregates: bool,
     /// Whether it is `EXISTS (…)`, or asks for constants: who asks for it hears whether there are any.
@@ -70,6 +72,7 @@ impl QueryValue {
             by_keywords: false,
             entities: true,
             width: 1,
+            beside: SmallVec::new(),
             aggregates: false,
             exists: false,
             lock: Lock::No,
