@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use crate::unit::{Condition, Subject, Test};
 
 use super::paths::negated;
-use super::value::{CountSource, Derivation, InstanceOrigin, RowOrigin, Sources, Tells, Value};
+use super::value::{CountSource, Derivation, InstanceOrigin, Looked, RowOrigin, Sources, Tells, Value};
 use super::{Bound, Evaluator};
 
 impl Evaluator<'_> {
@@ -152,6 +152,11 @@ impl Evaluator<'_> {
                 against: SmallVec::new(),
             });
         }
+        // `if not can_move(order.state, new):`
+        conditions.extend(bound.from.looked.iter().filter_map(|looked| {
+            let (holds, constant) = looked.answer?;
+            Some(looked_at(looked, holds, constant))
+        }));
         conditions
     }
 
@@ -206,6 +211,9 @@ impl Evaluator<'_> {
                     read_again(&mut of_right, &left.from);
                     conditions.extend(of_right);
                 }
+                // `if new not in ALLOWED[order.state]:`
+                let tables = left.from.looked.iter().chain(&right.from.looked).filter(|looked| looked.answer.is_none());
+                conditions.extend(tables.map(|looked| looked_at(looked, holds, None)));
                 if matches!(op, CompareOp::Eq | CompareOp::NotEq) {
                     conditions.extend(limits(code, (left_id, left), op, (right_id, right)));
                 }
@@ -285,6 +293,18 @@ fn read_again(conditions: &mut [Condition], other: &Sources) {
         if let Subject::Field { column, .. } = condition.subject {
             condition.against.extend(other.counts.iter().map(|count| (count.load, column)));
         }
+    }
+}
+
+/// What it says of a column that what stands under its value in a table, or a function's answer, is as it is asked to be.
+fn looked_at(looked: &Looked, holds: bool, constant: Option<auditline_syntax::Name>) -> Condition {
+    Condition {
+        subject: Subject::Field { row: looked.row, column: looked.column },
+        test: Test::EqualsConstant,
+        holds,
+        at: looked.read,
+        constant,
+        against: SmallVec::new(),
     }
 }
 

@@ -96,7 +96,7 @@ impl Evaluator<'_> {
         method: Name,
         arguments: &Arguments,
     ) -> Bound {
-        let from = object.from.clone().computed().with(&arguments.computed());
+        let from = object.from.clone().computed().with(&arguments.computed()).with(&arguments.key_of(method));
         let value = match method.as_str() {
             "items" | "keys" => Value::Attribute(Box::new(object.value.clone()), method),
             "copy" => object.value.clone(),

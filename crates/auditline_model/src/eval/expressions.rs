@@ -45,7 +45,11 @@ impl Evaluator<'_> {
                 let operand_id = *operand;
                 let operand = self.expr(code, operand_id);
                 let denied = super::paths::negated(&self.truth_of(code, operand_id, &operand));
-                self.said(operand.from.normalised(), &denied)
+                let mut said = self.said(operand.from.normalised(), &denied);
+                for (answer, _) in said.from.looked.iter_mut().filter_map(|looked| looked.answer.as_mut()) {
+                    *answer = !*answer;
+                }
+                said
             }
             Expr::Unary { operand, .. } => {
                 let operand = self.expr(code, *operand);
@@ -463,16 +467,17 @@ impl Evaluator<'_> {
             Expr::Int(Some(position)) => usize::try_from(*position).ok(),
             _ => None,
         };
-        if !matches!(code[index], Expr::Str(_) | Expr::Int(_)) {
-            self.expr(code, index);
-        }
+        let key = match code[index] {
+            Expr::Str(_) | Expr::Int(_) => Sources::default(),
+            _ => self.expr(code, index).from.key(),
+        };
         let value = match (&container.value, position) {
             (Value::Tuple(parts), Some(position)) => parts.get(position).cloned().unwrap_or_default(),
             (Value::Many(inner) | Value::Keyed(inner, _), _) => (**inner).clone(),
             (Value::Symbol(_), _) => container.value.clone(),
             _ => Value::Unknown,
         };
-        Bound { value, from: container.from.computed_parts() }
+        Bound { value, from: container.from.computed_parts().with(&key) }
     }
 }
 

@@ -21,6 +21,7 @@ mod insertions;
 mod keys;
 pub mod libraries;
 mod paths;
+mod predicates;
 mod properties;
 mod queries;
 mod refusals;

@@ -45,7 +45,7 @@ impl Evaluator<'_> {
 
     /// Walks a statement. The second part is the condition under which the rest of the block runs.
     #[allow(clippy::type_complexity)]
-    fn stmt(&mut self, stmt: &Stmt) -> (Flow, Option<(u32, Vec<Condition>)>) {
+    pub(super) fn stmt(&mut self, stmt: &Stmt) -> (Flow, Option<(u32, Vec<Condition>)>) {
         let function = self.code();
         let code = &function.code;
         match &stmt.kind {

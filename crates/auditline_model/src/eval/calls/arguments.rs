@@ -1,5 +1,6 @@
 //! The arguments of a call.
 
+use auditline_syntax::Name;
 use auditline_syntax::python::ir::{Arg, ArgKind, Code, Expr};
 
 use crate::eval::value::{ArgName, Key, Part, Sources, Value};
@@ -37,6 +38,14 @@ impl Arguments {
     /// What the arguments were made from, for a call that computes with them.
     pub(in crate::eval) fn computed(&self) -> Sources {
         self.list.iter().fold(Sources::default(), |from, (_, bound)| from.with(&bound.from.clone().computed()))
+    }
+
+    /// What decides what `table.get(key)` gives.
+    pub(in crate::eval) fn key_of(&self, method: Name) -> Sources {
+        match self.position(0) {
+            Some(key) if method == "get" => key.from.key(),
+            _ => Sources::default(),
+        }
     }
 
     /// What the arguments spell out.

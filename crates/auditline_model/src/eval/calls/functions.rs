@@ -89,6 +89,7 @@ impl Evaluator<'_> {
             self.event(EventKind::Release, range);
         }
         self.unit.changes |= effect.changes;
+        let asked = self.asked_of_arguments(callee, &filled);
         let held = effect.held.iter().filter_map(|condition| self.held_of(condition, callee, object, &filled));
         let held: Vec<Condition> = held.collect();
         self.held.extend(held);
@@ -114,6 +115,7 @@ impl Evaluator<'_> {
         from.other = true;
         from.external = from.external.or(external);
         from.counts.extend(count);
+        from.looked.extend(asked);
         if let Some(found) = &effect.finds {
             let load = self.found_elsewhere(found, &body, callee, &filled, arguments.open, range);
             from.counts.push(CountSource { load, falls: false, tells: Tells::Any });

@@ -105,7 +105,12 @@ impl Evaluator<'_> {
                             },
                             from: Sources {
                                 other: true,
-                                ..object.from.clone().computed().with(&chosen_or_made(attr, &arguments))
+                                ..object
+                                    .from
+                                    .clone()
+                                    .computed()
+                                    .with(&chosen_or_made(attr, &arguments))
+                                    .with(&arguments.key_of(attr))
                             },
                         }
                     }
@@ -210,7 +215,10 @@ impl Evaluator<'_> {
                         }
                         result
                     }
-                    value => self.call_value(code, &value, &arguments, args, (id, range)),
+                    value => {
+                        let result = self.call_value(code, &value, &arguments, args, (id, range));
+                        Bound { from: result.from.with(&arguments.key_of(attr)), ..result }
+                    }
                 }
             }
         }

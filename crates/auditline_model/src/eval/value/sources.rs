@@ -10,6 +10,9 @@ pub struct Sources {
     pub fields: SmallVec<[FieldSource; 2]>,
     /// Numbers of rows that went into it.
     pub counts: SmallVec<[CountSource; 1]>,
+    /// The columns under whose values it was found in a table (`ALLOWED[order.state]`), or by which a function of the project
+    /// answers yes or no.
+    pub looked: SmallVec<[Looked; 1]>,
     /// What it spells out: the values of which its text or path is put together.
     pub parts: SmallVec<[Part; 1]>,
     /// The event of a call to something outside whose result it is, or a part of it.
@@ -31,6 +34,19 @@ pub struct FieldSource {
     pub read: u32,
     /// How it went in.
     pub how: Derivation,
+}
+
+/// A column of a row that decides what a value is, without going into it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Looked {
+    /// [`RowValue::id`](crate::eval::value::RowValue::id).
+    pub row: u32,
+    /// The attribute.
+    pub column: Name,
+    /// The ordinal of the read.
+    pub read: u32,
+    /// Of a yes or no: whether it is a yes where the column is equal to a constant, or among several; which one, as written.
+    pub answer: Option<(bool, Option<Name>)>,
 }
 
 /// A value of which a text or a path is put together. What a function that is not understood gives spells out nothing.
@@ -100,6 +116,11 @@ impl Sources {
                 self.counts.push(*count);
             }
         }
+        for looked in &other.looked {
+            if !self.looked.contains(looked) {
+                self.looked.push(*looked);
+            }
+        }
         for part in &other.parts {
             if !self.parts.contains(part) {
                 self.parts.push(*part);
@@ -143,6 +164,15 @@ impl Sources {
         self
     }
 
+    /// As the key under which something is found in a table.
+    #[must_use]
+    pub fn key(&self) -> Self {
+        let fields = self.fields.iter().filter(|field| field.how != Derivation::Decided);
+        let looked =
+            fields.map(|field| Looked { row: field.row, column: field.column, read: field.read, answer: None });
+        Self { looked: looked.collect(), ..Self::default() }
+    }
+
     /// As what is taken away from something.
     #[must_use]
     pub fn taken_away(mut self) -> Self {
@@ -162,6 +192,7 @@ impl Sources {
             }
         }
         self.counts.clear();
+        self.looked.clear();
         self.parts.clear();
         self
     }
