@@ -135,7 +135,15 @@ impl Evaluator<'_> {
 
     pub(super) fn augmented(&mut self, code: &Code, target: ExprId, op: BinaryOp, value: ExprId) {
         let operand_id = value;
-        let old = self.expr(code, target);
+        // `counter_of(day).hits += 1`: the object is asked for once.
+        let object = match &code[target] {
+            Expr::Attribute { value, .. } => Some(self.expr(code, *value)),
+            _ => None,
+        };
+        let old = match (&object, &code[target]) {
+            (Some(object), Expr::Attribute { attr, .. }) => self.attribute_of(code, object, *attr, target),
+            _ => self.expr(code, target),
+        };
         let operand = self.expr(code, value);
         let in_sql = self.is_sql_expression(code, value, &operand.value);
         let from = old.from.clone().computed().with(&operand.from.clone().computed());
@@ -147,9 +155,9 @@ impl Evaluator<'_> {
                 };
                 self.bind(*name, Bound { value, from });
             }
-            Expr::Attribute { value, attr } => {
-                let object = self.expr_again(code, *value);
-                if let Some(row) = object.row().cloned().or_else(|| self.changed_row(&object)) {
+            Expr::Attribute { attr, .. } => {
+                let object = object.map(|object| object.value);
+                if let Some(row) = object.and_then(|object| object.row().cloned().or_else(|| self.changed_row(&object))) {
                     self.event(
                         EventKind::Write {
                             row,

@@ -13,7 +13,7 @@ use crate::unit::EventKind;
 use super::calls::Arguments;
 use super::constants::{constant_name, is_constant};
 use super::substitute::handed_row;
-use super::value::{Derivation, Entry, RowOrigin, RowValue, Sources, Value};
+use super::value::{Derivation, Entry, FieldSource, RowOrigin, RowValue, Sources, Value};
 use super::{Bound, Evaluator};
 
 /// The most entries that are followed: more than a person writes out, and a bound for generated tables.
@@ -111,6 +111,29 @@ impl Evaluator<'_> {
         Bound { value, from: Sources { other: true, ..from } }
     }
 
+    /// `getattr(row, name)`: what a column holds, also where only a variable says which one.
+    pub(crate) fn read_by_name(
+        &mut self,
+        code: &Code,
+        row: &Arc<RowValue>,
+        args: &[Arg],
+        range: TextRange,
+    ) -> Option<Bound> {
+        let column = match &code[args.get(1)?.value] {
+            Expr::Str(name) => {
+                let name = Name::new(name);
+                let model = orm_model(self.db, row.model?)?;
+                model.column(name).map(|_| name)?
+            }
+            Expr::Name(variable) => named_by(*variable),
+            _ => return None,
+        };
+        let read = self.event(EventKind::Read { row: Arc::clone(row), column }, range);
+        let mut from = Sources { other: args.len() > 2, ..Sources::default() };
+        from.fields.push(FieldSource { row: row.id, column, read, how: Derivation::Same });
+        Some(Bound { value: Value::Unknown, from })
+    }
+
     /// `setattr(object, name, value)`.
     pub(crate) fn set_by_name(&mut self, code: &Code, object: &Value, args: &[Arg], arguments: &Arguments) -> Bound {
         if let [_, name, value] = args
@@ -134,6 +157,18 @@ impl Evaluator<'_> {
                 }
                 (Expr::Str(name), _, Some(_)) if matches!(object, Value::Row(_)) => {
                     let (name, bound) = (Name::new(name), bound.clone());
+                    self.assign_attribute(code, object, name, &bound, Some(value.value), self.statement);
+                }
+                // `setattr(row, name, getattr(row, name) + 1)`
+                (Expr::Name(variable), _, Some(row))
+                    if matches!(object, Value::Row(_))
+                        && bound
+                            .from
+                            .fields
+                            .iter()
+                            .any(|field| field.row == row.id && field.column == named_by(*variable)) =>
+                {
+                    let (name, bound) = (named_by(*variable), bound.clone());
                     self.assign_attribute(code, object, name, &bound, Some(value.value), self.statement);
                 }
                 (_, Value::KeyOf(entries), Some(row)) => {
@@ -187,6 +222,11 @@ impl Evaluator<'_> {
         from.fields.iter_mut().for_each(|field| field.how = Derivation::Computed);
         Some(Bound { value, from })
     }
+}
+
+/// The column that a variable names.
+fn named_by(variable: Name) -> Name {
+    Name::new(&format!("[{variable}]"))
 }
 
 /// The dictionary in a value: one that is written out, one that was handed in, or what a schema that was handed in makes of

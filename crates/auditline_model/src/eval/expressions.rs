@@ -196,12 +196,8 @@ impl Evaluator<'_> {
         }
     }
 
-    /// The value of an expression that was evaluated already, without recording its events again.
-    pub(crate) fn expr_again(&mut self, code: &Code, id: ExprId) -> Value {
-        self.bound_again(code, id).value
-    }
-
-    /// As [`Self::expr_again`], with what the value was made from; the ordinals of its reads mean nothing.
+    /// What an expression gave that was evaluated already, without recording its events again; the ordinals of its reads mean
+    /// nothing.
     pub(crate) fn bound_again(&mut self, code: &Code, id: ExprId) -> Bound {
         let (events, ingredients) = (self.unit.events.len(), self.unit.ingredients.len());
         let composed = self.unit.composed.len();

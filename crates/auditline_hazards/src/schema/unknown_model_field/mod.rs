@@ -230,7 +230,8 @@ fn row_attributes(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             _ => continue,
         };
         let Some(class) = row.model else { continue };
-        if column.starts_with('_')
+        // What only a variable names is written in brackets.
+        if column.starts_with(['_', '['])
             || seen.contains(&(class, column))
             || !is_evident(&row.origin)
             || asks_first(db, of, column)

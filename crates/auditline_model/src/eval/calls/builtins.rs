@@ -48,6 +48,10 @@ impl Evaluator<'_> {
             }
             ("anext", Some(Value::Context(context))) => Bound::of(self.pulled(&context, range)),
             ("setattr", Some(object)) => self.set_by_name(code, &object, args, &arguments),
+            ("getattr", Some(Value::Row(row))) => match self.read_by_name(code, &row, args, range) {
+                Some(read) => read,
+                None => Bound { value: Value::Unknown, from: Sources { other: true, ..arguments.sources() } },
+            },
             ("dict", Some(entries @ Value::Dict(_))) => Bound { value: entries, from: arguments.computed() },
             ("bool", Some(_)) => {
                 let given = arguments.position(0).cloned().unwrap_or_default();
@@ -101,6 +105,7 @@ pub(super) fn is_builtin(callee: &Value, name: Name) -> bool {
         "bool",
         "float",
         "frozenset",
+        "getattr",
         "int",
         "iter",
         "len",
