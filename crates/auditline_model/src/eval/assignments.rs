@@ -13,6 +13,28 @@ use super::value::{Derivation, Sources, Step, Value};
 use super::{Bound, Evaluator};
 
 impl Evaluator<'_> {
+    /// What the annotation of a variable says of a value, where more is not known of it: `repo: ItemRepo = app.state.repo`.
+    pub(super) fn said(&mut self, code: &Code, annotation: ExprId, bound: &mut Bound) {
+        if !matches!(bound.value, Value::Unknown | Value::Param(_) | Value::Attribute(..) | Value::Made(_)) {
+            return;
+        }
+        let ty = crate::classes::type_expr(self.db, self.of.file, Some(self.of), code, annotation);
+        let said = super::types::value_of_type(self.db, &ty, super::types::Holder::Local);
+        match (&bound.value, said) {
+            (Value::Unknown, said) => bound.value = said,
+            // Who keeps it tells where it comes from.
+            (kept @ (Value::Param(_) | Value::Attribute(..)), Value::Session(said)) => {
+                let kept = kept.clone();
+                let origin = self.origin_by_use(&kept);
+                let session = Arc::new(super::value::SessionValue { origin, ..(*said).clone() });
+                self.sessions_by_use.insert(kept, Arc::clone(&session));
+                bound.value = Value::Session(session);
+            }
+            (_, said @ (Value::Instance(_) | Value::Session(_) | Value::Factory(_))) => bound.value = said,
+            _ => {}
+        }
+    }
+
     /// Binds a target to a value; `source` is the expression of the value, where there is one.
     pub(crate) fn assign(&mut self, code: &Code, target: ExprId, bound: &Bound, source: Option<ExprId>) {
         match &code[target] {

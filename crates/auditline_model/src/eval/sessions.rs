@@ -94,14 +94,7 @@ impl Evaluator<'_> {
         if !is_session {
             return None;
         }
-        let origin = match object {
-            Value::Param(index) => SessionOrigin::Param(*index),
-            Value::Attribute(inner, name) => match (&**inner, self.receiver) {
-                (Value::SelfObject, Some(class)) => SessionOrigin::SelfAttribute(class, *name),
-                _ => SessionOrigin::ObjectAttribute(inner.clone(), *name),
-            },
-            _ => SessionOrigin::Unknown,
-        };
+        let origin = self.origin_by_use(object);
         let session = Arc::new(SessionValue {
             origin,
             is_async: None,
@@ -111,6 +104,18 @@ impl Evaluator<'_> {
         });
         self.sessions_by_use.insert(object.clone(), Arc::clone(&session));
         Some(session)
+    }
+
+    /// Where an object comes from that is a session by its use or by its annotation.
+    pub(super) fn origin_by_use(&self, object: &Value) -> SessionOrigin {
+        match object {
+            Value::Param(index) => SessionOrigin::Param(*index),
+            Value::Attribute(inner, name) => match (&**inner, self.receiver) {
+                (Value::SelfObject, Some(class)) => SessionOrigin::SelfAttribute(class, *name),
+                _ => SessionOrigin::ObjectAttribute(inner.clone(), *name),
+            },
+            _ => SessionOrigin::Unknown,
+        }
     }
 
     /// `session.add_all([one, Other(…)])`: each by itself, for they may be of several classes. False where it is no such list.

@@ -82,10 +82,7 @@ impl Evaluator<'_> {
             }
             StmtKind::AnnAssign { target, annotation, value } => {
                 let mut bound = value.map_or_else(Bound::unknown, |value| self.expr(code, value));
-                if matches!(bound.value, Value::Unknown) {
-                    let ty = crate::classes::type_expr(self.db, self.of.file, Some(self.of), code, *annotation);
-                    bound.value = super::types::value_of_type(self.db, &ty, super::types::Holder::Local);
-                }
+                self.said(code, *annotation, &mut bound);
                 if value.is_some() {
                     self.assign(code, *target, &bound, *value);
                 }

@@ -1,17 +1,20 @@
 //! Session factories that arrive as arguments without a type: `Repository(SessionLocal)`, and `self.factory()` in its methods.
 
+use std::ops::ControlFlow;
+
 use auditline_syntax::Name;
-use auditline_syntax::python::ir::{Arg, ArgKind, Code, Expr, ExprId, StmtKind};
+use auditline_syntax::python::ir::{ArgKind, Code, Expr, ExprId, StmtKind};
 use auditline_syntax::python::walk_statements;
 
 use crate::classes;
-use crate::db::{ClassRef, Db, FunctionRef, function, head, parsed};
+use crate::db::{ClassRef, Db, FunctionRef, function, head};
 use crate::eval::libraries::{Known, known};
 use crate::eval::value::{FactoryValue, OnCommit, SessionClass, Value};
-use crate::eval::{kept_parameter, own_class, variable};
-use crate::names::{self, Scope, files_mentioning};
+use crate::eval::{kept_parameter, variable};
+use crate::names::{self, Scope};
 use crate::symbols::Symbol;
-use crate::uses::functions_calling;
+
+use super::asked::Asked;
 
 /// The session factory that is handed in for a parameter. What is handed in is looked up by name, and not evaluated: whoever
 /// hands it in calls what is asked here.
@@ -28,39 +31,22 @@ pub(crate) fn kept_factory(db: &dyn Db, class: ClassRef, attribute: Name) -> Opt
 
 #[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]
 fn given_factory_query(db: &dyn Db, of: FunctionRef, index: u32) -> Option<FactoryValue> {
-    let body = head(db, of)?;
-    let class = if body.name == "__init__" { own_class(db, of) } else { None };
-    let asked = Asked {
-        of,
-        class,
-        name: body.params.get(index as usize)?.name,
-        position: index.checked_sub(u32::from(body.class.is_some() && !classes::is_static(&body)))?,
-    };
-    let called = class.map_or(classes::simple(of.path), |class| classes::simple(class.path));
+    let asked = Asked::of(db, of, index)?;
     let mut found: Option<FactoryValue> = None;
-    for file in files_mentioning(db, called).iter().copied() {
-        if crate::entry::is_test(db, file) {
-            continue;
+    let surely_none = asked.each_call(db, &mut |scope, code, args| {
+        match asked.argument(args).and_then(|given| factory(db, scope, code, given)) {
+            Some(None) => return ControlFlow::Break(()),
+            Some(Some(one)) => found = Some(found.map_or(one, |before| both(before, one))),
+            None => {}
         }
-        let mut seen = Vec::new();
-        let parsed = parsed(db, file);
-        seen.extend(asked.in_code(db, Scope::Module(file), &parsed.module.code));
-        for class in &parsed.module.classes {
-            let scope = Scope::Class(ClassRef { file, path: class.path });
-            seen.extend(asked.in_code(db, scope, &class.code));
-        }
-        for caller in functions_calling(db, file, called) {
-            if let Some(body) = function(db, caller) {
-                seen.extend(asked.in_code(db, Scope::Function(caller), &body.code));
-            }
-        }
-        for one in seen {
-            let one = one?;
-            found = Some(found.map_or(one, |before| both(before, one)));
-        }
+        ControlFlow::Continue(())
+    });
+    if surely_none.is_break() {
+        return None;
     }
     // `def __init__(self, factory=SessionLocal)`
     found.or_else(|| {
+        let body = head(db, of)?;
         factory(db, Scope::Module(of.file), &body.code, body.params.get(index as usize)?.default?).flatten()
     })
 }
@@ -74,59 +60,6 @@ fn both(one: FactoryValue, two: FactoryValue) -> FactoryValue {
         class: one.class.join(two.class),
         variable: one.variable.filter(|_| one.variable == two.variable),
     }
-}
-
-/// A parameter of which it is asked what it is handed.
-struct Asked {
-    of: FunctionRef,
-    class: Option<ClassRef>,
-    name: Name,
-    /// Among the positional arguments of a call.
-    position: u32,
-}
-
-impl Asked {
-    /// The factories that calls in a piece of code hand in; `None` for something that is surely none.
-    fn in_code(&self, db: &dyn Db, scope: Scope, code: &Code) -> Vec<Option<FactoryValue>> {
-        let mut found = Vec::new();
-        for expr in &code.exprs {
-            let Expr::Call { func, args } = expr else { continue };
-            let args = match names::resolve(db, scope, code, *func) {
-                symbol if self.is_called(db, symbol) => &args[..],
-                // `providers.Factory(Repository, SessionLocal)`, `partial(Repository, SessionLocal)`
-                Symbol::External(path) if makes_later(&names::canonical(path)) => match args.split_first() {
-                    Some((first, rest)) if self.is_called(db, names::resolve(db, scope, code, first.value)) => rest,
-                    _ => continue,
-                },
-                _ => continue,
-            };
-            if let Some(given) = self.argument(args) {
-                found.extend(factory(db, scope, code, given));
-            }
-        }
-        found
-    }
-
-    fn is_called(&self, db: &dyn Db, symbol: Symbol) -> bool {
-        match symbol {
-            Symbol::Function(function) => self.class.is_none() && function == self.of,
-            Symbol::Class(class) => self
-                .class
-                .is_some_and(|own| own == class || classes::method(db, class, Name::new("__init__")) == Some(self.of)),
-            _ => false,
-        }
-    }
-
-    fn argument(&self, args: &[Arg]) -> Option<ExprId> {
-        let by_name = args.iter().find(|arg| matches!(arg.kind, ArgKind::Keyword(name) if name == self.name));
-        let mut positional = args.iter().take_while(|arg| arg.kind == ArgKind::Positional);
-        by_name.or_else(|| positional.nth(self.position as usize)).map(|arg| arg.value)
-    }
-}
-
-/// Whether a call makes what its first argument names when it is asked to.
-fn makes_later(path: &str) -> bool {
-    path == "functools.partial" || path.starts_with("dependency_injector.")
 }
 
 /// The session factory that an argument is; `None` inside where it is surely none.

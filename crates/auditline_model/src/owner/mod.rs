@@ -1,12 +1,14 @@
 //! Owners of sessions: who ends a transaction when a statement fails.
 
 mod around;
+mod asked;
 mod call_sites;
 mod commits;
 mod convention;
 mod dependents;
 mod ends;
 mod given;
+mod given_class;
 mod heals;
 mod injected;
 mod made;
@@ -32,6 +34,7 @@ pub use convention::{Convention, convention, example_of_convention};
 pub use dependents::users_of_dependency;
 pub use ends::{Ender, ender};
 pub(crate) use given::{given_factory, kept_factory};
+pub(crate) use given_class::{given_class, kept_class};
 pub use heals::heals;
 pub use injected::{Injected, injected};
 pub(crate) use injected::{inner_functions, is_outer_param};

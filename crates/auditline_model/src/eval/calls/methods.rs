@@ -80,6 +80,12 @@ impl Evaluator<'_> {
                         let object = Bound { value: statement, from: object.from.clone() };
                         self.database_method(code, &object, (receiver_id, attr), &arguments, args, (id, range))
                     }
+                    None if let Some(held) = self.object_by_argument(&object.value)
+                        && self.has_method(&held, attr) =>
+                    {
+                        let object = Bound { value: held, from: object.from.clone() };
+                        self.method(code, &object, attr, &arguments, args, (id, range))
+                    }
                     None => {
                         self.closed_by_use(&object.value, attr, &arguments, range);
                         self.given(attr, &arguments, range);
@@ -99,9 +105,10 @@ impl Evaluator<'_> {
                             self.event(EventKind::ExternalLock(LockScope::Open), range);
                         }
                         Bound {
-                            value: match &object.value {
-                                Value::Unknown => Value::Unknown,
-                                known => Value::Attribute(Box::new(known.clone()), attr),
+                            value: match (&object.value, self.resolved(&arguments)) {
+                                (_, Some(resolved)) => resolved,
+                                (Value::Unknown, None) => Value::Unknown,
+                                (known, None) => Value::Attribute(Box::new(known.clone()), attr),
                             },
                             from: Sources {
                                 other: true,
@@ -209,6 +216,9 @@ impl Evaluator<'_> {
                         }
                         let mut result = self.external_result(path, &arguments, range);
                         // A part of a path, or an object of a storage by its key: `path.resolve()`, `bucket.blob(key)`.
+                        if let Some(resolved) = self.resolved(&arguments).filter(|_| !libraries::reaches_out(&path)) {
+                            result.value = resolved;
+                        }
                         if libraries::names_file(&path) || libraries::reaches_out(&path) {
                             result.from.parts.clone_from(&object.from.parts);
                             result.from.parts.extend(arguments.spelled());
@@ -216,12 +226,21 @@ impl Evaluator<'_> {
                         result
                     }
                     value => {
-                        let result = self.call_value(code, &value, &arguments, args, (id, range));
+                        let mut result = self.call_value(code, &value, &arguments, args, (id, range));
+                        if matches!(object.value, Value::Symbol(Symbol::Variable(_)))
+                            && let Some(resolved) = self.resolved(&arguments)
+                        {
+                            result.value = resolved;
+                        }
                         Bound { from: result.from.with(&arguments.key_of(attr)), ..result }
                     }
                 }
             }
         }
+    }
+
+    fn has_method(&self, object: &Value, name: Name) -> bool {
+        matches!(object, Value::Instance(instance) if classes::method(self.db, instance.class, name).is_some())
     }
 
     /// `def put_away(session): session.close()`: files and clients are closed like that, too, but where a caller hands in a

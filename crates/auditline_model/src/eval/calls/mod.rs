@@ -2,17 +2,20 @@
 
 mod arguments;
 mod builtins;
+mod containers;
 mod functions;
 mod generators;
 mod methods;
 mod outside;
 mod removals;
 
+use std::sync::Arc;
+
 use auditline_syntax::python::ir::{Arg, Code, Expr, ExprId};
 use auditline_syntax::{Name, TextRange};
 
 use crate::classes;
-use crate::eval::value::{FactoryValue, SessionOrigin, Sources, Value};
+use crate::eval::value::{FactoryValue, InstanceOrigin, InstanceValue, SessionOrigin, Sources, Value};
 use crate::eval::{Bound, Evaluator, libraries};
 use crate::symbols::Symbol;
 use crate::unit::EventKind;
@@ -158,6 +161,19 @@ impl Evaluator<'_> {
             }
             _ => None,
         }
+    }
+
+    /// The object that a parameter, or the attribute in which the constructor keeps one, holds in every call.
+    pub(crate) fn object_by_argument(&self, value: &Value) -> Option<Value> {
+        let class = match value {
+            Value::Param(index) => crate::owner::given_class(self.db, self.of, *index)?,
+            Value::Attribute(object, name) if **object == Value::SelfObject => {
+                crate::owner::kept_class(self.db, self.receiver?, *name)?
+            }
+            _ => return None,
+        };
+        let origin = InstanceOrigin::Unknown;
+        Some(Value::Instance(Arc::new(InstanceValue { class, arguments: Vec::new(), origin })))
     }
 
     /// Records that something that is not understood gets hold of a session, or of what uses one.

@@ -3,6 +3,7 @@
 //! Values carry no positions, so that they can cross files. What is not understood is [`Value::Unknown`].
 
 mod insertion;
+mod instance;
 mod query;
 mod row;
 mod session;
@@ -227,6 +228,15 @@ impl Value {
                 Self::Dict(entries.into())
             }
             (Self::Session(a), Self::Session(b)) => Self::Session(Arc::new(a.join(b))),
+            (Self::Instance(a), Self::Instance(b)) => {
+                a.join(b).map_or(Self::Unknown, |one| Self::Instance(Arc::new(one)))
+            }
+            // `repo or DepotRepo(session)`, where nothing says what is handed in: something that can do the same.
+            (Self::Param(_), Self::Instance(made)) | (Self::Instance(made), Self::Param(_))
+                if made.origin == InstanceOrigin::Constructed =>
+            {
+                Self::Instance(Arc::new(InstanceValue { origin: InstanceOrigin::Unknown, ..(**made).clone() }))
+            }
             // `changes if isinstance(changes, dict) else changes.model_dump()`
             (given @ Self::Param(_), Self::Attribute(dumped, method))
             | (Self::Attribute(dumped, method), given @ Self::Param(_))
