@@ -11,6 +11,7 @@ use crate::unit;
 use crate::symbols::Symbol;
 
 use super::handed::{class_handed_up, is_base, kept_parameter};
+use super::nested;
 use super::value::{FactoryValue, InstanceOrigin, InstanceValue, SessionOrigin, SessionValue, Value};
 
 /// What a module-level variable holds.
@@ -48,6 +49,9 @@ fn unknown_variable(_db: &dyn Db, _id: salsa::Id, _of: VariableRef, _key: ()) ->
 /// that its owner can be found through whoever constructs the object.
 #[salsa::tracked(returns(clone), cycle_initial = unknown_attribute, cycle_fn = crate::cycles::settle)]
 pub fn attribute(db: &dyn Db, class: ClassRef, name: Name) -> Value {
+    if let Some(path) = nested::path(name) {
+        return nested::session(db, class, path).map_or(Value::Unknown, Value::Session);
+    }
     let mut held: Option<Value> = None;
     for method in assigning_methods(db, class, name).iter() {
         let unit = unit::unit(db, *method, Some(class));
@@ -66,7 +70,10 @@ pub fn attribute(db: &dyn Db, class: ClassRef, name: Name) -> Value {
                 {
                     continue;
                 }
-                Value::Instance(instance) => Value::Instance(in_terms_of_self(&unit, class, instance)),
+                Value::Instance(instance) => {
+                    let instance = nested::with_shared_session(db, (class, *method), &unit, instance);
+                    Value::Instance(in_terms_of_self(db, &unit, class, &instance))
+                }
                 // What a constructor is handed without an annotation is known where the object is constructed.
                 Value::Param(_) => continue,
                 value => value.clone(),
@@ -85,7 +92,12 @@ pub fn attribute(db: &dyn Db, class: ClassRef, name: Name) -> Value {
 
 /// An object that a method keeps in an attribute, seen from the other methods: a session that it was constructed with is the
 /// attribute in which the method keeps that session too.
-fn in_terms_of_self(unit: &unit::Unit, class: ClassRef, instance: &Arc<InstanceValue>) -> Arc<InstanceValue> {
+fn in_terms_of_self(
+    db: &dyn Db,
+    unit: &unit::Unit,
+    class: ClassRef,
+    instance: &Arc<InstanceValue>,
+) -> Arc<InstanceValue> {
     let arguments = instance
         .arguments
         .iter()
@@ -98,7 +110,10 @@ fn in_terms_of_self(unit: &unit::Unit, class: ClassRef, instance: &Arc<InstanceV
             });
             let origin = match kept {
                 Some((attribute, _)) => SessionOrigin::SelfAttribute(class, *attribute),
-                None if is_given => SessionOrigin::Unknown,
+                None if is_given => match nested::keeper(db, unit, session) {
+                    Some(path) => SessionOrigin::SelfAttribute(class, path),
+                    None => SessionOrigin::Unknown,
+                },
                 None => return (*name, value.clone()),
             };
             (*name, Value::Session(Arc::new(SessionValue { origin, id: 0, ..(**session).clone() })))
@@ -114,6 +129,7 @@ fn unknown_attribute(_db: &dyn Db, _id: salsa::Id, _class: ClassRef, _name: Name
 /// The methods of a class and its bases that assign `self.name`.
 #[salsa::tracked(returns(clone))]
 pub fn assigning_methods(db: &dyn Db, class: ClassRef, name: Name) -> Arc<Vec<FunctionRef>> {
+    let name = nested::path(name).map_or(name, |(first, _)| first);
     let mut methods = Vec::new();
     for ancestor in classes::mro(db, class).iter() {
         for method in classes::own_methods(db, *ancestor) {

@@ -20,6 +20,7 @@ mod inherited;
 mod insertions;
 mod keys;
 pub mod libraries;
+mod nested;
 mod paths;
 mod predicates;
 mod properties;
@@ -51,10 +52,12 @@ use crate::unit::{Condition, Counted, Event, EventKind, Frame, FrameId, FrameKin
 pub use attributes::{attribute, attribute_method, variable};
 pub(crate) use calls::MUTATORS;
 pub(crate) use handed::kept_parameter;
+pub(crate) use nested::handed_session;
 pub use properties::OwnTest;
 pub use substitute::key_of_argument;
 pub(crate) use substitute::{handed_row, held_session};
 pub(crate) use types::depended;
+pub(crate) use types::session_of_type;
 pub use types::{Depended, dependency_of_param, dependency_value, has_function_scope, param_row};
 pub(crate) use updates::for_callers;
 

@@ -343,9 +343,19 @@ impl Evaluator<'_> {
         filled: &[Option<Bound>],
     ) -> Option<Arc<SessionValue>> {
         match session.origin {
-            SessionOrigin::Dependency(dependency) => self.handed_session(dependency, callee, filled),
+            SessionOrigin::Dependency(dependency) if !self.came_with(dependency, callee, object) => {
+                self.handed_session(dependency, callee, filled)
+            }
             _ => self.session_of(session, callee, object, filled),
         }
+    }
+
+    /// Whether a callee works with the session of a dependency because an object that the framework made for it holds that
+    /// session: nothing that the call hands in says so.
+    fn came_with(&self, dependency: Symbol, callee: FunctionRef, object: &Value) -> bool {
+        let params = crate::db::head(self.db, callee).map_or(0, |body| body.params.len());
+        let takes = |index| dependency_of_param(self.db, callee, index) == Some(Depended::On(dependency));
+        matches!(object, Value::SelfObject | Value::Instance(_)) && !(0..params).any(takes)
     }
 
     /// A session that this function passes on to one that opens its own where it gets none: this function may have got none.
@@ -556,9 +566,27 @@ pub(crate) fn held_session(
         (SessionOrigin::Param(index), Value::Instance(instance)) => {
             let given = super::attribute_method(db, class, name)
                 .and_then(|method| super::handed::given_to(db, instance, method, *index));
-            match given {
-                Some(Value::Session(given)) => (given.origin.clone(), given.id),
-                _ => (SessionOrigin::ObjectAttribute(Box::new(object.clone()), name), session.id),
+            match given.as_ref().and_then(super::handed_session) {
+                Some(given) => (given.origin.clone(), given.id),
+                None => (SessionOrigin::ObjectAttribute(Box::new(object.clone()), name), session.id),
+            }
+        }
+        // FastAPI calls a dependency once in a request: whoever depends on it works with what it gave.
+        (SessionOrigin::Dependency(_), Value::Instance(instance))
+            if session.is_of_request()
+                && instance.origin == InstanceOrigin::Dependency
+                && instance.arguments.is_empty() =>
+        {
+            (session.origin.clone(), session.id)
+        }
+        // Whoever makes the object himself says with which session.
+        (SessionOrigin::Dependency(_), Value::Instance(instance)) if !instance.arguments.is_empty() => {
+            let given = super::attribute_method(db, class, name).and_then(|method| {
+                super::handed::given_to(db, instance, method, super::kept_parameter(db, method, name)?)
+            });
+            match given.as_ref().and_then(super::handed_session) {
+                Some(given) => (given.origin.clone(), given.id),
+                None => (SessionOrigin::ObjectAttribute(Box::new(object.clone()), name), session.id),
             }
         }
         (_, object) => (SessionOrigin::ObjectAttribute(Box::new(object.clone()), name), session.id),

@@ -398,10 +398,16 @@ fn handed(db: &dyn Db, value: Value, callee: Symbol, by: FunctionRef) -> Value {
                 _ if classes::is_cached(db, by) => InstanceOrigin::Shared(Some(by)),
                 _ => InstanceOrigin::Dependency,
             };
-            let row =
-                |value: &Value| matches!(value, Value::Row(row) if matches!(row.origin, RowOrigin::Dependency(_)));
-            let arguments = instance.arguments.iter().filter(|(_, value)| row(value));
-            let arguments = arguments.map(|(name, value)| (*name, handed(db, value.clone(), callee, by))).collect();
+            let arguments = instance.arguments.iter().filter_map(|(name, value)| {
+                let value = match value {
+                    Value::Row(row) if matches!(row.origin, RowOrigin::Dependency(_)) => {
+                        handed(db, value.clone(), callee, by)
+                    }
+                    value => of_request(value)?,
+                };
+                Some((*name, value))
+            });
+            let arguments = arguments.collect();
             Value::Instance(Arc::new(InstanceValue { class: instance.class, arguments, origin }))
         }
         factory @ Value::Factory(_) => factory,
@@ -418,6 +424,47 @@ fn handed(db: &dyn Db, value: Value, callee: Symbol, by: FunctionRef) -> Value {
             }
         }
     }
+}
+
+/// What an object was made with in a dependency, as far as it means the same to everybody in that request: the session of
+/// another dependency, also in an object.
+fn of_request(value: &Value) -> Option<Value> {
+    match value {
+        Value::Session(session) if session.is_of_request() => Some(value.clone()),
+        Value::Instance(instance) => {
+            let arguments: Vec<_> =
+                instance.arguments.iter().filter_map(|(name, value)| Some((*name, of_request(value)?))).collect();
+            let known = InstanceValue { class: instance.class, arguments, origin: InstanceOrigin::Dependency };
+            (!known.arguments.is_empty()).then(|| Value::Instance(Arc::new(known)))
+        }
+        _ => None,
+    }
+}
+
+/// The session that an annotation promises of a parameter.
+pub(crate) fn session_of_type(db: &dyn Db, ty: &TypeExpr, index: u32) -> Option<Arc<SessionValue>> {
+    match value_of_type(db, ty, Holder::Param(index)) {
+        Value::Session(session) => Some(session),
+        _ => None,
+    }
+}
+
+/// Whether a parameter asks for a value of its own: `Depends(get_db, use_cache=False)`.
+fn is_uncached(db: &dyn Db, of: FunctionRef, index: usize) -> bool {
+    let Some(body) = head(db, of) else { return false };
+    let Some(param) = body.params.get(index) else { return false };
+    let by_default = param.default.is_some_and(|default| match &body.code[default] {
+        Expr::Call { args, .. } => args.iter().any(|arg| {
+            matches!(arg.kind, ArgKind::Keyword(name) if name == "use_cache")
+                && !matches!(body.code[arg.value], Expr::Bool(true))
+        }),
+        _ => false,
+    });
+    let by_annotation = param.annotation.is_some_and(|annotation| {
+        let ty = classes::type_expr(db, of.file, Some(of), &body.code, annotation);
+        ty.metadata().iter().any(|call| call.keyword("use_cache").is_some())
+    });
+    by_default || by_annotation
 }
 
 impl Evaluator<'_> {
@@ -439,6 +486,12 @@ impl Evaluator<'_> {
                 if let Value::Row(row) = &value {
                     let id = param_row(position);
                     value = Value::Row(Arc::new(RowValue { id, ..(**row).clone() }));
+                }
+                if let Value::Session(session) = &value
+                    && session.is_of_request()
+                    && is_uncached(self.db, self.of, index)
+                {
+                    value = Value::Session(Arc::new(SessionValue { id: position + 1, ..(**session).clone() }));
                 }
                 value
             }

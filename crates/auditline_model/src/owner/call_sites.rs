@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::classes;
 use crate::db::{ClassRef, Db, FunctionRef, head};
-use crate::eval::value::{ArgName, Value};
+use crate::eval::value::{ArgName, SessionValue, Value};
 use crate::names::files_mentioning;
 use crate::unit::{EventKind, unit_of};
 use crate::uses::functions_calling;
@@ -79,6 +79,17 @@ pub fn argument_of(db: &dyn Db, callee: FunctionRef, event: &EventKind, index: u
         EventKind::Construct { arguments, .. } => argument_in(db, callee, arguments, true, index),
         _ => None,
     }
+}
+
+/// The session that a call or construction passes for a parameter of the callee, by itself or in an object that was made with it.
+#[must_use]
+pub(crate) fn session_argument(
+    db: &dyn Db,
+    callee: FunctionRef,
+    event: &EventKind,
+    index: u32,
+) -> Option<Arc<SessionValue>> {
+    crate::eval::handed_session(&argument_of(db, callee, event, index)?)
 }
 
 /// The value for a parameter among evaluated arguments; `bound` tells that the first parameter is filled by the object.

@@ -8,7 +8,8 @@ use crate::eval::{attribute, attribute_method};
 use crate::unit::{EventKind, FrameKind, SessionAction, Unit, same_session, unit_of};
 
 use super::around::{commits_around, container_commits};
-use super::{CallSite, Ownership, argument_in, argument_of, callers, constructions, owner};
+use super::call_sites::session_argument;
+use super::{CallSite, Ownership, argument_in, callers, constructions, owner};
 
 /// Whether what a function does with a session is committed on some way: by a caller that goes on with it, or by whoever
 /// handed it out.
@@ -62,10 +63,9 @@ fn committed_attribute(db: &dyn Db, of: FunctionRef, class: ClassRef, name: Name
                     !crate::entry::is_by_hand(db, site.function.file)
                         && committed_attribute(db, site.function, class, name)
                 }
-                Value::Instance(instance) => match argument_in(db, init, &instance.arguments, true, index) {
-                    Some(Value::Session(session)) => commits_behind_with(db, site, &session),
-                    _ => false,
-                },
+                Value::Instance(instance) => argument_in(db, init, &instance.arguments, true, index)
+                    .and_then(|given| crate::eval::handed_session(&given))
+                    .is_some_and(|session| commits_behind_with(db, site, &session)),
                 _ => false,
             }
         })
@@ -77,10 +77,7 @@ fn not_committed_attribute(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _clas
 
 /// Whether the session that a call hands in is committed behind the call, or by whoever handed it to the caller.
 fn commits_behind(db: &dyn Db, callee: FunctionRef, site: &CallSite, index: u32) -> bool {
-    match argument_of(db, callee, &site.event, index) {
-        Some(Value::Session(session)) => commits_behind_with(db, site, &session),
-        _ => false,
-    }
+    session_argument(db, callee, &site.event, index).is_some_and(|session| commits_behind_with(db, site, &session))
 }
 
 fn commits_behind_with(db: &dyn Db, site: &CallSite, session: &SessionValue) -> bool {

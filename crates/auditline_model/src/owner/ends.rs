@@ -5,6 +5,7 @@ use crate::eval::value::{SessionOrigin, SessionValue, Value};
 use crate::eval::{attribute, attribute_method};
 use crate::symbols::Symbol;
 
+use super::call_sites::session_argument;
 use super::{OnFailure, argument_of, callers, constructions, provider};
 
 /// How deep a chain of callers and attributes is followed.
@@ -58,8 +59,8 @@ fn ender_within(db: &dyn Db, of: FunctionRef, session: &SessionValue, depth: u32
                     if crate::entry::is_test(db, site.function.file) {
                         return None;
                     }
-                    match argument_of(db, method, &site.event, *index) {
-                        Some(Value::Session(session)) => ender_within(db, site.function, &session, depth)
+                    match session_argument(db, method, &site.event, *index) {
+                        Some(session) => ender_within(db, site.function, &session, depth)
                             .filter(|ender| matches!(ender, Ender::Dependency(_))),
                         _ => None,
                     }

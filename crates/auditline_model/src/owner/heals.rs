@@ -15,7 +15,8 @@ use crate::shards::{Shard, python_files_of};
 use crate::symbols::Symbol;
 use crate::unit::{EventKind, SessionAction, unit, unit_of};
 
-use super::{argument_of, callers, constructions};
+use super::call_sites::session_argument;
+use super::{callers, constructions};
 
 /// How deep a chain of callers and attributes is followed.
 const DEPTH: u32 = 4;
@@ -178,7 +179,7 @@ fn handed_in<'a>(
         if crate::entry::is_aside(db, site.function.file) {
             continue;
         }
-        if let Some(Value::Session(session)) = argument_of(db, callee, &site.event, index) {
+        if let Some(session) = session_argument(db, callee, &site.event, index) {
             follow(db, site.function, &session, seen, depth);
         }
     }

@@ -2,6 +2,7 @@
 
 mod around;
 mod asked;
+mod bundled;
 mod call_sites;
 mod commits;
 mod convention;
@@ -27,6 +28,7 @@ use crate::place::Place;
 use crate::symbols::Symbol;
 use crate::unit::{EventKind, SessionAction, unit_of};
 
+pub(crate) use bundled::{first_with_session_of, session_parameter};
 pub(crate) use call_sites::argument_in;
 pub use call_sites::{CallSite, argument_of, callers, constructions};
 pub use commits::is_committed_later;
@@ -357,15 +359,15 @@ fn attribute_owner(db: &dyn Db, class: ClassRef, name: Name, depth: u32) -> Owne
             }
             let mut result: Option<Ownership> = None;
             for site in constructions(db, class).iter() {
-                let one = match argument_of(db, method, &site.event, *index) {
-                    Some(Value::Session(session)) => {
+                let one = match call_sites::session_argument(db, method, &site.event, *index) {
+                    Some(session) => {
                         if is_guarded(db, site, &session) {
                             Ownership::Managed { commits: false }
                         } else {
                             handed_to(db, site, (class, name), owner_within(db, site.function, &session, depth))
                         }
                     }
-                    _ => Ownership::Unknown,
+                    None => Ownership::Unknown,
                 };
                 result = Some(match result {
                     Some(before) => before.join(one),
@@ -429,9 +431,10 @@ fn constructed_attribute(
     match &session.origin {
         SessionOrigin::Param(index) => {
             let Some(method) = crate::eval::attribute_method(db, class, name) else { return Ownership::Unknown };
-            match argument_in(db, method, arguments, true, *index) {
-                Some(Value::Session(session)) => owner_within(db, of, &session, depth),
-                _ => Ownership::Unknown,
+            let given = argument_in(db, method, arguments, true, *index);
+            match given.as_ref().and_then(crate::eval::handed_session) {
+                Some(session) => owner_within(db, of, &session, depth),
+                None => Ownership::Unknown,
             }
         }
         _ => attribute_owner(db, class, name, depth),

@@ -9,6 +9,7 @@ use crate::eval::{attribute, own_class};
 use crate::names::files_mentioning;
 use crate::unit::{EventKind, unit_of};
 
+use super::call_sites::session_argument;
 use super::{argument_of, callers, constructions};
 
 /// How deep a chain of callers and attributes is followed.
@@ -68,8 +69,8 @@ fn of_attribute(db: &dyn Db, class: ClassRef, name: Name, depth: u32) -> OnCommi
         if crate::entry::is_test(db, site.function.file) {
             return None;
         }
-        Some(match argument_of(db, method, &site.event, *index) {
-            Some(Value::Session(session)) => within(db, site.function, &session, depth),
+        Some(match session_argument(db, method, &site.event, *index) {
+            Some(session) => within(db, site.function, &session, depth),
             _ => OnCommit::Unknown,
         })
     }));

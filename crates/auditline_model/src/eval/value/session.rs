@@ -152,6 +152,12 @@ pub enum TransactionKind {
 }
 
 impl SessionValue {
+    /// Whether it is the session that a dependency gives to everybody who depends on it in one request.
+    #[must_use]
+    pub fn is_of_request(&self) -> bool {
+        matches!(self.origin, SessionOrigin::Dependency(_)) && self.id == 0
+    }
+
     /// What is known of a session that is this one or that one.
     pub(super) fn join(&self, other: &Self) -> Self {
         let origin = self.origin.join(&other.origin);
