@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use auditline_syntax::TextRange;
 use auditline_syntax::python::ir::{Block, Code, StmtKind, WithItem};
 use auditline_syntax::python::walk_statements;
+use auditline_syntax::{Name, TextRange};
 
 use crate::unit::{EventKind, FrameKind, LockScope};
 
@@ -146,6 +146,11 @@ impl Evaluator<'_> {
             Value::Attribute(_, name) | Value::Method(_, name) if super::libraries::names_lock(name) => {
                 self.event(EventKind::ExternalLock(LockScope::Block), range);
                 (Value::Unknown, FrameKind::WithLock)
+            }
+            // `with request.app.state.maker() as db`: what it gives is told by what is done with it, and is another one each time.
+            Value::Attribute(..) => {
+                let given = Value::Attribute(Box::new(Value::Unknown), Name::new(&self.next_ordinal().to_string()));
+                (given, FrameKind::With)
             }
             _ => (Value::Unknown, FrameKind::With),
         }

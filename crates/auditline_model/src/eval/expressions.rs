@@ -380,15 +380,16 @@ impl Evaluator<'_> {
         if crate::classes::method(self.db, class, attr).is_some() {
             return Value::Method(Box::new(Value::Symbol(Symbol::Class(class))), attr);
         }
-        super::attribute(self.db, class, attr)
+        match super::attribute(self.db, class, attr) {
+            Value::Unknown => self.metaclass_property(class, attr).unwrap_or_default(),
+            known => known,
+        }
     }
 
     fn object_attribute(&mut self, class: crate::db::ClassRef, object: &Bound, attr: Name) -> Value {
         if let Some(method) = crate::classes::method(self.db, class, attr) {
             if crate::classes::is_property(self.db, method) {
-                let effect = crate::unit::effect(self.db, method, Some(class));
-                let returns = effect.returns.clone();
-                return self.substituted(&returns, method, &object.value, &[]);
+                return self.property(method, class, &object.value);
             }
             return Value::Method(Box::new(object.value.clone()), attr);
         }

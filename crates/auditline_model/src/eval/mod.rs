@@ -11,6 +11,7 @@ mod conditions;
 mod constants;
 pub(crate) mod construct;
 mod contexts;
+mod current;
 mod entries;
 mod expressions;
 mod found;
@@ -51,6 +52,7 @@ use crate::unit::{Condition, Counted, Event, EventKind, Frame, FrameId, FrameKin
 
 pub use attributes::{attribute, attribute_method, variable};
 pub(crate) use calls::MUTATORS;
+use current::said_by;
 pub(crate) use handed::kept_parameter;
 pub(crate) use nested::handed_session;
 pub use properties::OwnTest;

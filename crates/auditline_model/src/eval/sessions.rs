@@ -95,10 +95,11 @@ impl Evaluator<'_> {
             return None;
         }
         let origin = self.origin_by_use(object);
+        let id = if origin == SessionOrigin::Unknown { self.next_ordinal() } else { 0 };
         let session = Arc::new(SessionValue {
             origin,
             is_async: None,
-            id: 0,
+            id,
             on_commit: OnCommit::Unknown,
             class: SessionClass::Unknown,
         });
@@ -112,6 +113,7 @@ impl Evaluator<'_> {
             Value::Param(index) => SessionOrigin::Param(*index),
             Value::Attribute(inner, name) => match (&**inner, self.receiver) {
                 (Value::SelfObject, Some(class)) => SessionOrigin::SelfAttribute(class, *name),
+                (Value::Unknown, _) => SessionOrigin::Unknown,
                 _ => SessionOrigin::ObjectAttribute(inner.clone(), *name),
             },
             _ => SessionOrigin::Unknown,

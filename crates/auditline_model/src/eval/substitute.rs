@@ -561,7 +561,9 @@ pub(crate) fn held_session(
     session: &SessionValue,
 ) -> Arc<SessionValue> {
     let (origin, id) = match (&session.origin, object) {
-        (kept @ (SessionOrigin::Registry(_) | SessionOrigin::Global(_)), _) => (kept.clone(), session.id),
+        (kept @ (SessionOrigin::Registry(_) | SessionOrigin::Global(_) | SessionOrigin::Current(_)), _) => {
+            (kept.clone(), session.id)
+        }
         (_, Value::SelfObject) => (SessionOrigin::SelfAttribute(class, name), session.id),
         (SessionOrigin::Param(index), Value::Instance(instance)) => {
             let given = super::attribute_method(db, class, name)

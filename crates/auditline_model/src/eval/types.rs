@@ -376,7 +376,7 @@ fn handed(db: &dyn Db, value: Value, callee: Symbol, by: FunctionRef) -> Value {
     match value {
         Value::Session(session) => Value::Session(Arc::new(SessionValue {
             origin: match &session.origin {
-                kept @ SessionOrigin::Registry(_) => kept.clone(),
+                kept @ (SessionOrigin::Registry(_) | SessionOrigin::Current(_)) => kept.clone(),
                 _ => SessionOrigin::Dependency(callee),
             },
             id: 0,

@@ -6,6 +6,7 @@ mod bundled;
 mod call_sites;
 mod commits;
 mod convention;
+mod current;
 mod dependents;
 mod ends;
 mod given;
@@ -127,6 +128,7 @@ fn owner_within(db: &dyn Db, of: FunctionRef, session: &SessionValue, depth: u32
         SessionOrigin::Opened(_) => opened(db, of, session),
         SessionOrigin::Returned(accessor, inner) => returned(db, of, session, *accessor, inner, depth),
         SessionOrigin::Global(variable) => global(db, *variable),
+        SessionOrigin::Current(variable) => current::owner_of_current(db, *variable, depth),
         SessionOrigin::ClassAttribute(class, name) => Ownership::Unmanaged(Lack {
             source: Source::Attribute(*class, *name),
             shared: true,

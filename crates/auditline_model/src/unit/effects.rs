@@ -94,6 +94,7 @@ pub fn session_target(origin: &SessionOrigin) -> Target {
         | SessionOrigin::ObjectAttribute(..)
         | SessionOrigin::Global(_)
         | SessionOrigin::ClassAttribute(..)
+        | SessionOrigin::Current(_)
         | SessionOrigin::Registry(_) => Target::Visible,
         SessionOrigin::Dependency(_)
         | SessionOrigin::Opened(_)

@@ -212,6 +212,15 @@ impl Evaluator<'_> {
                 self.event(EventKind::Open(Arc::clone(&session)), range);
                 Value::Session(session)
             }
+            // What a library gave, or nothing that is understood: the annotation says what it is.
+            Value::Made(path) => match crate::eval::said_by(self.db, callee) {
+                // Perhaps another one each time.
+                Some(Value::Session(said)) => {
+                    Value::Session(Arc::new(SessionValue { id: self.next_ordinal(), ..(*said).clone() }))
+                }
+                Some(said @ Value::Instance(_)) => said,
+                _ => Value::Made(path),
+            },
             Value::Unknown => match &body.returns {
                 Some(annotation) => {
                     let ty = classes::type_expr(self.db, callee.file, Some(callee), &body.code, *annotation);

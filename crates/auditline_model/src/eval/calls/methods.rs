@@ -194,6 +194,11 @@ impl Evaluator<'_> {
                                 from: object.from.clone().computed().with(&arguments.sources()),
                             };
                         }
+                        if attr == "get"
+                            && let Some(session) = self.current_session(code, receiver_id, &object.value)
+                        {
+                            return Bound::of(session);
+                        }
                         let path = Name::new(&format!("{path}.{attr}"));
                         if libraries::removes(&path) {
                             let mut parts = object.from.parts.to_vec();

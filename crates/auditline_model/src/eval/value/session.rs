@@ -91,6 +91,8 @@ pub enum SessionOrigin {
     Global(VariableRef),
     /// An attribute of a class object that holds a session.
     ClassAttribute(ClassRef, Name),
+    /// What a `ContextVar` of the workspace holds: one for each task that somebody has set it for.
+    Current(VariableRef),
     /// A `scoped_session` or Flask-SQLAlchemy's `db.session`.
     Registry(Option<VariableRef>),
     /// `object_session(row)`, and what else cannot be followed.
@@ -113,6 +115,9 @@ impl SessionOrigin {
             {
                 Self::GivenOrOwn(*one)
             }
+            // `self._session or current.get()`: an object that is made without one.
+            (current @ Self::Current(_), Self::Param(_) | Self::SelfAttribute(..))
+            | (Self::Param(_) | Self::SelfAttribute(..), current @ Self::Current(_)) => current.clone(),
             _ => Self::Unknown,
         }
     }
