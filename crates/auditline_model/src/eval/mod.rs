@@ -6,6 +6,7 @@ mod assignments;
 mod attributes;
 mod batches;
 mod calls;
+mod captures;
 mod changed;
 mod conditions;
 mod constants;

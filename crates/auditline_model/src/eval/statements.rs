@@ -10,7 +10,7 @@ use crate::symbols::Symbol;
 use crate::unit::{Condition, EventKind, FrameKind, Test};
 
 use super::paths::{flag_of, merged, merged_under, negated};
-use super::value::{InstanceOrigin, InstanceValue, SessionValue, Value};
+use super::value::{InstanceOrigin, InstanceValue, Value};
 use super::{Bound, Environment, Evaluator, Flow};
 
 impl Evaluator<'_> {
@@ -256,23 +256,6 @@ impl Evaluator<'_> {
             StmtKind::Broken => {}
         }
         (Flow::Falls, None)
-    }
-
-    /// Records the sessions that a function inside of this one uses from its variables.
-    fn captured(&mut self, inner: crate::db::FunctionRef) {
-        let held: Vec<(Name, Arc<SessionValue>)> = self
-            .environment
-            .iter()
-            .filter_map(|(name, bound)| bound.value.session().map(|session| (*name, Arc::clone(session))))
-            .collect();
-        if held.is_empty() {
-            return;
-        }
-        let scope = names::function_scope(self.db, inner);
-        let mut free: Vec<_> =
-            held.into_iter().filter(|(name, _)| scope.get(*name).is_none() && !scope.is_global(*name)).collect();
-        free.sort_by_key(|(name, _)| name.as_str());
-        self.unit.captures.extend(free.into_iter().map(|(name, session)| (inner, name, session)));
     }
 
     fn nested_function(&self, index: usize) -> Option<Name> {

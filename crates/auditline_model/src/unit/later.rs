@@ -218,7 +218,9 @@ fn variable_use(body: &Function, name: Name) -> Option<TextRange> {
     let mut found: Option<TextRange> = None;
     auditline_syntax::python::walk_block_expressions(code, &code.block, &mut |id| {
         if let Expr::Call { func, args } = &code[id] {
-            let of_it = matches!(&code[*func], Expr::Attribute { value, .. } if is_variable(*value));
+            // A method of it, or of the session that it keeps.
+            let of_it = matches!(&code[*func], Expr::Attribute { value, .. } if is_variable(*value)
+                || matches!(&code[*value], Expr::Attribute { value, .. } if is_variable(*value)));
             let range = code.range(id);
             if (of_it || args.iter().any(|arg| is_variable(arg.value)))
                 && found.is_none_or(|before| range.start() < before.start())
