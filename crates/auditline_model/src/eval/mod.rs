@@ -22,6 +22,7 @@ mod inherited;
 mod insertions;
 mod keys;
 pub mod libraries;
+mod messages;
 mod nested;
 mod paths;
 mod predicates;

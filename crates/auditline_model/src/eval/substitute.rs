@@ -463,6 +463,10 @@ impl Evaluator<'_> {
                     self.event(EventKind::External { path: *path, by, creates: *creates, reach: *reach, about }, range),
                 );
             }
+            EventKind::Message { path, by, about } => {
+                let about = about.iter().filter_map(|row| self.row_of(row, object, filled)).collect();
+                EventKind::Message { path: *path, by: Some(by.unwrap_or(callee)), about }
+            }
             EventKind::ExternalLock(scope) => EventKind::ExternalLock(*scope),
             EventKind::Release => EventKind::Release,
             EventKind::Removal { path, by, named, given } => {

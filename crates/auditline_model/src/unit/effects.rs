@@ -128,6 +128,7 @@ pub(super) fn effect_of(unit: &Unit) -> Effect {
                 matches!(row.origin, RowOrigin::Param(_) | RowOrigin::SelfRow)
             }
             EventKind::External { .. } | EventKind::ExternalLock(_) => true,
+            EventKind::Message { about, .. } => about.iter().any(|row| matches!(row.origin, RowOrigin::Param(_))),
             // A lock that the function has taken itself is its own matter.
             EventKind::Release => !unit
                 .events
@@ -149,7 +150,7 @@ pub(super) fn effect_of(unit: &Unit) -> Effect {
         };
         match &mut kind {
             // Rows of the function's own mean nothing to its caller.
-            EventKind::External { about, .. } => {
+            EventKind::External { about, .. } | EventKind::Message { about, .. } => {
                 about.retain(|row| matches!(row.origin, RowOrigin::Param(_) | RowOrigin::SelfRow));
             }
             EventKind::Removal { named, given, .. } => {

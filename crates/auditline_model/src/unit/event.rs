@@ -163,6 +163,15 @@ pub enum EventKind {
         /// The rows that it is told of: their columns, or they themselves, went into its arguments.
         about: Vec<Arc<RowValue>>,
     },
+    /// A message is handed to a broker that names rows by their keys.
+    Message {
+        /// The dotted path of what is called: `faststream.rabbit.RabbitBroker.publish`.
+        path: Name,
+        /// The function that does it, when a callee does.
+        by: Option<FunctionRef>,
+        /// The rows.
+        about: Vec<Arc<RowValue>>,
+    },
     /// A file or an object of a storage is removed, by a name in which a row or a parameter has a part.
     Removal {
         /// The dotted path of what is called, or the method: `os.remove`, `unlink`.

@@ -6,7 +6,7 @@ mod removed;
 use std::sync::Arc;
 
 use auditline_model::eval::value::{OnCommit, RowOrigin, RowValue, SessionValue, TransactionKind};
-use auditline_model::unit::{EventKind, FrameKind, Reach, SessionAction, Unit, same_session, unit_of};
+use auditline_model::unit::{EventKind, FrameKind, Reach, SessionAction, Unit, same_session, started, unit_of};
 use auditline_model::{Db, FunctionRef, classes, function};
 
 use auditline_syntax::TextRange;
@@ -32,12 +32,53 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
     }
     let unit = unit_of(db, of);
     removed::check(db, of, &unit, findings);
+    let is_async = function(db, of).is_some_and(|body| body.is_async);
     for (ordinal, event) in unit.numbered() {
-        let EventKind::External { reach: Reach::Enqueue, about, path, by, .. } = &event.kind else { continue };
-        let Some(pending) = about.iter().find_map(|row| pending(&unit, ordinal, row)) else { continue };
-        let is_async = function(db, of).is_some_and(|body| body.is_async);
-        findings.push(finding(of, &unit, (ordinal, path.as_str(), by.is_none()), &pending, is_async));
+        let (path, by, pending) = match &event.kind {
+            EventKind::External { reach: Reach::Enqueue, about, path, by, .. } => {
+                (path, by, about.iter().find_map(|row| pending(&unit, ordinal, row)))
+            }
+            // Whoever gets it looks for the row; of one that was there before it may want to know nothing new.
+            EventKind::Message { about, path, by } => {
+                let mut new = about.iter().filter(|row| row.origin == RowOrigin::Created);
+                (path, by, new.find_map(|row| pending(&unit, ordinal, row)))
+            }
+            _ => continue,
+        };
+        let Some(pending) = pending else { continue };
+        let to = To { path: path.as_str(), is_here: by.is_none(), taker: "the worker" };
+        findings.push(finding(of, &unit, ordinal, &to, &pending, is_async));
     }
+    for task in started(db, of) {
+        let Some(pending) = pending(&unit, task.ordinal, &task.row) else { continue };
+        // Until the function awaits something, no task runs: a synchronous session has committed by then.
+        let waits = match pending.commit {
+            Commit::Event(commit) => {
+                pending.session.is_async == Some(true)
+                    || unit.numbered().any(|(at, event)| {
+                        event.kind == EventKind::Await
+                            && at > task.ordinal
+                            && at < commit
+                            && unit.can_follow(task.ordinal, at)
+                    })
+            }
+            Commit::Scope(_) => pending.session.is_async == Some(true),
+        };
+        if waits {
+            let to = To { path: classes::simple(task.function.path), is_here: true, taker: "the task" };
+            findings.push(finding(of, &unit, task.ordinal, &to, &pending, is_async));
+        }
+    }
+}
+
+/// Who is told of a change.
+struct To<'a> {
+    /// What is called.
+    path: &'a str,
+    /// Whether the function calls it itself.
+    is_here: bool,
+    /// What acts on it.
+    taker: &'static str,
 }
 
 /// A change that nobody else can see yet.
@@ -121,7 +162,8 @@ fn session_of(unit: &Unit, event: u32, row: &RowValue) -> Option<Arc<SessionValu
 fn finding(
     of: FunctionRef,
     unit: &Unit,
-    (ordinal, path, is_here): (u32, &str, bool),
+    ordinal: u32,
+    &To { path, is_here, taker }: &To<'_>,
     pending: &Pending,
     is_async: bool,
 ) -> Finding {
@@ -165,12 +207,12 @@ fn finding(
         severity: Severity::Warning,
         message: if matches!(row.origin, RowOrigin::Created) {
             format!(
-                "`{name}` hands `{path}` a `{model}` that is not committed yet: the worker may start before the row is there, \
+                "`{name}` hands `{path}` a `{model}` that is not committed yet: {taker} may start before the row is there, \
                  and starts even if the commit fails"
             )
         } else {
             format!(
-                "`{name}` hands `{path}` a `{model}` whose change is not committed yet: the worker may find it as it was \
+                "`{name}` hands `{path}` a `{model}` whose change is not committed yet: {taker} may find it as it was \
                  before, and starts even if the commit fails"
             )
         },

@@ -89,6 +89,7 @@ impl Evaluator<'_> {
                     None => {
                         self.closed_by_use(&object.value, attr, &arguments, range);
                         self.given(attr, &arguments, range);
+                        self.told_by(&object.value, attr, &arguments, range);
                         if attr == "enqueue_job" {
                             self.enqueue(attr, &arguments, range);
                         }
@@ -200,6 +201,11 @@ impl Evaluator<'_> {
                             return Bound::of(session);
                         }
                         let path = Name::new(&format!("{path}.{attr}"));
+                        // `json.dumps({"id": row.id}).encode()`
+                        if path.starts_with("json.") {
+                            let from = object.from.clone().computed().with(&arguments.computed());
+                            return Bound { value: Value::Made(path), from: Sources { other: true, ..from } };
+                        }
                         if libraries::removes(&path) {
                             let mut parts = object.from.parts.to_vec();
                             parts.extend(arguments.spelled());

@@ -132,6 +132,7 @@ impl Evaluator<'_> {
     /// Records a call that leaves the process, and gives what it made.
     pub(super) fn external_result(&mut self, path: Name, arguments: &Arguments, range: TextRange) -> Bound {
         self.given(path, arguments, range);
+        self.told(path, arguments, range);
         let mut from = arguments.sources();
         from.other = true;
         from.fresh |= libraries::is_fresh(&path);
