@@ -39,10 +39,31 @@ impl Evaluator<'_> {
             breaks: jumps(&handler.body, &StmtKind::Break),
             only_says: only_says(code, &handler.body),
             tells: tells(code, handler),
-            text_tests: text_tests(code, handler),
+            text_tests: text_tests(code, handler, self.matchers(code, handler)),
             head,
             range: handler.range,
         }
+    }
+
+    /// The names under which a handler calls functions of `re` that look for a pattern: `from re import search as find`.
+    fn matchers(&self, code: &Code, handler: &Handler) -> Vec<Name> {
+        let mut found: Vec<Name> = Vec::new();
+        if handler.name.is_none() {
+            return found;
+        }
+        for (expr, range) in code.exprs.iter().zip(&code.ranges) {
+            let Expr::Call { func, args } = expr else { continue };
+            let Expr::Name(name) = code[*func] else { continue };
+            if args.len() < 2 || !handler.range.contains_range(*range) || found.contains(&name) {
+                continue;
+            }
+            if let Symbol::External(path) = self.symbol(code, *func)
+                && matches!(path.as_str(), "re.search" | "re.match" | "re.fullmatch")
+            {
+                found.push(name);
+            }
+        }
+        found
     }
 
     /// What `contextlib.suppress(…)` catches.
@@ -235,9 +256,9 @@ fn inner_blocks(stmt: &Stmt) -> Vec<&Block> {
 }
 
 /// The tests of the exception's text that decide which way the handler goes.
-fn text_tests(code: &Code, handler: &Handler) -> Vec<TextTest> {
+fn text_tests(code: &Code, handler: &Handler, matchers: Vec<Name>) -> Vec<TextTest> {
     let Some(exception) = handler.name else { return Vec::new() };
-    let mut texts = Texts { exception, held: Vec::new() };
+    let mut texts = Texts { exception, held: Vec::new(), matchers };
     let mut found = Vec::new();
     let alike = alike(code, &handler.body);
     let looked_up = looked_up(code, &handler.body);
@@ -460,6 +481,10 @@ fn asked(code: &Code, test: ExprId, texts: &Texts) -> Option<ExprId> {
             Expr::Attribute { attr, .. } if matches!(attr.as_str(), "search" | "match" | "fullmatch") => {
                 texts.is_text(code, args.get(1)?.value).then_some(args.first()?.value)
             }
+            // `from re import search`
+            Expr::Name(name) if texts.matchers.contains(name) => {
+                texts.is_text(code, args.get(1)?.value).then_some(args.first()?.value)
+            }
             _ => None,
         },
         _ => None,
@@ -475,6 +500,8 @@ fn is_own_name(code: &Code, words: ExprId) -> bool {
 struct Texts {
     exception: Name,
     held: Vec<Name>,
+    /// The names under which functions are called that look for a pattern.
+    matchers: Vec<Name>,
 }
 
 impl Texts {
