@@ -83,7 +83,8 @@ pub fn handed_out<'a>(db: &dyn Db, value: &'a Value) -> Option<&'a Arc<SessionVa
 }
 
 /// Whether a method of a class closes a session that its objects keep, or uses it in a `with`.
-fn ends_its_session(db: &dyn Db, class: ClassRef) -> bool {
+#[must_use]
+pub fn ends_its_session(db: &dyn Db, class: ClassRef) -> bool {
     let is_kept = |session: &SessionValue| matches!(session.origin, SessionOrigin::SelfAttribute(..));
     classes::all_methods(db, class).into_iter().any(|method| {
         let unit = crate::unit::unit(db, method, Some(class));

@@ -1,6 +1,7 @@
 //! AUD302: a session that a function opens and does not close on every path.
 
 use auditline_model::eval::value::{SessionOrigin, SessionValue, Value};
+use auditline_model::owner::ends_its_session;
 use auditline_model::unit::{Event, EventKind, FrameKind, SessionAction, Unit, Use, effect, same_session, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef, classes, entry, function};
 use auditline_syntax::python::ir::{Expr, Function, StmtKind};
@@ -93,7 +94,7 @@ fn lack(db: &dyn Db, unit: &Unit, open: u32, session: &SessionValue) -> Option<L
         FrameKind::WithSession(held) | FrameKind::WithTransaction(held, _) => same_session(held, session),
         _ => false,
     });
-    if in_with || unit.events.iter().any(|event| escapes(event, session)) {
+    if in_with || unit.events.iter().any(|event| escapes(db, event, session)) {
         return None;
     }
     let mut used = None;
@@ -137,13 +138,55 @@ fn lack(db: &dyn Db, unit: &Unit, open: u32, session: &SessionValue) -> Option<L
 }
 
 /// Whether an event hands the session to somebody who may close it.
-fn escapes(event: &Event, session: &SessionValue) -> bool {
+fn escapes(db: &dyn Db, event: &Event, session: &SessionValue) -> bool {
     match &event.kind {
         EventKind::Return(value) | EventKind::Yield(value) | EventKind::Store { value, .. } => holds(value, session),
         EventKind::Given { values, .. } => values.iter().any(|(_, value)| holds(value, session)),
-        EventKind::Construct { arguments, .. } => arguments.iter().any(|(_, value)| holds(value, session)),
+        EventKind::Construct { class, arguments } => {
+            arguments.iter().any(|(_, value)| holds(value, session)) && takes_over(db, *class, DEPTH)
+        }
         _ => false,
     }
+}
+
+/// How deep objects are followed that make others with their session.
+const DEPTH: u32 = 4;
+
+/// Whether an object that a session is handed to may close it, or hand it on to somebody who does. Where the object itself goes is
+/// another question: it holds the session wherever it goes.
+fn takes_over(db: &dyn Db, class: ClassRef, depth: u32) -> bool {
+    let Some(depth) = depth.checked_sub(1) else { return true };
+    if classes::has_unknown_base(db, class) || ends_its_session(db, class) {
+        return true;
+    }
+    let is_handed = |session: &SessionValue| {
+        matches!(
+            session.origin,
+            SessionOrigin::Param(_) | SessionOrigin::GivenOrOwn(_) | SessionOrigin::SelfAttribute(..)
+        )
+    };
+    let hands_on = |value: &Value| match value {
+        Value::Session(session) => is_handed(session),
+        Value::SelfObject => true,
+        Value::Instance(instance) => {
+            instance.arguments.iter().any(|(_, value)| matches!(value, Value::Session(session) if is_handed(session)))
+        }
+        _ => false,
+    };
+    classes::all_methods(db, class).into_iter().any(|method| {
+        let unit = auditline_model::unit::unit(db, method, Some(class));
+        unit.globals.iter().any(|(_, value)| hands_on(value))
+            || unit.events.iter().any(|event| match &event.kind {
+                EventKind::Given { values, .. } => values.iter().any(|(_, value)| hands_on(value)),
+                EventKind::Store { object, value, .. } => *object != Value::SelfObject && hands_on(value),
+                EventKind::Construct { class: inner, arguments } => {
+                    *inner != class
+                        && arguments.iter().any(|(_, value)| hands_on(value))
+                        && takes_over(db, *inner, depth)
+                }
+                _ => false,
+            })
+    })
 }
 
 fn holds(value: &Value, session: &SessionValue) -> bool {
