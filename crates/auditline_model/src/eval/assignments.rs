@@ -14,7 +14,7 @@ use super::{Bound, Evaluator};
 
 impl Evaluator<'_> {
     /// What the annotation of a variable says of a value, where more is not known of it: `repo: ItemRepo = app.state.repo`.
-    pub(super) fn said(&mut self, code: &Code, annotation: ExprId, bound: &mut Bound) {
+    pub(super) fn annotated(&mut self, code: &Code, annotation: ExprId, bound: &mut Bound) {
         if !matches!(bound.value, Value::Unknown | Value::Param(_) | Value::Attribute(..) | Value::Made(_)) {
             return;
         }
@@ -179,7 +179,8 @@ impl Evaluator<'_> {
             }
             Expr::Attribute { attr, .. } => {
                 let object = object.map(|object| object.value);
-                if let Some(row) = object.and_then(|object| object.row().cloned().or_else(|| self.changed_row(&object))) {
+                if let Some(row) = object.and_then(|object| object.row().cloned().or_else(|| self.changed_row(&object)))
+                {
                     self.event(
                         EventKind::Write {
                             row,

@@ -82,7 +82,7 @@ impl Evaluator<'_> {
             }
             StmtKind::AnnAssign { target, annotation, value } => {
                 let mut bound = value.map_or_else(Bound::unknown, |value| self.expr(code, value));
-                self.said(code, *annotation, &mut bound);
+                self.annotated(code, *annotation, &mut bound);
                 if value.is_some() {
                     self.assign(code, *target, &bound, *value);
                 }
