@@ -7,7 +7,6 @@ impl InstanceValue {
     /// type alone, what the other was made with is what is known of both.
     pub(super) fn join(&self, other: &Self) -> Option<Self> {
         let class = match (self.origin, other.origin) {
-            _ if self.class == other.class => self.class,
             // What is handed in by a type, an abstract one perhaps, or what is made where nothing is.
             (InstanceOrigin::Param(_), InstanceOrigin::Constructed) => other.class,
             (InstanceOrigin::Constructed, InstanceOrigin::Param(_)) => self.class,
