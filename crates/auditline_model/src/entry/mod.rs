@@ -30,7 +30,7 @@ pub use requests::request;
 pub use routes::{is_endpoint, is_socket, only_reads};
 pub use script::is_script;
 pub use shared::{Routes, attached_to, is_attached, is_middleware, routes_through};
-pub use startup::{is_start_hook, is_startup};
+pub use startup::{fails_with_start, is_start_hook, is_startup};
 pub use unused::is_unused;
 pub use webhooks::webhook;
 

@@ -95,7 +95,7 @@ fn all_callers(db: &dyn Db, of: FunctionRef, holds: impl Fn(&CallSite) -> bool) 
 }
 
 /// Whether the coroutine that is made at a range is an argument of [`RUNNERS`].
-fn is_run_to_its_end(body: &Function, made: TextRange) -> bool {
+pub(super) fn is_run_to_its_end(body: &Function, made: TextRange) -> bool {
     body.code.exprs.iter().any(|expr| match expr {
         Expr::Call { func, args } => {
             let runs = match &body.code[*func] {

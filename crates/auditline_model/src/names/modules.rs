@@ -98,7 +98,7 @@ fn absolute_import(db: &dyn Db, directory: FilePath, dotted: Name) -> Symbol {
     let mut partial = None;
     let mut namespace = None;
     for root in search_path(db, directory) {
-        if is_environment(db, root, top) {
+        if is_environment(db, root, top) || is_beside_library(db, root, top) {
             continue;
         }
         match descend(db, root, dotted.as_str()) {
@@ -139,6 +139,12 @@ fn absolute_import(db: &dyn Db, directory: FilePath, dotted: Name) -> Symbol {
 /// revisions import the library by that name, so that it is never a package of it.
 fn is_environment(db: &dyn Db, root: FilePath, top: &str) -> bool {
     top == "alembic" && db.files().directory(db, root.join(top)).contains(db, "env.py")
+}
+
+/// Whether `top` in a directory is a module of a package that is imported by its own name, beside a library that the project asks
+/// for: `from traitlets import Unicode` in `hub/app.py` does not mean `hub/traitlets.py`, whatever else lies in `hub`.
+fn is_beside_library(db: &dyn Db, root: FilePath, top: &str) -> bool {
+    is_package(db, root) && is_required(db, top) && imports_itself(db, outermost(db, root))
 }
 
 /// The directories in which an absolute import of a file in `directory` is looked up, the first first.

@@ -40,7 +40,8 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         seen.push(std::sync::Arc::clone(session));
         let Ownership::Unmanaged(lack) = owner(db, of, session) else { continue };
         // A failure while the process starts ends it, unless somebody catches it: what all requests share stays broken then.
-        let ends = entry::is_command(db, of) || !lack.shared && entry::is_startup(db, of);
+        let ends = entry::is_command(db, of)
+            || if lack.shared { entry::fails_with_start(db, of, ordinal) } else { entry::is_startup(db, of) };
         if injected_by_decorator(db, of, session) || ends || ends_with_process(db, &lack) {
             continue;
         }
