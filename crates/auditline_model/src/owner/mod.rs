@@ -9,6 +9,7 @@ mod convention;
 mod current;
 mod dependents;
 mod ends;
+mod flags;
 mod given;
 mod given_class;
 mod heals;
@@ -36,6 +37,7 @@ pub use commits::is_committed_later;
 pub use convention::{Convention, convention, example_of_convention};
 pub use dependents::users_of_dependency;
 pub use ends::{Ender, ender};
+pub use flags::owner_for;
 pub(crate) use given::{given_factory, kept_factory};
 pub(crate) use given_class::{given_class, kept_class};
 pub use heals::heals;
@@ -148,7 +150,7 @@ fn owner_within(db: &dyn Db, of: FunctionRef, session: &SessionValue, depth: u32
             state if is_request_state(state) => on_request::owner_on_request(db, *name),
             _ => Ownership::Unknown,
         },
-        SessionOrigin::Param(index) => param_owner(db, of, *index, depth),
+        SessionOrigin::Param(index) => param_owner(db, of, *index, depth, &|_| true),
     }
 }
 
@@ -443,13 +445,13 @@ fn constructed_attribute(
     }
 }
 
-/// The owner of a session parameter: its callers' owners, joined.
-fn param_owner(db: &dyn Db, of: FunctionRef, index: u32, depth: u32) -> Ownership {
+/// The owner of a session parameter: the owners of those callers that count, joined.
+fn param_owner(db: &dyn Db, of: FunctionRef, index: u32, depth: u32, counts: &dyn Fn(&CallSite) -> bool) -> Ownership {
     let Some(depth) = depth.checked_sub(1) else { return Ownership::Unknown };
     let passed = injected(db, of, index);
     let mut result = passed.as_ref().map(|passed| injected_owner(db, passed, depth));
     for site in callers(db, of).iter() {
-        if crate::entry::is_test(db, site.function.file) {
+        if crate::entry::is_test(db, site.function.file) || !counts(site) {
             continue;
         }
         let one = match argument_of(db, of, &site.event, index) {

@@ -1,7 +1,7 @@
 //! AUD101: a commit on a session that nobody rolls back.
 
 use auditline_model::eval::value::{SessionOrigin, SessionValue};
-use auditline_model::owner::{Lack, Ownership, Source, heals, is_made_aside, owner};
+use auditline_model::owner::{Lack, Ownership, Source, heals, is_made_aside, owner_for};
 use auditline_model::unit::{EventKind, SessionAction, Unit, same_session, unit_of};
 use auditline_model::{Db, FunctionRef, classes, entry, function};
 
@@ -38,7 +38,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             continue;
         }
         seen.push(std::sync::Arc::clone(session));
-        let Ownership::Unmanaged(lack) = owner(db, of, session) else { continue };
+        let Ownership::Unmanaged(lack) = owner_for(db, of, session, *action) else { continue };
         // A failure while the process starts ends it, unless somebody catches it: what all requests share stays broken then.
         let ends = entry::is_command(db, of)
             || if lack.shared { entry::fails_with_start(db, of, ordinal) } else { entry::is_startup(db, of) };
