@@ -1,132 +1,220 @@
-//! What stands around a function and commits: its decorators, and what a container makes for the objects of a project.
+//! What the decorators of a function do around it: commit behind it, or swallow what it raises.
 
-use auditline_syntax::Name;
-use auditline_syntax::TextRange;
-use auditline_syntax::python::ir::{Expr, Function};
+use std::sync::Arc;
+
+use auditline_syntax::python::ir::{Arg, ArgKind, Code, Expr, ExprId, Function, Handler, StmtKind};
+use auditline_syntax::python::{walk_expression, walk_statements};
+use auditline_syntax::{Name, TextRange};
 
 use crate::classes;
-use crate::db::{ClassRef, Db, FunctionRef, Settings, SourceFile, function, parsed};
-use crate::eval::value::{SessionOrigin, TransactionKind};
-use crate::names::{self, Scope, files_mentioning};
+use crate::db::{Db, FunctionRef, function};
+use crate::eval::value::{SessionOrigin, SessionValue, TransactionKind, Value};
 use crate::symbols::Symbol;
-use crate::unit::{EventKind, FrameKind, Unit, unit_of};
+use crate::unit::{EventKind, FrameKind, SessionAction, Unit, unit_of};
 
-use super::{inner_functions, is_outer_param, provider};
+use super::{inner_functions, is_outer_param};
 
-/// Whether a decorator of a function commits behind it a session that it has not opened for itself: `@transactional`.
-pub(super) fn commits_around(db: &dyn Db, of: FunctionRef) -> bool {
-    commits_around_query(db, of, ())
+/// Which sessions a decorator commits behind the function under it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Around {
+    /// Any that it has not opened for itself.
+    Any,
+    /// The one that the object whose method is decorated keeps in that attribute.
+    Kept(Name),
 }
 
-#[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]
-fn commits_around_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
-    classes::decorator_symbols(db, of).into_iter().any(|symbol| {
-        let decorator = match symbol {
-            Symbol::Function(function) => Some(function),
-            // `@Transactional()`
-            Symbol::Class(class) => classes::method(db, class, Name::new("__call__")),
-            _ => None,
-        };
-        decorator.is_some_and(|decorator| commits_decorated(db, decorator, ()))
+/// Whether a decorator of a function commits behind it a session that the function may use: `@transactional`.
+pub(super) fn commits_around(db: &dyn Db, of: FunctionRef, session: &SessionValue) -> bool {
+    around(db, of, ()).iter().any(|committed| match committed {
+        Around::Any => true,
+        Around::Kept(name) => !matches!(session.origin, SessionOrigin::SelfAttribute(_, own) if own != *name),
     })
+}
+
+#[salsa::tracked(returns(clone), cycle_result = crate::cycles::nothing)]
+fn around(db: &dyn Db, of: FunctionRef, _key: ()) -> Arc<[Around]> {
+    let decorators = classes::decorator_symbols(db, of).into_iter().filter_map(|symbol| match symbol {
+        Symbol::Function(function) => Some(function),
+        // `@Transactional()`
+        Symbol::Class(class) => classes::method(db, class, Name::new("__call__")),
+        _ => None,
+    });
+    decorators.flat_map(|decorator| decorated(db, decorator, ()).to_vec()).collect()
 }
 
 /// A query of its own: one decorator stands over many functions.
-#[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]
-fn commits_decorated(db: &dyn Db, decorator: FunctionRef, _key: ()) -> bool {
-    inner_functions(db, decorator).into_iter().any(|by| {
-        let Some(body) = function(db, by) else { return false };
-        let Some(call) = call_of_decorated(db, by, &body) else { return false };
-        commits_behind(&unit_of(db, by), &body, call)
-    })
-}
-
-/// Where a function inside of a decorator calls what is decorated.
-fn call_of_decorated(db: &dyn Db, by: FunctionRef, body: &Function) -> Option<TextRange> {
-    body.code.exprs.iter().zip(&body.code.ranges).find_map(|(expr, range)| {
-        let Expr::Call { func, .. } = expr else { return None };
-        let Expr::Name(name) = &body.code[*func] else { return None };
-        is_outer_param(db, by, *name).then_some(*range)
-    })
-}
-
-/// Whether a commit stands behind that call, or a transaction around it; one of a session that the function has opened has
-/// nothing to do with those that the decorated function uses.
-fn commits_behind(unit: &Unit, body: &Function, call: TextRange) -> bool {
-    let is_foreign = |origin: &SessionOrigin| {
-        !matches!(
-            origin,
-            SessionOrigin::Opened(_)
-                | SessionOrigin::Scoped(_)
-                | SessionOrigin::Begun(_)
-                | SessionOrigin::Context(_)
-                | SessionOrigin::ContextClass(_)
-        )
-    };
-    let commits = body.code.exprs.iter().zip(&body.code.ranges).any(|(expr, range)| {
-        let Expr::Call { func, args } = expr else { return false };
-        args.is_empty()
-            && range.start() >= call.end()
-            && matches!(&body.code[*func], Expr::Attribute { attr, .. } if *attr == "commit")
-            && unit.events.iter().all(|event| match &event.kind {
-                EventKind::Session { session, .. } => event.range != *range || is_foreign(&session.origin),
-                _ => true,
-            })
-    });
-    commits
-        || unit.events.iter().filter(|event| call.contains_range(event.range)).any(|event| {
-            unit.ancestors(event.frame).any(|(_, frame)| match &frame.kind {
-                FrameKind::WithTransaction(session, TransactionKind::Begin) => is_foreign(&session.origin),
-                _ => false,
-            })
-        })
-}
-
-/// Whether a container hands out sessions, and commits when what has used one is done: a generator that is registered with
-/// dishka (`@provide`) or dependency-injector (`providers.Resource(…)`).
-pub(super) fn container_commits(db: &dyn Db) -> bool {
-    container_commits_query(db, Settings::get(db))
-}
-
-#[salsa::tracked(returns(copy), cycle_result = no_container)]
-fn container_commits_query(db: &dyn Db, _settings: Settings) -> bool {
-    let commits = |of: &FunctionRef| provider(db, *of).is_some_and(|provider| provider.commits);
-    ["dishka", "dependency_injector"]
-        .into_iter()
-        .any(|library| files_mentioning(db, library).iter().any(|file| registered(db, *file, ()).iter().any(commits)))
-}
-
-fn no_container(_: &dyn Db, _: salsa::Id, _: Settings) -> bool {
-    false
-}
-
-/// The generators of a file, or named by one, that a container calls.
-#[salsa::tracked(returns(clone))]
-fn registered(db: &dyn Db, file: SourceFile, _key: ()) -> std::sync::Arc<[FunctionRef]> {
-    let module = &parsed(db, file).module;
-    let mut found: Vec<FunctionRef> = Vec::new();
-    for body in module.functions.iter().filter(|body| body.is_generator && !body.decorators.is_empty()) {
-        let of = FunctionRef { file, path: body.path };
-        let provides = classes::decorator_symbols(db, of).into_iter().any(
-            |symbol| matches!(symbol, Symbol::External(path) if path.starts_with("dishka.") && path.ends_with("provide")),
-        );
-        if provides {
-            found.push(of);
-        }
-    }
-    for class in &module.classes {
-        let scope = Scope::Class(ClassRef { file, path: class.path });
-        for expr in &class.code.exprs {
-            if let Expr::Call { func, args } = expr
-                && let Some(first) = args.first()
-                && let Symbol::External(path) = names::resolve(db, scope, &class.code, *func)
-                && path.starts_with("dependency_injector.")
-                && path.ends_with(".Resource")
-                && let Symbol::Function(of) = names::resolve(db, scope, &class.code, first.value)
-            {
-                found.push(of);
-            }
+#[salsa::tracked(returns(clone), cycle_result = crate::cycles::nothing)]
+fn decorated(db: &dyn Db, decorator: FunctionRef, _key: ()) -> Arc<[Around]> {
+    let mut found = Vec::new();
+    for by in inner_functions(db, decorator) {
+        let Some(body) = function(db, by) else { continue };
+        if let Some((call, args)) = call_of_decorated(db, by, &body) {
+            found.extend(commits_behind(&unit_of(db, by), &body, call, args));
         }
     }
     found.into()
+}
+
+/// Whether a decorator of the project swallows what the function under it raises: `@quiet`.
+#[must_use]
+pub(crate) fn is_quieted(db: &dyn Db, of: FunctionRef) -> bool {
+    quieted_query(db, of, ())
+}
+
+#[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]
+fn quieted_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
+    let decorators = classes::decorator_symbols(db, of).into_iter().filter_map(|symbol| match symbol {
+        Symbol::Function(function) => Some(function),
+        Symbol::Class(class) => classes::method(db, class, Name::new("__call__")),
+        _ => None,
+    });
+    decorators.flat_map(|decorator| inner_functions(db, decorator)).any(|by| {
+        let Some(body) = function(db, by) else { return false };
+        let mut swallows = false;
+        walk_statements(&body.code.block, &mut |stmt| {
+            let StmtKind::Try(statement) = &stmt.kind else { return };
+            let calls = call_of_decorated(db, by, &body)
+                .is_some_and(|(call, _)| statement.body.iter().any(|inner| inner.range.contains_range(call)));
+            // What an earlier handler lets through is not seen by a later one: `except HTTPException: raise`.
+            let mut seen = statement.handlers.iter().take_while(|handler| !raises(handler));
+            swallows |= calls && seen.any(|handler| catches_all(&body.code, handler));
+        });
+        swallows
+    })
+}
+
+fn raises(handler: &Handler) -> bool {
+    let mut raises = false;
+    walk_statements(&handler.body, &mut |stmt| raises |= matches!(stmt.kind, StmtKind::Raise { .. }));
+    raises
+}
+
+/// `except:`, `except Exception:`.
+fn catches_all(code: &Code, handler: &Handler) -> bool {
+    let is_broad = |expr: &ExprId| matches!(&code[*expr], Expr::Name(name) if matches!(name.as_str(), "Exception" | "BaseException"));
+    handler.exceptions.is_empty() || handler.exceptions.iter().any(is_broad)
+}
+
+/// Where a function inside of a decorator calls what is decorated, and with what.
+fn call_of_decorated<'a>(db: &dyn Db, by: FunctionRef, body: &'a Function) -> Option<(TextRange, &'a [Arg])> {
+    body.code.exprs.iter().zip(&body.code.ranges).find_map(|(expr, range)| {
+        let Expr::Call { func, args } = expr else { return None };
+        let Expr::Name(name) = &body.code[*func] else { return None };
+        is_outer_param(db, by, *name).then_some((*range, &args[..]))
+    })
+}
+
+/// What is committed behind that call, or by a transaction around it. A session that the function has opened has nothing to do
+/// with those that the decorated function uses, and what only is called `commit` may be a consumer's.
+fn commits_behind(unit: &Unit, body: &Function, call: TextRange, args: &[Arg]) -> Vec<Around> {
+    let code = &body.code;
+    let mut found = Vec::new();
+    for (expr, range) in code.exprs.iter().zip(&code.ranges) {
+        let Expr::Call { func, args: none } = expr else { continue };
+        let Expr::Attribute { value, attr } = &code[*func] else { continue };
+        if !none.is_empty() || range.start() < call.end() || *attr != "commit" {
+            continue;
+        }
+        let session = unit.events.iter().find_map(|event| match &event.kind {
+            EventKind::Session { session, action: SessionAction::Commit, .. } if event.range == *range => Some(session),
+            _ => None,
+        });
+        match session {
+            Some(session) if !is_foreign(&session.origin) => {}
+            _ => {
+                let known = session.and_then(|session| committed(body, args, session));
+                let is_argument = || args.iter().any(|arg| is_same_name(&code[arg.value], &code[*value]));
+                let is_theirs = || is_argument() || is_handed(body, *value, DEPTH);
+                found.extend(known.or_else(|| is_theirs().then_some(Around::Any)));
+            }
+        }
+    }
+    let in_transaction = unit.events.iter().filter(|event| call.contains_range(event.range)).any(|event| {
+        unit.ancestors(event.frame).any(|(_, frame)| match &frame.kind {
+            FrameKind::WithTransaction(session, TransactionKind::Begin) => is_foreign(&session.origin),
+            _ => false,
+        })
+    });
+    if in_transaction {
+        found.push(Around::Any);
+    }
+    found
+}
+
+fn is_same_name(one: &Expr, two: &Expr) -> bool {
+    matches!((one, two), (Expr::Name(one), Expr::Name(two)) if one == two)
+}
+
+fn is_foreign(origin: &SessionOrigin) -> bool {
+    !matches!(
+        origin,
+        SessionOrigin::Opened(_)
+            | SessionOrigin::Scoped(_)
+            | SessionOrigin::Begun(_)
+            | SessionOrigin::Context(_)
+            | SessionOrigin::ContextClass(_)
+    )
+}
+
+/// What a commit of that session saves for the decorated function.
+fn committed(body: &Function, args: &[Arg], session: &SessionValue) -> Option<Around> {
+    match &session.origin {
+        SessionOrigin::ObjectAttribute(object, name) => {
+            let Some(index) = root(object) else { return session.is_async.map(|_| Around::Any) };
+            let first = args.first().filter(|arg| arg.kind == ArgKind::Positional).map(|arg| &body.code[arg.value]);
+            let is_self = body.params.get(index as usize).is_some_and(|param| {
+                **object == Value::Param(index) && matches!(first, Some(Expr::Name(own)) if *own == param.name)
+            });
+            Some(if is_self { Around::Kept(*name) } else { Around::Any })
+        }
+        // Something of which nothing is known is taken for a session because it is used like one.
+        SessionOrigin::Unknown => session.is_async.map(|_| Around::Any),
+        _ => Some(Around::Any),
+    }
+}
+
+/// The parameter of which a value is an attribute.
+fn root(value: &Value) -> Option<u32> {
+    match value {
+        Value::Param(index) => Some(*index),
+        Value::Attribute(object, _) => root(object),
+        _ => None,
+    }
+}
+
+/// How many variables lie between what a function is handed and what is made of it.
+const DEPTH: u32 = 3;
+
+/// Whether an object is, or was taken out of, what the decorated function is called with: `kwargs["db"].commit()`.
+fn is_handed(body: &Function, expr: ExprId, depth: u32) -> bool {
+    let code = &body.code;
+    let is_given = |name: Name| {
+        body.params.iter().any(|param| param.name == name)
+            || depth > 0 && {
+                let mut handed = false;
+                walk_statements(&code.block, &mut |stmt| {
+                    let Some((targets, value)) = stmt.kind.assignment() else { return };
+                    let binds = targets.iter().any(|target| matches!(&code[*target], Expr::Name(own) if *own == name));
+                    handed |= binds && is_handed(body, value, depth - 1);
+                });
+                handed
+            }
+    };
+    match &code[expr] {
+        Expr::Name(name) => is_given(*name),
+        Expr::Attribute { value, .. } | Expr::Subscript { value, .. } | Expr::Await(value) => {
+            is_handed(body, *value, depth)
+        }
+        Expr::Call { func, args } => match &code[*func] {
+            Expr::Attribute { value, .. } if is_handed(body, *value, depth) => true,
+            _ => args.iter().any(|arg| {
+                let mut handed = false;
+                walk_expression(code, arg.value, &mut |inner| {
+                    handed |= matches!(&code[inner], Expr::Name(name) if is_given(*name));
+                });
+                handed
+            }),
+        },
+        _ => false,
+    }
 }

@@ -7,8 +7,9 @@ use crate::eval::value::{SessionOrigin, SessionValue, TransactionKind, Value};
 use crate::eval::{attribute, attribute_method};
 use crate::unit::{EventKind, FrameKind, SessionAction, Unit, same_session, unit_of};
 
-use super::around::{commits_around, container_commits};
+use super::around::commits_around;
 use super::call_sites::session_argument;
+use super::container::{container_commits_for, container_commits_in};
 use super::{CallSite, Ownership, argument_in, callers, constructions, owner};
 
 /// Whether what a function does with a session is committed on some way: by a caller that goes on with it, or by whoever
@@ -24,11 +25,14 @@ pub fn is_committed_later(db: &dyn Db, of: FunctionRef, session: &SessionValue) 
             | SessionOrigin::Context(_)
             | SessionOrigin::ContextClass(_)
     );
-    if !is_own && commits_around(db, of) {
+    if !is_own && commits_around(db, of, session) {
         return true;
     }
     match &session.origin {
-        SessionOrigin::Param(index) => committed_parameter(db, of, *index),
+        SessionOrigin::Param(index) => {
+            committed_parameter(db, of, *index)
+                || callers(db, of).is_empty() && container_commits_for(db, of, *index, session.is_async)
+        }
         SessionOrigin::SelfAttribute(class, name) => committed_attribute(db, of, *class, *name),
         _ => matches!(owner(db, of, session), Ownership::Managed { commits: true }),
     }
@@ -37,8 +41,7 @@ pub fn is_committed_later(db: &dyn Db, of: FunctionRef, session: &SessionValue) 
 /// A query of its own: many functions of a file are asked about the same parameters of their callers.
 #[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]
 fn committed_parameter(db: &dyn Db, of: FunctionRef, index: u32) -> bool {
-    let sites = callers(db, of);
-    sites.iter().any(|site| commits_behind(db, of, site, index)) || sites.is_empty() && container_commits(db)
+    callers(db, of).iter().any(|site| commits_behind(db, of, site, index))
 }
 
 /// Whether the session that an object holds in an attribute is committed behind a call of one of its methods, or by whoever
@@ -52,7 +55,9 @@ fn committed_attribute(db: &dyn Db, of: FunctionRef, class: ClassRef, name: Name
     let Some(init) = init else { return false };
     let made = constructions(db, class);
     // Nobody is seen to make one: a container does.
-    if made.iter().all(|site| crate::entry::is_by_hand(db, site.function.file)) && container_commits(db) {
+    if made.iter().all(|site| crate::entry::is_by_hand(db, site.function.file))
+        && container_commits_in(db, class, held.is_async)
+    {
         return true;
     }
     made.iter().any(|site| commits_behind(db, init, site, index))

@@ -5,6 +5,7 @@ mod asked;
 mod bundled;
 mod call_sites;
 mod commits;
+mod container;
 mod convention;
 mod current;
 mod dependents;
@@ -30,6 +31,7 @@ use crate::place::Place;
 use crate::symbols::Symbol;
 use crate::unit::{EventKind, SessionAction, unit_of};
 
+pub(crate) use around::is_quieted;
 pub(crate) use bundled::{first_with_session_of, session_parameter};
 pub(crate) use call_sites::argument_in;
 pub use call_sites::{CallSite, argument_of, callers, constructions};

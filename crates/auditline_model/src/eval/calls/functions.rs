@@ -14,6 +14,7 @@ use crate::eval::value::{
     SessionValue, Tells, Value,
 };
 use crate::eval::{Bound, Evaluator, libraries, own_class, types};
+use crate::owner::is_quieted;
 use crate::symbols::Symbol;
 use crate::unit::{Condition, Counted, EventKind, LoadForm, Refusal, Test, When, effect};
 
@@ -90,10 +91,12 @@ impl Evaluator<'_> {
         }
         self.unit.changes |= effect.changes;
         let asked = self.asked_of_arguments(callee, &filled);
-        let held = effect.held.iter().filter_map(|condition| self.held_of(condition, callee, object, &filled));
+        let raises = !is_quieted(self.db, callee);
+        let holds = if raises { &effect.held[..] } else { &[] };
+        let held = holds.iter().filter_map(|condition| self.held_of(condition, callee, object, &filled));
         let held: Vec<Condition> = held.collect();
         self.held.extend(held);
-        for lookup in &effect.absent {
+        for lookup in effect.absent.iter().filter(|_| raises) {
             let load = self.asked_elsewhere(lookup, (callee, object), &filled, arguments, range);
             self.held.extend(load.map(|load| count_condition(load, Test::Present, false)));
         }
@@ -101,6 +104,7 @@ impl Evaluator<'_> {
         if effect.fails
             && (!body.is_async || self.awaited == Some(range))
             && (body.class.is_none() || classes::is_final_word(self.db, callee))
+            && !is_quieted(self.db, callee)
         {
             return Bound::of(Value::Never);
         }
