@@ -122,7 +122,10 @@ fn owner_within(db: &dyn Db, of: FunctionRef, session: &SessionValue, depth: u32
         SessionOrigin::Scoped(_) | SessionOrigin::Registry(_) => Ownership::Managed { commits: false },
         SessionOrigin::Begun(_) => Ownership::Managed { commits: true },
         SessionOrigin::Context(function) => match provider(db, *function) {
-            Some(provider) => by_provider(*function, provider),
+            Some(provider) => {
+                let commits = providers::context_commits(db, of, *function);
+                by_provider(*function, Provider { commits, ..provider })
+            }
             None => Ownership::Unknown,
         },
         SessionOrigin::ContextClass(class) => context_class(db, *class),

@@ -2,10 +2,16 @@
 
 use std::sync::Arc;
 
+use auditline_syntax::python::ir::{ArgKind, Expr};
+
 use crate::classes;
-use crate::db::{ClassRef, Db, FunctionRef, function};
+use crate::db::{ClassRef, Db, FunctionRef, function, head};
 use crate::eval::value::{InstanceOrigin, SessionOrigin, SessionValue, Value};
-use crate::unit::{Breadth, EventKind, FrameKind, Guard, SessionAction, same_session, unit_of};
+use crate::unit::{
+    Breadth, Condition, Event, EventKind, FrameKind, Guard, SessionAction, Subject, Test, same_session, unit_of,
+};
+
+use super::argument_of;
 
 /// What a generator that yields a session does with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,13 +148,78 @@ fn closes_in_outer_finally(unit: &crate::unit::Unit, frame: crate::unit::FrameId
 fn is_committed_by_origin(db: &dyn Db, of: FunctionRef, session: &SessionValue) -> bool {
     match &session.origin {
         SessionOrigin::Begun(_) => true,
-        SessionOrigin::Context(inner) | SessionOrigin::Dependency(crate::symbols::Symbol::Function(inner)) => {
+        SessionOrigin::Context(inner) => *inner != of && context_commits(db, of, *inner),
+        SessionOrigin::Dependency(crate::symbols::Symbol::Function(inner)) => {
             *inner != of && provider(db, *inner).is_some_and(|provider| provider.commits)
         }
         SessionOrigin::ContextClass(class) => {
             matches!(super::context_class(db, *class), super::Ownership::Managed { commits: true })
         }
         _ => false,
+    }
+}
+
+/// Whether a scope of the workspace commits when a function that enters it succeeds: its commit may hang on a flag
+/// (`with scope(commit=True) as db`).
+pub(super) fn context_commits(db: &dyn Db, of: FunctionRef, scope: FunctionRef) -> bool {
+    let Some(provider) = provider(db, scope).filter(|provider| provider.commits) else { return false };
+    let Some((flag, wanted)) = commits_if(db, scope, provider.yields_at) else { return true };
+    let unit = unit_of(db, of);
+    let mut entered =
+        unit.events.iter().filter(|event| matches!(event.kind, EventKind::Call { callee, .. } if callee == scope));
+    // What is not told may be so.
+    entered.clone().next().is_none() || entered.any(|event| flag_in(db, of, scope, event, flag) != Some(!wanted))
+}
+
+/// The flag that alone decides whether a generator commits behind its `yield`, with the truth that it must have.
+fn commits_if(db: &dyn Db, of: FunctionRef, yields_at: u32) -> Option<(u32, bool)> {
+    let unit = unit_of(db, of);
+    let in_transaction = unit.events.get(yields_at as usize).is_some_and(|event| {
+        unit.ancestors(event.frame).any(|(_, frame)| matches!(frame.kind, FrameKind::WithTransaction(..)))
+    });
+    if in_transaction {
+        return None;
+    }
+    let commits = unit.numbered().filter(|(at, event)| {
+        *at > yields_at && matches!(event.kind, EventKind::Session { action: SessionAction::Commit, .. })
+    });
+    let mut flags = commits.map(|(_, event)| {
+        unit.ancestors(event.frame).find_map(|(_, frame)| match &frame.kind {
+            FrameKind::Branch { conditions, .. } => match conditions.as_slice() {
+                [Condition { subject: Subject::Param(index), test: Test::Present, holds, .. }] => {
+                    Some((*index, *holds))
+                }
+                _ => None,
+            },
+            _ => None,
+        })
+    });
+    let first = flags.next()??;
+    flags.all(|flag| flag == Some(first)).then_some(first)
+}
+
+/// The truth of a flag in a call, by what is handed in or by the default.
+fn flag_in(db: &dyn Db, of: FunctionRef, callee: FunctionRef, call: &Event, flag: u32) -> Option<bool> {
+    match argument_of(db, callee, &call.kind, flag) {
+        Some(Value::Bool(value)) => Some(value),
+        Some(Value::None) => Some(false),
+        Some(_) => None,
+        None => {
+            let is_open = function(db, of).is_none_or(|body| {
+                body.code.exprs.iter().zip(&body.code.ranges).any(|(expr, range)| match expr {
+                    Expr::Call { args, .. } if *range == call.range => {
+                        args.iter().any(|arg| matches!(arg.kind, ArgKind::Starred | ArgKind::DoubleStarred))
+                    }
+                    _ => false,
+                })
+            });
+            let body = head(db, callee).filter(|_| !is_open)?;
+            match body.params.get(flag as usize)?.default.map(|default| &body.code[default]) {
+                Some(Expr::Bool(value)) => Some(*value),
+                Some(Expr::None) => Some(false),
+                _ => None,
+            }
+        }
     }
 }
 
