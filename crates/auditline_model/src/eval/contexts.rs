@@ -50,9 +50,8 @@ impl Evaluator<'_> {
                 self.pop_frame(handler);
                 let info = self.suppressed(code, context, handler);
                 self.unit.tries[id.0 as usize].handlers.push(info);
-                if flow == Flow::Raises {
-                    flow = Flow::Falls;
-                }
+                // What stands behind it runs where something was swallowed, however the block ends otherwise.
+                flow = Flow::Falls;
             }
             self.pop_frame(frame);
         }
