@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use auditline_syntax::python::ir::{Arg, ArgKind, Code, Expr, ExprId};
+use auditline_syntax::python::walk_expression;
 use auditline_syntax::{Name, TextRange};
 
+use crate::symbols::Symbol;
 use crate::tables::orm_model;
 use crate::unit::{EventKind, FrameKind, LoadForm, SessionAction};
 
@@ -88,7 +90,9 @@ impl Evaluator<'_> {
             "execute" | "scalar" | "scalars" | "exec" | "stream" | "stream_scalars" => {
                 matches!(&first, Value::Query(query) if query.session.is_none())
             }
-            name if BARE_SESSION_METHODS.contains(&name) => arguments.list.is_empty() && !arguments.open,
+            name if BARE_SESSION_METHODS.contains(&name) => {
+                arguments.list.is_empty() && !arguments.open && !self.is_file(object)
+            }
             _ => false,
         };
         if !is_session {
@@ -118,6 +122,20 @@ impl Evaluator<'_> {
             },
             _ => SessionOrigin::Unknown,
         }
+    }
+
+    /// Whether a parameter is said to be a file, which has a `flush` as well: `out: TextIO`.
+    fn is_file(&self, object: &Value) -> bool {
+        let Value::Param(index) = object else { return false };
+        let annotation = self.function.params.get(*index as usize).and_then(|param| param.annotation);
+        annotation.is_some_and(|annotation| {
+            let mut found = false;
+            walk_expression(&self.function.code, annotation, &mut |expr| {
+                found |= matches!(self.symbol(&self.function.code, expr), Symbol::External(path)
+                    if matches!(path.as_str(), "typing.TextIO" | "typing.BinaryIO" | "typing.IO") || path.starts_with("io."));
+            });
+            found
+        })
     }
 
     /// `session.add_all([one, Other(…)])`: each by itself, for they may be of several classes. False where it is no such list.
