@@ -156,7 +156,7 @@ fn is_refusal(code: &Code, expr: ExprId) -> bool {
 }
 
 /// `409`, `status.HTTP_409_CONFLICT`, `HTTPStatus.CONFLICT`.
-fn is_refused(code: &Code, status: ExprId) -> bool {
+pub(super) fn is_refused(code: &Code, status: ExprId) -> bool {
     match &code[status] {
         Expr::Int(Some(status)) => (400..500).contains(status),
         Expr::Attribute { value, attr } => {
@@ -215,7 +215,7 @@ fn tells(code: &Code, handler: &Handler) -> bool {
     found
 }
 
-fn says(code: &Code, expr: ExprId) -> bool {
+pub(super) fn says(code: &Code, expr: ExprId) -> bool {
     match &code[expr] {
         Expr::Await(inner) => says(code, *inner),
         Expr::Str(_) | Expr::Ellipsis => true,

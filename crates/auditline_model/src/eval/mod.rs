@@ -13,6 +13,7 @@ mod constants;
 pub(crate) mod construct;
 mod contexts;
 mod current;
+mod denials;
 mod entries;
 mod expressions;
 mod found;

@@ -280,6 +280,9 @@ impl Evaluator<'_> {
         let body = self.block(&statement.body);
         self.set_exits(frame, body);
         self.pop_frame(frame);
+        if self.denies(code, statement.test, &statement.body, body) {
+            self.unit.denied.push(split);
+        }
         let after_body = std::mem::replace(&mut self.environment, before);
         self.refine(code, statement.test, false);
         let mut orelse = Flow::Falls;
@@ -294,6 +297,9 @@ impl Evaluator<'_> {
             orelse = self.block(&statement.orelse);
             self.set_exits(frame, orelse);
             self.pop_frame(frame);
+            if self.denies(code, statement.test, &statement.orelse, orelse) {
+                self.unit.denied.push(split);
+            }
         }
         match (body, orelse) {
             (Flow::Falls, Flow::Falls) => {

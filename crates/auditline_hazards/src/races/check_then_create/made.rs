@@ -11,13 +11,13 @@ use super::conflict::recovers;
 use super::{Creation, missed, rows};
 
 /// The creation by the callee of that call, if it happens only because a lookup of the same model found nothing.
-pub(super) fn creation(db: &dyn Db, unit: &Unit, call: u32, callee: FunctionRef) -> Option<Creation> {
+pub(super) fn creation(db: &dyn Db, of: FunctionRef, unit: &Unit, call: u32, callee: FunctionRef) -> Option<Creation> {
     let event = unit.events.get(call as usize)?;
     if !unit.ancestors(event.frame).any(|(_, frame)| tests_presence(&frame.kind)) {
         return None;
     }
     let (model, (lookup, refuses)) =
-        makes(db, callee, ()).iter().find_map(|model| Some((*model, missed(unit, call, *model, Lock::No)?)))?;
+        makes(db, callee, ()).iter().find_map(|model| Some((*model, missed(db, of, unit, call, *model, Lock::No)?)))?;
     // The callee that looks is not the one that makes.
     let looked = unit.events.get(lookup as usize)?;
     if looked.range == event.range {

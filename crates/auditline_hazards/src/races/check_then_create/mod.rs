@@ -69,9 +69,9 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
     for (ordinal, event) in unit.numbered() {
         // What locks nothing because it finds nothing is another hazard.
         let creation = match &event.kind {
-            EventKind::Create(row) => creation(db, &unit, ordinal, row, Lock::No),
-            EventKind::Call { callee, .. } => made::creation(db, &unit, ordinal, *callee),
-            EventKind::Execute(statement) => inserted(&unit, ordinal, statement),
+            EventKind::Create(row) => creation(db, of, &unit, ordinal, row, Lock::No),
+            EventKind::Call { callee, .. } => made::creation(db, of, &unit, ordinal, *callee),
+            EventKind::Execute(statement) => inserted(db, of, &unit, ordinal, statement),
             _ => None,
         };
         let Some(creation) = creation else { continue };
@@ -146,7 +146,7 @@ pub(super) fn locked_creations(db: &dyn Db, of: FunctionRef, unit: &Unit) -> Vec
     let mut found: Vec<LockedCreation> = Vec::new();
     for (ordinal, event) in unit.numbered() {
         let EventKind::Create(row) = &event.kind else { continue };
-        let Some(creation) = creation(db, unit, ordinal, row, Lock::Yes) else { continue };
+        let Some(creation) = creation(db, of, unit, ordinal, row, Lock::Yes) else { continue };
         let added = RowValue { session: creation.session.clone(), ..(*creation.row).clone() };
         if found.iter().any(|known| known.lookup == creation.lookup)
             || conflict::is_handled(db, of, unit, &creation, Wanted::Broad)
@@ -170,9 +170,16 @@ pub(super) fn locked_creations(db: &dyn Db, of: FunctionRef, unit: &Unit) -> Vec
 }
 
 /// The creation at that event, if it happens only because a lookup of the same model found nothing.
-fn creation(db: &dyn Db, unit: &Unit, create: u32, row: &Arc<RowValue>, lock: Lock) -> Option<Creation> {
+fn creation(
+    db: &dyn Db,
+    of: FunctionRef,
+    unit: &Unit,
+    create: u32,
+    row: &Arc<RowValue>,
+    lock: Lock,
+) -> Option<Creation> {
     let model = row.model?;
-    let (lookup, refuses) = missed(unit, create, model, lock)?;
+    let (lookup, refuses) = missed(db, of, unit, create, model, lock)?;
     // Behind the branches, the row is the one that was found or the one that was made.
     let added =
         rows::added(unit, create, |added| added.id == create || added.id == lookup && added.model == Some(model));
@@ -187,16 +194,18 @@ fn creation(db: &dyn Db, unit: &Unit, create: u32, row: &Arc<RowValue>, lock: Lo
 }
 
 /// The creation by the INSERT that is executed at that event, if it happens only because a lookup found nothing.
-fn inserted(unit: &Unit, create: u32, statement: &QueryValue) -> Option<Creation> {
+fn inserted(db: &dyn Db, of: FunctionRef, unit: &Unit, create: u32, statement: &QueryValue) -> Option<Creation> {
     let model = made::inserted(statement)?;
-    let (lookup, refuses) = missed(unit, create, model, Lock::No)?;
+    let (lookup, refuses) = missed(db, of, unit, create, model, Lock::No)?;
     let session = statement.session.clone();
     let row = RowValue { id: create, model: Some(model), origin: RowOrigin::Created, session: session.clone() };
     Some(Creation { lookup, create, add: create, row: Arc::new(row), model, session, by: None, refuses })
 }
 
 /// The lookup of rows of the class that has found nothing when an event happens, and whether finding one is refused.
-fn missed(unit: &Unit, at: u32, model: ClassRef, lock: Lock) -> Option<(u32, bool)> {
+fn missed(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32, model: ClassRef, lock: Lock) -> Option<(u32, bool)> {
+    // What an endpoint answers is its last word; what a helper returns, its callers may throw away.
+    let denies = entry::is_endpoint(db, of);
     let event = unit.events.get(at as usize)?;
     let is_lookup = |ordinal: u32| match unit.events.get(ordinal as usize).map(|event| &event.kind) {
         Some(EventKind::Load { query, row: Some(_), .. }) => {
@@ -218,7 +227,7 @@ fn missed(unit: &Unit, at: u32, model: ClassRef, lock: Lock) -> Option<(u32, boo
                 Subject::Count { load } => is_count(load).then_some(load),
                 _ => None,
             })?;
-            Some((found, *rest && unit.is_refused(*split)))
+            Some((found, *rest && unit.is_refused(*split) || denies && unit.denied.contains(split)))
         }
         FrameKind::Handler(of, index) => {
             let found = unit.missed_loads(*of, *index).into_iter().find(|ordinal| is_lookup(*ordinal));
