@@ -3,9 +3,10 @@
 use auditline_syntax::python::ir::{Code, Expr};
 
 use crate::classes;
-use crate::db::{Db, FunctionRef, function, parsed};
+use crate::db::{ClassRef, Db, FunctionRef, function, parsed};
 use crate::eval::own_class;
 use crate::names::{files_mentioning, is_imported};
+use crate::tables::orm_model;
 
 /// Whether a function of a module that others import is named nowhere outside of tests but where it is defined: no request, no
 /// task and no start of the program gets there.
@@ -23,12 +24,20 @@ fn is_unused_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
     let is_plain = body.decorators.iter().all(|decorator| leaves_alone(&body.code[*decorator]))
         && body.outer.is_none()
         && !(name.starts_with("__") && name.ends_with("__"))
-        && own_class(db, of)
-            .is_none_or(|class| !classes::has_unknown_base(db, class) && classes::external_bases(db, class).is_empty());
+        && own_class(db, of).is_none_or(|class| calls_nothing(db, class));
     is_plain
         && is_imported(db, of.file, |_| true)
         && files_mentioning(db, &name).iter().all(|file| *file == of.file || super::is_test(db, *file))
         && !names(db, of)
+}
+
+/// Whether no base of a class calls methods by name. What maps a class to a table calls none that is plain.
+fn calls_nothing(db: &dyn Db, class: ClassRef) -> bool {
+    !classes::has_unknown_base(db, class) && classes::external_bases(db, class).is_empty()
+        || orm_model(db, class).is_some_and(|model| model.complete)
+            && classes::external_bases(db, class)
+                .iter()
+                .all(|base| base.starts_with("sqlalchemy.") || base.starts_with("sqlmodel."))
 }
 
 /// Whether a decorator hands the function to nobody: `@classmethod`, `@staticmethod`.

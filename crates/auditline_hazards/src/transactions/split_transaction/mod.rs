@@ -66,7 +66,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
     if entry::is_startup(db, of) {
         return;
     }
-    findings.push(finding(of, &unit, &splits, split));
+    findings.push(finding(db, of, &unit, &splits, split));
 }
 
 /// The places where a unit of work is split.
@@ -199,7 +199,7 @@ fn is_deliberate(db: &dyn Db, unit: &Unit, first: &Commit, next: &Commit) -> boo
     })
 }
 
-fn finding(of: FunctionRef, unit: &Unit, splits: &[Split], split: &Split) -> Finding {
+fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, splits: &[Split], split: &Split) -> Finding {
     let Split { first, next, one, two, .. } = split;
     let name = classes::simple(of.path);
     let place_of =
@@ -228,7 +228,11 @@ fn finding(of: FunctionRef, unit: &Unit, splits: &[Split], split: &Split) -> Fin
     Finding {
         hazard: &HAZARD,
         // Who calls a helper that commits may have no other.
-        severity: if first.by.is_some() || next.by.is_some() { Severity::Information } else { Severity::Warning },
+        severity: if first.by.is_some() || next.by.is_some() || entry::is_unused(db, of) {
+            Severity::Information
+        } else {
+            Severity::Warning
+        },
         message: format!(
             "`{name}` saves in {often} transactions what belongs together: when {later} fails, {kept} stays, without {lost}"
         ),
