@@ -1,7 +1,7 @@
 //! AUD107: the text of a database error decides what happens.
 
 use auditline_model::unit::{Breadth, EventKind, FrameKind, HandlerInfo, SessionAction, TextTest, Unit, unit_of};
-use auditline_model::{Db, FunctionRef, classes};
+use auditline_model::{Db, FunctionRef, classes, entry};
 
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity, symbol};
@@ -18,7 +18,8 @@ pub const HAZARD: Hazard = Hazard {
 };
 
 fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
-    if super::is_silent(db, of) {
+    // What only revisions and commands reach speaks to whoever runs them.
+    if super::is_silent(db, of) || entry::is_command(db, of) {
         return;
     }
     let unit = unit_of(db, of);
