@@ -15,6 +15,7 @@ mod contexts;
 mod current;
 mod denials;
 mod entries;
+mod executed;
 mod expressions;
 mod found;
 mod handed;

@@ -9,14 +9,14 @@ use smallvec::SmallVec;
 use crate::db::ClassRef;
 use crate::symbols::Symbol;
 use crate::tables::orm_model;
-use crate::unit::{EventKind, LoadForm, LockScope};
+use crate::unit::{EventKind, LoadForm};
 
 use super::calls::Arguments;
 use super::handed::named_by_callers;
 use super::insertions::{passes, upsert_of_text};
 use super::libraries::Known;
 use super::sessions::lock_argument;
-use super::value::{CountSource, Lock, QueryKind, QueryValue, RowOrigin, RowValue, SessionValue, Tells, Value};
+use super::value::{Lock, QueryKind, QueryValue, SessionValue, Value};
 use super::{Bound, Evaluator};
 
 /// Methods of statements that give a statement over the same entities.
@@ -390,125 +390,6 @@ impl Evaluator<'_> {
         let mut children = Vec::new();
         auditline_syntax::python::children(&code[expr], |child| children.push(child));
         children.into_iter().find_map(|child| self.class_of_columns(code, child))
-    }
-
-    fn executed_columns(&mut self, query: QueryValue, many: bool, form: LoadForm, range: TextRange) -> Bound {
-        let aggregates = query.aggregates;
-        let load =
-            self.event(EventKind::Load { query: Arc::new(query), row: None, many, by: None, form, flag: None }, range);
-        let mut result = Bound::unknown();
-        let tells = if aggregates { Tells::Number } else { Tells::Any };
-        result.from.counts.push(CountSource { load, falls: false, tells });
-        result
-    }
-
-    fn load_many(&mut self, mut query: QueryValue, form: LoadForm, range: TextRange) -> Arc<RowValue> {
-        let id = self.next_ordinal();
-        query.execution = Some(id);
-        let row = Arc::new(RowValue {
-            id,
-            model: query.model,
-            origin: RowOrigin::Loaded { lock: query.lock, single: false, by: None },
-            session: query.session.clone(),
-        });
-        self.event(
-            EventKind::Load { query: Arc::new(query), row: Some(id), many: true, by: None, form, flag: None },
-            range,
-        );
-        row
-    }
-
-    /// `session.execute(statement)` and its like.
-    pub(crate) fn execute(
-        &mut self,
-        session: &Arc<SessionValue>,
-        name: Name,
-        statement: &Value,
-        form: LoadForm,
-        range: TextRange,
-    ) -> Bound {
-        let mut query = match statement {
-            Value::Query(query) => (**query).clone(),
-            // What it loads, and whether with a lock, is for the caller to say.
-            Value::Param(index) => handed_in(*index, None),
-            // A statement that is not understood: it may lock or change anything.
-            _ => return Bound::unknown(),
-        };
-        query.session = Some(Arc::clone(session));
-        match query.kind {
-            QueryKind::Select => {}
-            QueryKind::Text => {
-                if query.lock == Lock::Yes {
-                    self.event(EventKind::ExternalLock(LockScope::Open), range);
-                }
-                self.event(EventKind::Execute(Arc::new(query)), range);
-                return Bound::unknown();
-            }
-            QueryKind::Update | QueryKind::Delete | QueryKind::Insert => {
-                let query = Arc::new(query);
-                self.event(EventKind::Execute(Arc::clone(&query)), range);
-                self.overwrite(&query, None, range);
-                return Bound::unknown();
-            }
-        }
-        if !query.entities {
-            return self.executed_columns(query, true, form, range);
-        }
-        let many = name != "scalar";
-        let id = self.next_ordinal();
-        query.execution = Some(id);
-        let query = Arc::new(query);
-        self.event(
-            EventKind::Load { query: Arc::clone(&query), row: Some(id), many, by: None, form, flag: None },
-            range,
-        );
-        if !matches!(name.as_str(), "scalar" | "scalars" | "stream_scalars") {
-            self.loads_beside(&query, many, range);
-        }
-        match name.as_str() {
-            "scalar" => Bound::of(self.row_from(&query, Some(id), false)),
-            // SQLModel's gives what there is one of alone.
-            "exec" if query.width > 1 => Bound::of(Value::Executed(query, false)),
-            "scalars" | "stream_scalars" | "exec" => Bound::of(Value::Executed(query, true)),
-            _ => Bound::of(Value::Executed(query, false)),
-        }
-    }
-
-    /// A method of a result.
-    pub(crate) fn executed_method(
-        &mut self,
-        query: &Arc<QueryValue>,
-        scalars: bool,
-        name: Name,
-        _range: TextRange,
-    ) -> Bound {
-        match name.as_str() {
-            "scalars" => Bound::of(Value::Executed(Arc::clone(query), true)),
-            "unique" | "yield_per" | "columns" | "freeze" | "tuples" => {
-                Bound::of(Value::Executed(Arc::clone(query), scalars))
-            }
-            "scalar" | "scalar_one" | "scalar_one_or_none" => {
-                self.mark_single(query);
-                Bound::of(self.row_from(query, query.execution, false))
-            }
-            "first" | "one" | "one_or_none" | "fetchone" => {
-                self.mark_single(query);
-                Bound::of(if scalars {
-                    self.row_from(query, query.execution, false)
-                } else {
-                    Value::Tuple(self.result_row(query, false))
-                })
-            }
-            "all" | "fetchall" | "partitions" | "fetchmany" => {
-                let element = if scalars {
-                    self.row_from(query, query.execution, true)
-                } else {
-                    Value::Tuple(self.result_row(query, true))
-                };
-                Bound::of(Value::Many(Box::new(element)))
-            }
-            _ => Bound::unknown(),
-        }
     }
 
     /// The columns of the model that a filter compares.
