@@ -26,9 +26,6 @@ fn reached_only(db: &dyn Db, of: FunctionRef, depth: u32) -> bool {
     }
     let Some(depth) = depth.checked_sub(1) else { return false };
     let mut any = false;
-    if named(db, of, ()).called {
-        return false;
-    }
     for site in callers(db, of).iter() {
         if site.function == of || super::is_test(db, site.function.file) {
             continue;
@@ -38,7 +35,8 @@ fn reached_only(db: &dyn Db, of: FunctionRef, depth: u32) -> bool {
             return false;
         }
     }
-    any
+    // That looks far, and is asked last.
+    any && !named(db, of, ()).called
 }
 
 /// Whether a failure in a function that only the start reaches, at an event, ends the start: no handler on the way swallows it, and
