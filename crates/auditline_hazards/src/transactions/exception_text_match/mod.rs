@@ -18,11 +18,11 @@ pub const HAZARD: Hazard = Hazard {
 };
 
 fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
-    // What only revisions and commands reach speaks to whoever runs them.
-    if super::is_silent(db, of) || entry::is_command(db, of) {
+    if super::is_silent(db, of) {
         return;
     }
     let unit = unit_of(db, of);
+    let before = findings.len();
     for frame in &unit.frames {
         let FrameKind::Try(id) = frame.kind else { continue };
         let Some(info) = unit.tries.get(id.0 as usize) else { continue };
@@ -33,6 +33,10 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
                 findings.push(finding(of, &unit, handler, test, work));
             }
         }
+    }
+    // What only revisions and commands reach speaks to whoever runs them. The walk through the callers comes last.
+    if findings.len() > before && entry::is_command(db, of) {
+        findings.truncate(before);
     }
 }
 
