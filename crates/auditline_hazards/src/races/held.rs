@@ -8,7 +8,9 @@ use auditline_model::eval::{Depended, dependency_of_param};
 use auditline_model::owner::{CallSite, callers};
 use auditline_model::symbols::Symbol;
 use auditline_model::tables::{owners, refers};
-use auditline_model::unit::{Event, EventKind, FrameKind, LockScope, RowLock, Subject, Unit, unit_of};
+use auditline_model::unit::{
+    Event, EventKind, FrameId, FrameKind, LockScope, RowLock, SessionAction, Subject, Unit, unit_of,
+};
 use auditline_model::{ClassRef, Db, FunctionRef, classes, entry, head, with_inner};
 
 /// How many callers up a lock is looked for.
@@ -41,7 +43,7 @@ pub(super) fn is_held_besides(db: &dyn Db, of: FunctionRef, unit: &Unit, made: M
 
 /// Whether a lock is held where a function is entered: by a decorator, a dependency, or by all who call it.
 fn is_entered_locked(db: &dyn Db, of: FunctionRef, made: Option<ClassRef>, depth: u32) -> bool {
-    if is_decorated(db, of) || depends_on_lock(db, of) {
+    if is_decorated(db, of) || depends_on_lock(db, of, made) {
         return true;
     }
     let Some(depth) = depth.checked_sub(1) else { return false };
@@ -103,8 +105,7 @@ fn locks(db: &dyn Db, unit: &Unit, event: &Event, made: Option<Made>) -> bool {
 ///
 /// A row that is locked to be changed itself keeps nobody from making rows of other tables.
 fn guards(db: &dyn Db, unit: &Unit, made: Made, locked: ClassRef, row: u32) -> bool {
-    let belongs = locked == made.model || refers(db, made.model, locked) || belongs_by_another(db, made.model, locked);
-    if belongs {
+    if belongs(db, made.model, locked) {
         return true;
     }
     let changed = unit.events.iter().any(|event| match &event.kind {
@@ -155,26 +156,84 @@ fn is_decorated(db: &dyn Db, of: FunctionRef) -> bool {
     })
 }
 
-fn depends_on_lock(db: &dyn Db, of: FunctionRef) -> bool {
+fn depends_on_lock(db: &dyn Db, of: FunctionRef, made: Option<ClassRef>) -> bool {
     let params = head(db, of).map_or(0, |body| body.params.len());
     (0..params).any(|index| match dependency_of_param(db, of, index) {
-        Some(Depended::On(Symbol::Function(dependency))) => leaves_locked(db, dependency, ()),
+        Some(Depended::On(Symbol::Function(dependency))) => {
+            let left = left_locked(db, dependency, ());
+            left.exclusive || !left.rows.is_empty()
+        }
         _ => false,
-    }) || entry::attached_to(db, of).iter().any(|dependency| leaves_locked(db, *dependency, ()))
+    }) || entry::attached_to(db, of).iter().any(|dependency| {
+        let left = left_locked(db, *dependency, ());
+        // What a whole router locks need have nothing to do with what one of its routes makes.
+        left.exclusive || left.rows.iter().flatten().any(|locked| made.is_none_or(|made| belongs(db, made, *locked)))
+    })
 }
 
-/// Whether a lock that a dependency takes is held while its user runs: what a `with` locks is free again when the block is
-/// left, unless the dependency hands out its value inside of it.
+/// What a dependency has locked while its user runs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Left {
+    /// Whether another user of it waits, whatever rows it wants.
+    exclusive: bool,
+    /// The classes of the rows that it holds.
+    rows: Arc<[Option<ClassRef>]>,
+}
+
+/// What a dependency has locked while its user runs: what a `with` locks is free again when the block is left, unless the
+/// dependency hands out its value inside of it, and rows are free when the transaction ends.
 ///
 /// A query of its own, so that a check does not depend on the units of another file.
-#[salsa::tracked(returns(copy))]
-fn leaves_locked(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
+#[salsa::tracked(returns(clone))]
+fn left_locked(db: &dyn Db, of: FunctionRef, _key: ()) -> Left {
     let unit = unit_of(db, of);
-    unit.events.iter().any(|event| match &event.kind {
+    let exclusive = unit.events.iter().any(|event| match &event.kind {
         EventKind::ExternalLock(scope) => *scope == LockScope::Open,
         EventKind::Yield(_) => unit.ancestors(event.frame).any(|(_, frame)| matches!(frame.kind, FrameKind::WithLock)),
-        kind => kind.row_lock().is_some_and(RowLock::is_sure),
-    })
+        _ => false,
+    });
+    let kept = unit.numbered().filter(|(at, _)| is_kept(&unit, *at)).filter_map(|(_, event)| event.kind.row_lock());
+    Left { exclusive, rows: kept.filter(|lock| lock.is_sure()).map(|lock| lock.model).collect() }
+}
+
+/// Whether no transaction ends between a row lock and what a dependency hands out, or its end where it hands out nothing.
+fn is_kept(unit: &Unit, lock: u32) -> bool {
+    let Some(event) = unit.events.get(lock as usize) else { return false };
+    let yields: Vec<u32> =
+        unit.numbered().filter(|(_, event)| matches!(event.kind, EventKind::Yield(_))).map(|(at, _)| at).collect();
+    let ends = |at: u32, to: Option<u32>| {
+        unit.events.get(at as usize).is_some_and(|event| {
+            matches!(
+                event.kind,
+                EventKind::Session {
+                    action: SessionAction::Commit | SessionAction::Rollback | SessionAction::Close,
+                    ..
+                }
+            )
+        }) && !unit.in_except(at)
+            && unit.can_follow(lock, at)
+            && to.is_none_or(|to| at < to && unit.can_follow(at, to))
+    };
+    let stands_in = |scope: FrameId, at: u32| {
+        unit.events.get(at as usize).is_some_and(|event| unit.ancestors(event.frame).any(|(id, _)| id == scope))
+    };
+    let held_at = |to: Option<u32>| {
+        let left = unit.ancestors(event.frame).any(|(id, frame)| {
+            matches!(frame.kind, FrameKind::WithSession(_) | FrameKind::WithTransaction(..))
+                && !to.is_some_and(|to| stands_in(id, to))
+        });
+        !left && !unit.numbered().any(|(at, _)| ends(at, to))
+    };
+    if yields.is_empty() {
+        held_at(None)
+    } else {
+        yields.iter().any(|to| unit.can_follow(lock, *to) && held_at(Some(*to)))
+    }
+}
+
+/// Whether rows of a class belong to rows of the other one, directly or by one between, or are such themselves.
+fn belongs(db: &dyn Db, made: ClassRef, locked: ClassRef) -> bool {
+    locked == made || refers(db, made, locked) || belongs_by_another(db, made, locked)
 }
 
 /// Whether a function, or one that stands in it, takes a lock.
