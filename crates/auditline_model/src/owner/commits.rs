@@ -10,6 +10,7 @@ use crate::unit::{EventKind, FrameKind, SessionAction, Unit, same_session, unit_
 use super::around::commits_around;
 use super::call_sites::session_argument;
 use super::container::{container_commits_for, container_commits_in};
+use super::hooks::commits_behind_request;
 use super::{CallSite, Ownership, argument_in, callers, constructions, owner};
 
 /// Whether what a function does with a session is committed on some way: by a caller that goes on with it, or by whoever
@@ -25,7 +26,7 @@ pub fn is_committed_later(db: &dyn Db, of: FunctionRef, session: &SessionValue) 
             | SessionOrigin::Context(_)
             | SessionOrigin::ContextClass(_)
     );
-    if !is_own && commits_around(db, of, session) {
+    if !is_own && (commits_around(db, of, session) || commits_behind_request(db, session)) {
         return true;
     }
     match &session.origin {

@@ -14,6 +14,7 @@ mod flags;
 mod given;
 mod given_class;
 mod heals;
+mod hooks;
 mod injected;
 mod made;
 mod on_commit;
