@@ -31,15 +31,19 @@ pub(super) fn commits_around(db: &dyn Db, of: FunctionRef, session: &SessionValu
     })
 }
 
-#[salsa::tracked(returns(clone), cycle_result = crate::cycles::nothing)]
-fn around(db: &dyn Db, of: FunctionRef, _key: ()) -> Arc<[Around]> {
-    let decorators = classes::decorator_symbols(db, of).into_iter().filter_map(|symbol| match symbol {
+/// The functions of the project that decorate a function.
+fn decorators(db: &dyn Db, of: FunctionRef) -> impl Iterator<Item = FunctionRef> {
+    classes::decorator_symbols(db, of).into_iter().filter_map(|symbol| match symbol {
         Symbol::Function(function) => Some(function),
         // `@Transactional()`
         Symbol::Class(class) => classes::method(db, class, Name::new("__call__")),
         _ => None,
-    });
-    decorators.flat_map(|decorator| decorated(db, decorator, ()).to_vec()).collect()
+    })
+}
+
+#[salsa::tracked(returns(clone), cycle_result = crate::cycles::nothing)]
+fn around(db: &dyn Db, of: FunctionRef, _key: ()) -> Arc<[Around]> {
+    decorators(db, of).flat_map(|decorator| decorated(db, decorator, ()).to_vec()).collect()
 }
 
 /// A query of its own: one decorator stands over many functions.
@@ -63,12 +67,7 @@ pub(crate) fn is_quieted(db: &dyn Db, of: FunctionRef) -> bool {
 
 #[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]
 fn quieted_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
-    let decorators = classes::decorator_symbols(db, of).into_iter().filter_map(|symbol| match symbol {
-        Symbol::Function(function) => Some(function),
-        Symbol::Class(class) => classes::method(db, class, Name::new("__call__")),
-        _ => None,
-    });
-    decorators.flat_map(|decorator| inner_functions(db, decorator)).any(|by| {
+    decorators(db, of).flat_map(|decorator| inner_functions(db, decorator)).any(|by| {
         let Some(body) = function(db, by) else { return false };
         let mut swallows = false;
         walk_statements(&body.code.block, &mut |stmt| {

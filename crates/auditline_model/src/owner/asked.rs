@@ -8,7 +8,7 @@ use auditline_syntax::python::ir::{Arg, ArgKind, Code, Expr, ExprId};
 
 use crate::classes;
 use crate::db::{ClassRef, Db, FunctionRef, function, head, parsed};
-use crate::eval::own_class;
+use crate::eval::{attribute_method, kept_parameter, own_class};
 use crate::names::{self, Scope, files_mentioning};
 use crate::symbols::Symbol;
 use crate::uses::functions_calling;
@@ -91,6 +91,12 @@ impl Asked {
         let mut positional = args.iter().take_while(|arg| arg.kind == ArgKind::Positional);
         by_name.or_else(|| positional.nth(self.position as usize)).map(|arg| arg.value)
     }
+}
+
+/// The constructor that keeps a parameter of its own in that attribute of its objects, and the parameter.
+pub(super) fn kept_by_constructor(db: &dyn Db, class: ClassRef, attribute: Name) -> Option<(FunctionRef, u32)> {
+    let init = attribute_method(db, class, attribute).filter(|method| classes::simple(method.path) == "__init__")?;
+    Some((init, kept_parameter(db, init, attribute)?))
 }
 
 /// Whether a call makes what its first argument names when it is asked to.

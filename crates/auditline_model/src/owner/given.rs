@@ -6,15 +6,14 @@ use auditline_syntax::Name;
 use auditline_syntax::python::ir::{ArgKind, Code, Expr, ExprId, StmtKind};
 use auditline_syntax::python::walk_statements;
 
-use crate::classes;
 use crate::db::{ClassRef, Db, FunctionRef, function, head};
 use crate::eval::libraries::{Known, known};
 use crate::eval::value::{FactoryValue, OnCommit, SessionClass, Value};
-use crate::eval::{kept_parameter, variable};
+use crate::eval::variable;
 use crate::names::{self, Scope};
 use crate::symbols::Symbol;
 
-use super::asked::Asked;
+use super::asked::{Asked, kept_by_constructor};
 
 /// The session factory that is handed in for a parameter. What is handed in is looked up by name, and not evaluated: whoever
 /// hands it in calls what is asked here.
@@ -24,8 +23,7 @@ pub(crate) fn given_factory(db: &dyn Db, of: FunctionRef, index: u32) -> Option<
 
 /// The session factory that a constructor is handed for an attribute in which it keeps it.
 pub(crate) fn kept_factory(db: &dyn Db, class: ClassRef, attribute: Name) -> Option<FactoryValue> {
-    let init = crate::eval::attribute_method(db, class, attribute)?;
-    let kept = kept_parameter(db, init, attribute).filter(|_| classes::simple(init.path) == "__init__")?;
+    let (init, kept) = kept_by_constructor(db, class, attribute)?;
     given_factory(db, init, kept)
 }
 

@@ -9,12 +9,11 @@ use auditline_syntax::python::walk_statements;
 use crate::classes;
 use crate::db::{ClassRef, Db, FunctionRef, function, head};
 use crate::eval::construct::session_class;
-use crate::eval::kept_parameter;
 use crate::names::{self, Scope};
 use crate::symbols::Symbol;
 use crate::tables::orm_model;
 
-use super::asked::Asked;
+use super::asked::{Asked, kept_by_constructor};
 
 /// The class of what is handed in for a parameter that says nothing of itself, where all calls hand in the same. One call that
 /// is not understood is enough, and nothing is known.
@@ -24,8 +23,7 @@ pub(crate) fn given_class(db: &dyn Db, of: FunctionRef, index: u32) -> Option<Cl
 
 /// The class of what a constructor is handed for an attribute in which it keeps it.
 pub(crate) fn kept_class(db: &dyn Db, class: ClassRef, attribute: Name) -> Option<ClassRef> {
-    let init = crate::eval::attribute_method(db, class, attribute)?;
-    let kept = kept_parameter(db, init, attribute).filter(|_| classes::simple(init.path) == "__init__")?;
+    let (init, kept) = kept_by_constructor(db, class, attribute)?;
     given_class(db, init, kept)
 }
 
