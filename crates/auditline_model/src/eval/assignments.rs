@@ -111,7 +111,7 @@ impl Evaluator<'_> {
         source: Option<ExprId>,
         range: TextRange,
     ) {
-        if let Some(row) = object.row().cloned().or_else(|| self.changed_row(object)) {
+        if let Some(row) = self.written_row(object) {
             let in_sql = source.is_some_and(|source| self.is_sql_expression(code, source, &bound.value));
             let constant = source
                 .filter(|source| is_constant(code, *source))
@@ -179,8 +179,7 @@ impl Evaluator<'_> {
             }
             Expr::Attribute { attr, .. } => {
                 let object = object.map(|object| object.value);
-                if let Some(row) = object.and_then(|object| object.row().cloned().or_else(|| self.changed_row(&object)))
-                {
+                if let Some(row) = object.and_then(|object| self.written_row(&object)) {
                     self.event(
                         EventKind::Write {
                             row,

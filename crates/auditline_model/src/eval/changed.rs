@@ -48,11 +48,16 @@ fn attributes_set(code: &Code, block: &Block) -> FxHashSet<Name> {
 
 impl Evaluator<'_> {
     /// The row that a parameter holds where callers hand one in, whose attributes this function sets.
-    pub(super) fn changed_row(&self, object: &Value) -> Option<Arc<RowValue>> {
+    fn changed_row(&self, object: &Value) -> Option<Arc<RowValue>> {
         match object {
             Value::Param(index) if self.changed.contains(index) => handed_row(object),
             _ => None,
         }
+    }
+
+    /// The row of which an attribute of an object is a column, as far as can be told.
+    pub(super) fn written_row(&self, object: &Value) -> Option<Arc<RowValue>> {
+        object.row().cloned().or_else(|| self.changed_row(object))
     }
 
     /// Records that an attribute of such a parameter is read.

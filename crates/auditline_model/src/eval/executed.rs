@@ -80,18 +80,12 @@ impl Evaluator<'_> {
             return self.executed_columns(query, true, form, range);
         }
         let many = name != "scalar";
-        let id = self.next_ordinal();
-        query.execution = Some(id);
-        let query = Arc::new(query);
-        self.event(
-            EventKind::Load { query: Arc::clone(&query), row: Some(id), many, by: None, form, flag: None },
-            range,
-        );
+        let query = self.loaded(query, many, form, range);
         if !matches!(name.as_str(), "scalar" | "scalars" | "stream_scalars") {
             self.loads_beside(&query, many, range);
         }
         match name.as_str() {
-            "scalar" => Bound::of(self.row_from(&query, Some(id), false)),
+            "scalar" => Bound::of(self.row_from(&query, None, false)),
             // SQLModel's gives what there is one of alone.
             "exec" if query.width > 1 => Bound::of(Value::Executed(query, false)),
             "scalars" | "stream_scalars" | "exec" => Bound::of(Value::Executed(query, true)),

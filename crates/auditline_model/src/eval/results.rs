@@ -13,20 +13,30 @@ impl Evaluator<'_> {
     /// Records that a statement over several entities is executed, and gives what a result row of it holds.
     pub(super) fn load_beside(
         &mut self,
-        mut query: QueryValue,
+        query: QueryValue,
         many: bool,
         form: LoadForm,
         range: TextRange,
     ) -> Vec<Value> {
+        let query = self.loaded(query, many, form, range);
+        self.loads_beside(&query, many, range);
+        self.result_row(&query, many)
+    }
+
+    /// Records that a statement loads rows, and gives it as one that is executed.
+    pub(super) fn loaded(
+        &mut self,
+        mut query: QueryValue,
+        many: bool,
+        form: LoadForm,
+        range: TextRange,
+    ) -> Arc<QueryValue> {
         let id = self.next_ordinal();
         query.execution = Some(id);
         let query = Arc::new(query);
-        self.event(
-            EventKind::Load { query: Arc::clone(&query), row: Some(id), many, by: None, form, flag: None },
-            range,
-        );
-        self.loads_beside(&query, many, range);
-        self.result_row(&query, many)
+        let kind = EventKind::Load { query: Arc::clone(&query), row: Some(id), many, by: None, form, flag: None };
+        self.event(kind, range);
+        query
     }
 
     /// Records the loads of the entities behind the first one: each is a row of its own.
