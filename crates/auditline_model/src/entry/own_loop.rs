@@ -1,7 +1,7 @@
 //! Coroutines that have an event loop to themselves.
 
 use auditline_syntax::TextRange;
-use auditline_syntax::python::ir::{Expr, Function};
+use auditline_syntax::python::ir::{Expr, ExprId, Function};
 
 use crate::classes;
 use crate::db::{Db, FunctionRef, function, parsed};
@@ -14,6 +14,10 @@ use super::EntryPoint;
 /// Calls that run a coroutine to its end on an event loop on which nothing else runs: `asyncio.run(work())`,
 /// `loop.run_until_complete(work())` (<https://docs.python.org/3/library/asyncio-runner.html>).
 const RUNNERS: &[&str] = &["run", "run_until_complete"];
+
+/// What makes a plain function of a coroutine: `async_to_sync(work)(item)`. Where the thread has no event loop, it runs on one of
+/// its own (<https://github.com/django/asgiref#function-wrappers>).
+const ADAPTER: &str = "async_to_sync";
 
 /// Whether a coroutine only runs on an event loop of its own: what calls it is such a coroutine too, or a plain function that
 /// runs it to its end, in a thread or as a worker's task. Nobody else waits on that loop.
@@ -94,16 +98,18 @@ fn all_callers(db: &dyn Db, of: FunctionRef, holds: impl Fn(&CallSite) -> bool) 
     serving.peek().is_some() && serving.all(holds)
 }
 
-/// Whether the coroutine that is made at a range is an argument of [`RUNNERS`].
+/// Whether the coroutine that is made at a range is an argument of [`RUNNERS`], or is made by [`ADAPTER`].
 pub(super) fn is_run_to_its_end(body: &Function, made: TextRange) -> bool {
-    body.code.exprs.iter().any(|expr| match expr {
+    let is_named = |expr: ExprId, names: &[&str]| match &body.code[expr] {
+        Expr::Attribute { attr, .. } => names.contains(&attr.as_str()),
+        Expr::Name(name) => names.contains(&name.as_str()),
+        _ => false,
+    };
+    body.code.exprs.iter().zip(&body.code.ranges).any(|(expr, range)| match expr {
         Expr::Call { func, args } => {
-            let runs = match &body.code[*func] {
-                Expr::Attribute { attr, .. } => RUNNERS.contains(&attr.as_str()),
-                Expr::Name(name) => RUNNERS.contains(&name.as_str()),
-                _ => false,
-            };
-            runs && args.first().is_some_and(|arg| body.code.range(arg.value) == made)
+            let is_adapted =
+                *range == made && matches!(&body.code[*func], Expr::Call { func, .. } if is_named(*func, &[ADAPTER]));
+            is_adapted || is_named(*func, RUNNERS) && args.first().is_some_and(|arg| body.code.range(arg.value) == made)
         }
         _ => false,
     })

@@ -59,7 +59,8 @@ impl Evaluator<'_> {
         self.external_result(canonical, arguments, range)
     }
 
-    /// `cast(Item, row)`, `aliased(Item)`: what it was, under another type or name; `None` for anything else.
+    /// `cast(Item, row)`, `aliased(Item)`, `async_to_sync(work)`: what it was, under another type or name; `None` for anything
+    /// else.
     fn retyped(&self, code: &Code, path: &str, arguments: &Arguments, args: &[Arg]) -> Option<Bound> {
         match path {
             "typing.cast" | "typing_extensions.cast" => {
@@ -74,6 +75,8 @@ impl Evaluator<'_> {
                 let class = self.model_argument(Some(&arguments.first()))?;
                 Some(Bound::of(Value::Symbol(Symbol::Class(class))))
             }
+            // What is called with arguments is the coroutine, which then runs to its end.
+            "asgiref.sync.async_to_sync" => arguments.position(0).cloned(),
             _ => None,
         }
     }
