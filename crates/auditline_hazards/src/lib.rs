@@ -2,6 +2,7 @@
 
 pub mod catalogue;
 pub mod check;
+mod databases;
 pub mod delivery;
 pub mod edit;
 pub mod finding;

@@ -37,6 +37,7 @@ mod sought;
 mod statements;
 mod steps;
 mod substitute;
+mod texts;
 mod types;
 mod updates;
 pub mod value;

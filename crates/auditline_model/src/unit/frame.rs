@@ -133,6 +133,8 @@ pub struct TextTest {
     pub range: TextRange,
     /// What it looks for, where that is written there.
     pub words: Option<Name>,
+    /// Whether the text is made lower case before: `"deadlock" in str(e).lower()`.
+    pub lowered: bool,
     /// Whether the name of a constraint, index or column must stand in the text as well.
     pub with_name: bool,
     /// Whether it only decides that something is looked for, and the error is raised where that is not there.

@@ -7,6 +7,7 @@ use auditline_model::unit::{EventKind, Unit};
 use auditline_model::{Db, FunctionRef};
 use auditline_syntax::Name;
 
+use crate::databases::Database;
 use crate::edit::{self, Reload};
 use crate::finding::{FileEdit, Fix, Safety};
 
@@ -58,7 +59,7 @@ fn upsert(db: &dyn Db, of: FunctionRef, creation: &Creation, reload: Reload, uni
     let class = creation.model;
     let model = orm_model(db, class)?;
     let named = unique.iter().all(|column| is_plain(&model, *column));
-    if !named || unique.is_empty() || model.custom_init || !speaks_postgresql(db) || !is_second(db) {
+    if !named || unique.is_empty() || model.custom_init || !Database::PostgreSql.is_spoken(db) || !is_second(db) {
         return None;
     }
     let unique = unique.to_vec();
@@ -77,11 +78,6 @@ fn upsert(db: &dyn Db, of: FunctionRef, creation: &Creation, reload: Reload, uni
 /// Whether a name is a column, and the column is called so.
 fn is_plain(model: &OrmModel, name: Name) -> bool {
     model.column(name).is_some_and(|column| column.column_name.is_none_or(|own| own == name))
-}
-
-/// Whether some code names PostgreSQL or one of its drivers.
-fn speaks_postgresql(db: &dyn Db) -> bool {
-    ["postgresql", "psycopg", "psycopg2", "asyncpg"].iter().any(|word| mentions(db, word))
 }
 
 /// Whether the code is written for SQLAlchemy 2, where an `INSERT` returns rows of a class.

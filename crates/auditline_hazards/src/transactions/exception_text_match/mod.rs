@@ -6,6 +6,8 @@ use auditline_model::{Db, FunctionRef, classes, entry};
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity, symbol};
 
+mod said;
+
 /// AUD107.
 pub const HAZARD: Hazard = Hazard {
     code: "AUD107",
@@ -30,7 +32,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             let work = (frame.first..frame.end).find(|ordinal| sends(&unit, *ordinal));
             let tested = handler.text_tests.iter().filter(|test| speaks_of_database(handler, test, work.is_some()));
             if let Some(test) = tested.min_by_key(|test| is_plain(test)) {
-                findings.push(finding(of, &unit, handler, test, work));
+                findings.push(finding(db, of, &unit, handler, test, work));
             }
         }
     }
@@ -123,7 +125,14 @@ fn is_of_postgres(test: &TextTest) -> bool {
     })
 }
 
-fn finding(of: FunctionRef, unit: &Unit, handler: &HandlerInfo, test: &TextTest, work: Option<u32>) -> Finding {
+fn finding(
+    db: &dyn Db,
+    of: FunctionRef,
+    unit: &Unit,
+    handler: &HandlerInfo,
+    test: &TextTest,
+    work: Option<u32>,
+) -> Finding {
     let words = test.words.map_or_else(|| "words".to_owned(), |words| format!("\"{words}\""));
     let caught = handler.catches.first().map_or_else(|| "exception".to_owned(), |caught| format!("`{caught}`"));
     let mut evidence = vec![Evidence {
@@ -137,8 +146,10 @@ fn finding(of: FunctionRef, unit: &Unit, handler: &HandlerInfo, test: &TextTest,
         });
     }
     // What only chooses to look the row up raises the error where it does not know the words.
-    let is_plain =
-        is_plain(test) || test.looks_up && !is_written(unit, handler) || handler.text_tests.iter().any(names_class);
+    let is_plain = is_plain(test)
+        || test.looks_up && !is_written(unit, handler)
+        || handler.text_tests.iter().any(names_class)
+        || said::is_loud(unit, handler) && said::knows_all(db, &handler.text_tests);
     Finding {
         hazard: &HAZARD,
         severity: if is_plain { Severity::Information } else { Severity::Warning },
