@@ -8,6 +8,7 @@ pub mod exception_text_match;
 pub mod external_call_in_transaction;
 pub mod hidden_commit;
 pub mod lossy_batch;
+mod refusable;
 pub mod split_transaction;
 pub mod swallowed_db_error;
 

@@ -6,7 +6,7 @@ use auditline_model::eval::value::{
 };
 use auditline_model::owner::{argument_of, callers};
 use auditline_model::tables::{Column, KeyedTable, TypeFamily, held_key, keyed_class, mapped_tables, points_at};
-use auditline_model::unit::{EventKind, FrameKind, SessionAction, Unit, Use, unit_of};
+use auditline_model::unit::{EventKind, FrameKind, SessionAction, Unit, Use, same_session, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef, entry, function};
 use auditline_syntax::python::ir::{ArgKind, Code, Expr, ExprId};
 use auditline_syntax::{Name, TextRange};
@@ -19,6 +19,20 @@ const DEPTH: u32 = 4;
 /// Else only a connection that is lost at that moment can.
 pub(super) fn is_refusable(db: &dyn Db, of: FunctionRef, at: u32) -> bool {
     refusal(db, of, at, DEPTH) != Refusal::No
+}
+
+/// Whether data can make any write of a function fail that it sends with that session, or does not see whose it is.
+pub(super) fn is_any_refusable(db: &dyn Db, of: FunctionRef, unit: &Unit, session: &SessionValue) -> bool {
+    unit.numbered().any(|(ordinal, event)| {
+        let is_sent = match &event.kind {
+            EventKind::Execute(query) => query.session.as_deref().is_none_or(|own| same_session(own, session)),
+            EventKind::Session { session: own, action: SessionAction::Commit | SessionAction::Flush, .. } => {
+                same_session(own, session)
+            }
+            _ => false,
+        };
+        is_sent && is_refusable(db, of, ordinal)
+    })
 }
 
 /// Whether data can make something fail.

@@ -8,6 +8,8 @@ use auditline_model::{Db, FunctionRef, classes, entry, function};
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity, symbol};
 
+use super::refusable;
+
 mod fix;
 
 /// AUD101.
@@ -69,7 +71,14 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, ordinal: u32, session: &Se
         EventKind::Session { action: SessionAction::Flush, .. } => "flush",
         _ => "commit",
     };
-    let severity = if lack.shared { Severity::Error } else { Severity::Warning };
+    let severity = if lack.shared {
+        Severity::Error
+    } else if refusable::is_any_refusable(db, of, unit, session) {
+        Severity::Warning
+    } else {
+        // Only a connection that is lost makes it fail, and the session goes with whoever has it.
+        Severity::Information
+    };
     let origin = match lack.source {
         Source::Opened => "which this function opens and does not close when something fails".to_owned(),
         Source::Accessor(accessor) => format!("which comes from `{}`", classes::simple(accessor.path)),

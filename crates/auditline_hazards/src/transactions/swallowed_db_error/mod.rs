@@ -12,12 +12,13 @@ use auditline_model::{Db, FunctionRef, classes};
 use auditline_syntax::TextRange;
 
 use crate::catalogue::{Check, Family, Hazard};
+use crate::databases::Database;
 use crate::finding::{Evidence, Finding, Place, Severity, symbol};
 
 mod again;
 mod fix;
-mod refusable;
 
+use super::refusable;
 use again::{Reach, used_again};
 
 /// AUD102.
@@ -71,8 +72,8 @@ fn swallowed(db: &dyn Db, of: FunctionRef, unit: &Unit, guarded: Guarded, handle
     };
     let failing: Vec<(u32, Failure, Way)> = unit
         .events_in(guarded.frame)
-        .filter_map(|(ordinal, event)| {
-            let failure = failure(db, of, unit, &event.kind)?;
+        .filter_map(|(ordinal, _)| {
+            let failure = failure(db, of, unit, ordinal)?;
             let way = way(db, unit, ordinal, &failure.session, guarded, handler)?;
             Some((ordinal, failure, way))
         })
@@ -157,8 +158,8 @@ enum Way {
 }
 
 /// What fails in an event: a write. A read that fails is a mistake in the query. Where the class of the session rolls it back,
-/// nothing is broken.
-fn failure(db: &dyn Db, of: FunctionRef, unit: &Unit, kind: &EventKind) -> Option<Failure> {
+/// nothing is broken. SQLite takes back the statement alone, and the session only knows of what a flush has sent.
+fn failure(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32) -> Option<Failure> {
     let ended = |session: &Arc<SessionValue>, action: SessionAction, inside| {
         let what = match action {
             SessionAction::Commit => "commit",
@@ -167,13 +168,14 @@ fn failure(db: &dyn Db, of: FunctionRef, unit: &Unit, kind: &EventKind) -> Optio
         };
         (!heals(db, of, session, action)).then(|| Failure { session: Arc::clone(session), what, inside })
     };
-    match kind {
+    match &unit.events.get(at as usize)?.kind {
         EventKind::Session { session, action, .. } => ended(session, *action, None),
         EventKind::Execute(query)
             if matches!(query.kind, QueryKind::Insert | QueryKind::Update | QueryKind::Delete | QueryKind::Text) =>
         {
             let session = Arc::clone(query.session.as_ref()?);
-            Some(Failure { session, what: "statement", inside: None })
+            let is_taken_back = refusable::sends_nothing_else(unit, at, &session) && Database::Sqlite.is_alone(db);
+            (!is_taken_back).then_some(Failure { session, what: "statement", inside: None })
         }
         EventKind::Call { callee, .. } => {
             let write = captured_write(db, unit, *callee)?;
