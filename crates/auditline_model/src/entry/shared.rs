@@ -9,8 +9,9 @@ use rustc_hash::FxHashSet;
 use crate::classes::{class_of_method, is_subclass_of_external, simple};
 use crate::db::{Db, FunctionRef, Settings, SourceFile, VariableRef, head, parsed};
 use crate::eval::libraries::{Known, is_application, known};
-use crate::names::{Scope, canonical, files_mentioning, files_mentioning_both, resolve};
+use crate::names::{Scope, canonical, files_mentioning, files_mentioning_both, files_mentioning_in, resolve};
 use crate::owner::users_of_dependency;
+use crate::shards::Shard;
 use crate::symbols::Symbol;
 
 /// The keyword by which dependencies are attached to what is no function.
@@ -132,12 +133,23 @@ pub fn is_middleware(db: &dyn Db, of: FunctionRef) -> bool {
                 .is_some_and(|class| is_subclass_of_external(db, class, |base| base.ends_with(".BaseHTTPMiddleware")))
 }
 
-/// The endpoints of the workspace, each with the variable that holds its router, sorted by path.
+/// An endpoint, with the variable that holds its router.
+type Endpoint = (FunctionRef, Option<VariableRef>);
+
+/// The endpoints of the workspace, sorted by path.
 #[salsa::tracked(returns(clone))]
-fn endpoints(db: &dyn Db, _key: Settings) -> Arc<Vec<(FunctionRef, Option<VariableRef>)>> {
+fn endpoints(db: &dyn Db, settings: Settings) -> Arc<Vec<Endpoint>> {
+    let mut found: Vec<Endpoint> =
+        Shard::all().flat_map(|shard| endpoints_of_shard(db, shard, settings).to_vec()).collect();
+    found.sort_by_key(|(endpoint, _)| endpoint.file.path(db));
+    Arc::new(found)
+}
+
+#[salsa::tracked(returns(clone))]
+fn endpoints_of_shard(db: &dyn Db, shard: Shard, _settings: Settings) -> Arc<Vec<Endpoint>> {
     let mut files: Vec<SourceFile> = ["get", "post", "put", "patch", "delete", "route", "api_route"]
         .iter()
-        .flat_map(|word| files_mentioning(db, word).to_vec())
+        .flat_map(|word| files_mentioning_in(db, word, shard).to_vec())
         .filter(|file| !super::is_test(db, *file))
         .collect();
     files.sort_by_key(|file| file.path(db));
@@ -146,7 +158,7 @@ fn endpoints(db: &dyn Db, _key: Settings) -> Arc<Vec<(FunctionRef, Option<Variab
 }
 
 #[salsa::tracked(returns(clone))]
-fn endpoints_in(db: &dyn Db, file: SourceFile) -> Arc<Vec<(FunctionRef, Option<VariableRef>)>> {
+fn endpoints_in(db: &dyn Db, file: SourceFile) -> Arc<Vec<Endpoint>> {
     let mut found = Vec::new();
     for function in &parsed(db, file).module.functions {
         let of = FunctionRef { file, path: function.path };
