@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use auditline_model::eval::value::{Lock, RowOrigin, RowValue, SessionValue, Value, listed_row};
-use auditline_model::owner::{CallSite, Ownership, argument_of, callers, is_committed_later, owner};
+use auditline_model::owner::{
+    CallSite, Ownership, argument_of, callers, is_committed_around, is_committed_later, owner,
+};
 use auditline_model::symbols::Symbol;
 use auditline_model::unit::{Event, EventKind, FrameKind, SessionAction, Unit, effect, same_session, unit_of};
 use auditline_model::{Db, FunctionRef, classes, entry, tables};
@@ -200,7 +202,8 @@ pub(super) fn durable(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32, row
         }
         _ => false,
     });
-    if in_scope {
+    let is_left = || row.session.as_ref().is_some_and(|session| is_committed_around(db, unit, event.frame, session));
+    if in_scope || is_left() {
         return Some(Durable::Scope);
     }
     let session = row.session.clone().or_else(|| session_of_dependency(unit))?;

@@ -4,14 +4,15 @@ use auditline_syntax::Name;
 
 use crate::db::{ClassRef, Db, FunctionRef, head};
 use crate::eval::value::{SessionOrigin, SessionValue, TransactionKind, Value};
-use crate::eval::{attribute, attribute_method};
+use crate::eval::{Depended, attribute, attribute_method, dependency_of_param};
+use crate::symbols::Symbol;
 use crate::unit::{EventKind, FrameKind, SessionAction, Unit, same_session, unit_of};
 
 use super::around::commits_around;
 use super::call_sites::session_argument;
 use super::container::{container_commits_for, container_commits_in};
 use super::hooks::commits_behind_request;
-use super::{CallSite, Ownership, argument_in, callers, constructions, owner};
+use super::{CallSite, Ownership, argument_in, callers, constructions, handed_out, owner, provider};
 
 /// Whether what a function does with a session is committed on some way: by a caller that goes on with it, or by whoever
 /// handed it out.
@@ -29,6 +30,9 @@ pub fn is_committed_later(db: &dyn Db, of: FunctionRef, session: &SessionValue) 
     if !is_own && (commits_around(db, of, session) || commits_behind_request(db, session)) {
         return true;
     }
+    if committed_by_another(db, of, session) {
+        return true;
+    }
     match &session.origin {
         SessionOrigin::Param(index) => {
             committed_parameter(db, of, *index)
@@ -37,6 +41,26 @@ pub fn is_committed_later(db: &dyn Db, of: FunctionRef, session: &SessionValue) 
         SessionOrigin::SelfAttribute(class, name) => committed_attribute(db, of, *class, *name),
         _ => matches!(owner(db, of, session), Ownership::Managed { commits: true }),
     }
+}
+
+/// Whether another dependency of a function, made with the session that a dependency gives, commits it behind its `yield`:
+/// `async with UnitOfWork(session) as work: yield work`.
+fn committed_by_another(db: &dyn Db, of: FunctionRef, session: &SessionValue) -> bool {
+    let SessionOrigin::Dependency(giver) = session.origin else { return false };
+    let Some(body) = head(db, of) else { return false };
+    (0..body.params.len()).any(|index| {
+        let Some(Depended::On(Symbol::Function(other))) = dependency_of_param(db, of, index) else { return false };
+        if Symbol::Function(other) == giver {
+            return false;
+        }
+        let Some(provider) = provider(db, other).filter(|provider| provider.commits) else { return false };
+        match unit_of(db, other).events.get(provider.yields_at as usize).map(|event| &event.kind) {
+            Some(EventKind::Yield(value)) => {
+                handed_out(db, value).is_some_and(|handed| handed.origin == SessionOrigin::Dependency(giver))
+            }
+            _ => false,
+        }
+    })
 }
 
 /// A query of its own: many functions of a file are asked about the same parameters of their callers.

@@ -49,7 +49,7 @@ pub(crate) use injected::{inner_functions, is_outer_param};
 pub use made::is_made_aside;
 pub use on_commit::on_commit;
 pub use on_request::{OnRequest, is_request_state, on_request};
-pub use providers::{OnFailure, Provider, ends_its_session, handed_out, provider};
+pub use providers::{OnFailure, Provider, ends_its_session, handed_out, is_committed_around, provider};
 pub use sharing::{SharedObject, is_application_state, kept_session, shared_object};
 
 /// Who ends a session's transaction when a statement fails.

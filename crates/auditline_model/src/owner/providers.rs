@@ -111,13 +111,15 @@ pub(super) fn at_moment(
     session: &SessionValue,
 ) -> (OnFailure, bool) {
     let Some(event) = unit.events.get(ordinal as usize) else { return (OnFailure::Unknown, false) };
+    let scopes = scopes_around(db, unit, event.frame, session);
     let commits =
         unit.numbered().any(|(later, event)| {
             later > ordinal
                 && matches!(&event.kind, EventKind::Session { session: other, action: SessionAction::Commit, .. }
                     if same_session(other, session))
         }) || unit.ancestors(event.frame).any(|(_, frame)| matches!(frame.kind, FrameKind::WithTransaction(..)))
-            || is_committed_by_origin(db, of, session);
+            || is_committed_by_origin(db, of, session)
+            || commit_one(&scopes);
     let on_failure = match unit.guard(ordinal, session) {
         Some(Guard::With | Guard::Finally) => OnFailure::Closes,
         Some(Guard::Handler(breadth)) => {
@@ -127,9 +129,46 @@ pub(super) fn at_moment(
                 OnFailure::RollsBack { everything: breadth == Breadth::Everything }
             }
         }
+        None if !scopes.is_empty() => match by_origin(db, of, session) {
+            OnFailure::Closes => OnFailure::Closes,
+            _ => OnFailure::RollsBack { everything: true },
+        },
         None => by_origin(db, of, session),
     };
     (on_failure, commits)
+}
+
+/// Whether an object around an event, which was made with the session, commits it when it is left:
+/// `async with UnitOfWork(session) as work:`.
+#[must_use]
+pub fn is_committed_around(
+    db: &dyn Db,
+    unit: &crate::unit::Unit,
+    frame: crate::unit::FrameId,
+    session: &SessionValue,
+) -> bool {
+    commit_one(&scopes_around(db, unit, frame, session))
+}
+
+fn commit_one(scopes: &[super::Ownership]) -> bool {
+    scopes.iter().any(|scope| matches!(scope, super::Ownership::Managed { commits: true }))
+}
+
+/// What the objects around an event do with the session, which they were made with, when they are left.
+fn scopes_around(
+    db: &dyn Db,
+    unit: &crate::unit::Unit,
+    frame: crate::unit::FrameId,
+    session: &SessionValue,
+) -> Vec<super::Ownership> {
+    let holds = |value: &Value| matches!(value, Value::Session(held) if same_session(held, session));
+    unit.entered
+        .iter()
+        .filter(|(entered, _)| unit.ancestors(frame).any(|(around, _)| around == *entered))
+        .filter(|(_, instance)| instance.arguments.iter().any(|(_, value)| holds(value)))
+        .map(|(_, instance)| super::context_class(db, instance.class))
+        .filter(|scope| matches!(scope, super::Ownership::Managed { .. }))
+        .collect()
 }
 
 fn closes_in_outer_finally(unit: &crate::unit::Unit, frame: crate::unit::FrameId, session: &SessionValue) -> bool {
