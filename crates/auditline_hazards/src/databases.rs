@@ -1,7 +1,7 @@
 //! Of which databases a project speaks.
 
-use auditline_model::Db;
 use auditline_model::names::files_mentioning;
+use auditline_model::{Db, entry};
 
 /// A database that SQLAlchemy has a dialect for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,9 +34,10 @@ impl Database {
         }
     }
 
-    /// Whether some code of the workspace names it: in a URL, an import, a setting.
+    /// Whether some code of the workspace besides its tests names it: in a URL, an import, a setting.
     pub(crate) fn is_spoken(self, db: &dyn Db) -> bool {
-        self.words().iter().any(|word| !files_mentioning(db, word).is_empty())
+        let mut naming = self.words().iter().flat_map(|word| files_mentioning(db, word).to_vec());
+        naming.any(|file| !entry::is_test(db, file))
     }
 
     /// Whether the workspace names it, and no other.
