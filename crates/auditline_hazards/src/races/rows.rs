@@ -210,31 +210,47 @@ pub(super) fn durable(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32, row
     if matches!(owner(db, of, &session), Ownership::Managed { commits: true }) {
         return Some(Durable::Scope);
     }
-    for site in callers(db, of).iter() {
-        if entry::is_by_hand(db, site.function.file) {
-            continue;
-        }
-        let caller = unit_of(db, site.function);
-        let committed = caller.numbered().find(|(ordinal, event)| {
-            matches!(&event.kind, EventKind::Session { action: SessionAction::Commit, .. })
-                && caller.can_follow(site.ordinal, *ordinal)
-        });
-        if let Some((ordinal, _)) = committed {
-            return Some(Durable::Caller(site.function, ordinal));
-        }
-        let around = caller.events.get(site.ordinal as usize).is_some_and(|event| {
-            caller.ancestors(event.frame).any(|(_, frame)| {
-                matches!(
-                    &frame.kind,
-                    FrameKind::WithTransaction(_, auditline_model::eval::value::TransactionKind::Begin)
-                )
-            })
-        });
-        if around {
-            return Some(Durable::Caller(site.function, site.ordinal));
-        }
+    if let Some(durable) = callers(db, of).iter().find_map(|site| by_caller(db, site)) {
+        return Some(durable);
     }
     is_committed_later(db, of, &session).then_some(Durable::Scope)
+}
+
+/// Where the first of several callers commits the change of a row that they hand to a function which knows no session: it is
+/// the same fault for all of them.
+pub(super) fn saved_by_several(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue) -> Option<Durable> {
+    let knows_none = row.session.is_none() && session_of_dependency(unit).is_none();
+    if !knows_none || !matches!(row.origin, RowOrigin::Param(_)) {
+        return None;
+    }
+    let sites = callers(db, of);
+    let mut saved = sites
+        .iter()
+        .filter(|site| site.function != of && !entry::is_test(db, site.function.file))
+        .filter_map(|site| Some((site.function, by_caller(db, site)?)));
+    let (first, durable) = saved.next()?;
+    saved.any(|(other, _)| other != first).then_some(durable)
+}
+
+/// Where the caller of a function commits what it has done.
+fn by_caller(db: &dyn Db, site: &CallSite) -> Option<Durable> {
+    if entry::is_by_hand(db, site.function.file) {
+        return None;
+    }
+    let caller = unit_of(db, site.function);
+    let committed = caller.numbered().find(|(ordinal, event)| {
+        matches!(&event.kind, EventKind::Session { action: SessionAction::Commit, .. })
+            && caller.can_follow(site.ordinal, *ordinal)
+    });
+    if let Some((ordinal, _)) = committed {
+        return Some(Durable::Caller(site.function, ordinal));
+    }
+    let around = caller.events.get(site.ordinal as usize).is_some_and(|event| {
+        caller.ancestors(event.frame).any(|(_, frame)| {
+            matches!(&frame.kind, FrameKind::WithTransaction(_, auditline_model::eval::value::TransactionKind::Begin))
+        })
+    });
+    around.then_some(Durable::Caller(site.function, site.ordinal))
 }
 
 fn session_of_dependency(unit: &Unit) -> Option<Arc<SessionValue>> {

@@ -38,6 +38,8 @@ struct Change {
     row: Arc<RowValue>,
     writes: Vec<(u32, Name, Dependence)>,
     durable: Durable,
+    /// Whether it is told here because several callers hand in the row.
+    is_shared: bool,
 }
 
 fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
@@ -75,12 +77,19 @@ fn changes(db: &dyn Db, of: FunctionRef, unit: &Unit, elsewhere: &mut Vec<Name>)
     let mut changes: Vec<Change> = Vec::new();
     for (ordinal, event) in unit.numbered() {
         let Some(Written { row, column, by, .. }) = written(&event.kind) else { continue };
-        let Some(dependence) = dependence(db, of, unit, ordinal) else { continue };
+        let is_told = || by.is_some_and(|by| by != of && handed(db, by, ()).contains(&column));
+        let Some(dependence) = dependence(db, of, unit, ordinal) else {
+            // A parameter that no annotation names is handed on as what it is.
+            if row.model.is_none() && matches!(row.origin, RowOrigin::Param(_)) && is_told() {
+                elsewhere.push(column);
+            }
+            continue;
+        };
         // In a webhook, a state decides between deliveries: that is AUD204's to say.
         if matches!(dependence, Dependence::State(_) | Dependence::Sought(_)) && entry::webhook(db, of).is_some() {
             continue;
         }
-        if by.is_some_and(|by| by != of && handed(db, by, ()).contains(&column)) {
+        if is_told() {
             if matches!(row.origin, RowOrigin::Param(_)) {
                 elsewhere.push(column);
             }
@@ -93,13 +102,19 @@ fn changes(db: &dyn Db, of: FunctionRef, unit: &Unit, elsewhere: &mut Vec<Name>)
             change.writes.push((ordinal, column, dependence));
             continue;
         }
-        let Some(durable) = rows::durable(db, of, unit, ordinal, row) else { continue };
-        changes.push(Change { row: Arc::clone(row), writes: vec![(ordinal, column, dependence)], durable });
+        let own = rows::durable(db, of, unit, ordinal, row);
+        let Some(durable) = own.or_else(|| rows::saved_by_several(db, of, unit, row)) else { continue };
+        let writes = vec![(ordinal, column, dependence)];
+        changes.push(Change { row: Arc::clone(row), writes, durable, is_shared: own.is_none() });
     }
     if changes.is_empty() || entry::is_command(db, of) {
         return Vec::new();
     }
-    changes.retain(|change| !isolation::is_strict(db, of, change.row.session.as_deref()));
+    changes.retain(|change| {
+        // What does no harm in itself may do some where it is called.
+        let is_for_callers = || change.is_shared && is_harmless(db, of, unit, change);
+        !isolation::is_strict(db, of, change.row.session.as_deref()) && !is_for_callers()
+    });
     changes
 }
 
@@ -110,7 +125,6 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
     let columns = columns(change);
     let (column, dependence) = columns[0];
     let first_repeats = repeats(db, of, unit, write, first);
-    let rest_repeats = || change.writes[1..].iter().all(|(at, _, why)| repeats(db, of, unit, *at, *why));
     let others = writers::others(db, of, change.row.model, column);
     // What is so of the first one is said of all of which it is so.
     let alike = |why: Dependence| std::mem::discriminant(&why) == std::mem::discriminant(&dependence);
@@ -204,11 +218,7 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
     }
     Finding {
         hazard: &HAZARD,
-        severity: if first_repeats && rest_repeats() || is_seldom(db, of, unit, change) {
-            Severity::Information
-        } else {
-            Severity::Warning
-        },
+        severity: if is_harmless(db, of, unit, change) { Severity::Information } else { Severity::Warning },
         message,
         place: Place::InFunction(of, event.statement),
         symbol: symbol(of.path),
@@ -239,6 +249,11 @@ fn columns(change: &Change) -> Vec<(Name, Dependence)> {
         }
     }
     columns
+}
+
+/// Whether little is lost where two do it at once, or they seldom do.
+fn is_harmless(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> bool {
+    change.writes.iter().all(|(at, _, why)| repeats(db, of, unit, *at, *why)) || is_seldom(db, of, unit, change)
 }
 
 /// Whether the change seldom meets another one: the row is one of many that a loop goes through, the application only does it
