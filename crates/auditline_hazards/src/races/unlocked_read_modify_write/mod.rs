@@ -119,12 +119,14 @@ fn changes(db: &dyn Db, of: FunctionRef, unit: &Unit, elsewhere: &mut Vec<Name>)
 }
 
 fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Finding {
-    let (write, _, first) = change.writes[0];
-    let event = &unit.events[write as usize];
     let model = rows::row_name(&change.row);
     let columns = columns(change);
     let (column, dependence) = columns[0];
-    let first_repeats = repeats(db, of, unit, write, first);
+    // Of several writes of a column, the one that is told of.
+    let told = change.writes.iter().find(|(_, own, why)| *own == column && *why == dependence);
+    let write = told.map_or(change.writes[0].0, |(write, ..)| *write);
+    let event = &unit.events[write as usize];
+    let first_repeats = repeats(db, of, unit, write, dependence);
     let others = writers::others(db, of, change.row.model, column);
     // What is so of the first one is said of all of which it is so.
     let alike = |why: Dependence| std::mem::discriminant(&why) == std::mem::discriminant(&dependence);
