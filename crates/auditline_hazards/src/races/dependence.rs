@@ -161,6 +161,27 @@ pub(super) fn only_sets_the_same(db: &dyn Db, of: FunctionRef, unit: &Unit, writ
         && writers::only_bring_about(db, class, column, [set, left])
 }
 
+/// Whether a guard only keeps something from happening too often: it asks how long ago it was, and the write sets that to now.
+pub(super) fn only_throttles(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) -> bool {
+    let Some(event) = unit.events.get(write as usize) else { return false };
+    let Some(own) = written(&event.kind) else { return false };
+    let overwrite = Overwrite::of(db, &own, write);
+    let Some((guarded, condition)) = decisive(db, of, unit, &overwrite) else { return false };
+    let Some(FrameKind::Branch { conditions, .. }) = unit.frames.get(guarded.0 as usize).map(|frame| &frame.kind)
+    else {
+        return false;
+    };
+    // `if row.sent_at and now < row.sent_at + DAY: return`, and the same with seconds since the epoch.
+    let asks_how_long =
+        || conditions.iter().any(|other| other.test == Test::Order && other.subject == condition.subject);
+    overwrite.is_now()
+        && match condition.test {
+            Test::Order => true,
+            Test::Present => is_time(overwrite.family) && asks_how_long(),
+            Test::EqualsConstant | Test::EqualsOther | Test::Class => false,
+        }
+}
+
 /// Whether a row was looked for by the state that a write ends: two requests find it in that state.
 fn is_sought(db: &dyn Db, unit: &Unit, write: &Overwrite<'_>) -> bool {
     let Some(EventKind::Load { query, .. }) = unit.events.get(write.row as usize).map(|event| &event.kind) else {
@@ -309,6 +330,11 @@ impl<'a> Overwrite<'a> {
         let declared = row.model.and_then(|class| tables::orm_model(db, class));
         let family = declared.and_then(|model| model.column(column).map(|column| column.family)).unwrap_or_default();
         Self { row: row.id, model: row.model, column, family, constant, from, by, at }
+    }
+
+    /// Whether it is set to what the clock says, and nothing else.
+    fn is_now(&self) -> bool {
+        self.from.fresh && self.from.fields.is_empty() && self.from.parts.is_empty() && self.from.counts.is_empty()
     }
 }
 

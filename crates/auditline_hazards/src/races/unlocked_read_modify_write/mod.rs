@@ -255,7 +255,9 @@ fn columns(change: &Change) -> Vec<(Name, Dependence)> {
 
 /// Whether little is lost where two do it at once, or they seldom do.
 fn is_harmless(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> bool {
-    change.writes.iter().all(|(at, _, why)| repeats(db, of, unit, *at, *why)) || is_seldom(db, of, unit, change)
+    change.writes.iter().all(|(at, _, why)| repeats(db, of, unit, *at, *why))
+        || only_throttles(db, of, unit, change)
+        || is_seldom(db, of, unit, change)
 }
 
 /// Whether the change seldom meets another one: the row is one of many that a loop goes through, the application only does it
@@ -269,6 +271,14 @@ fn is_seldom(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> bool
 /// Whether nobody else writes the columns.
 fn is_alone(db: &dyn Db, of: FunctionRef, change: &Change) -> bool {
     change.writes.iter().all(|(_, column, _)| writers::others(db, of, change.row.model, *column).is_empty())
+}
+
+/// Whether it is only about how often something is done.
+fn only_throttles(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> bool {
+    change
+        .writes
+        .iter()
+        .all(|(write, _, why)| matches!(why, Dependence::State(_)) && dependence::only_throttles(db, of, unit, *write))
 }
 
 /// Whether two who do that write at once leave behind what one of them does.
