@@ -254,7 +254,21 @@ pub(super) fn only_repeats(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32
     let mut own = from.fields.iter().filter(|field| field.row == row.id && field.column == column);
     own.all(|field| field.how == Derivation::Overlaid)
         && writes.filter(|other| other.row.id == row.id && other.column == column).count() == 1
+        && !lets_happen(db, unit, row.id, column)
         && !writers::is_brought_about(db, of, class, column, None)
+}
+
+/// Whether what a column holds decides if something happens that is more than a change of its row: that is done twice, though
+/// the column is set to the same.
+fn lets_happen(db: &dyn Db, unit: &Unit, row: u32, column: Name) -> bool {
+    let is_about = |condition: &Condition| match condition.subject {
+        Subject::Field { row: own, column: tested } => own == row && tested == column,
+        _ => false,
+    };
+    let is_tested = |event: &Event| unit.conditions_around(event.frame).any(is_about);
+    unit.events
+        .iter()
+        .any(|event| is_effect(&event.kind, row) && is_tested(event) && !is_decided_anew(db, unit, row, event))
 }
 
 /// Whether the row is deleted behind the write, or by the callee that writes it: what the column holds then matters to nobody.

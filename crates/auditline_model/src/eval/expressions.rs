@@ -11,6 +11,7 @@ use crate::symbols::Symbol;
 use crate::tables::orm_model;
 use crate::unit::{Condition, Event, EventKind, FrameKind, Subject, Test};
 
+use super::constants::is_constant;
 use super::queries::context_session;
 use super::value::{Derivation, FieldSource, Part, RowOrigin, RowValue, Sources, Tells, Value};
 use super::{Bound, Evaluator};
@@ -56,19 +57,23 @@ impl Evaluator<'_> {
                 Bound { value: Value::Unknown, from: operand.from.gathered() }
             }
             Expr::Binary { left, right, op } => {
-                let left = self.expr(code, *left);
-                let right = self.expr(code, *right);
+                let (left_id, right_id) = (*left, *right);
+                let left = self.expr(code, left_id);
+                let right = self.expr(code, right_id);
                 // `existing | {...}` of two statements, `A | B` in annotations: nothing to follow.
                 let value = match (&left.value, op) {
                     (Value::Many(_), BinaryOp::Add) => left.value.clone(),
                     (Value::Made(path), BinaryOp::Div) if super::libraries::names_file(path) => left.value.clone(),
                     _ => Value::Unknown,
                 };
-                let right = match op {
-                    BinaryOp::Sub => right.from.taken_away(),
-                    _ => right.from,
+                let from = match op {
+                    // `flags | SENT`: doing it twice changes nothing.
+                    BinaryOp::BitOr if is_constant(code, right_id) => left.from.overlaid(),
+                    BinaryOp::BitOr if is_constant(code, left_id) => right.from.overlaid(),
+                    BinaryOp::Sub => left.from.computed().with(&right.from.taken_away().computed()),
+                    _ => left.from.computed().with(&right.from.computed()),
                 };
-                Bound { value, from: left.from.computed().with(&right.computed()) }
+                Bound { value, from }
             }
             Expr::BoolOp { values, is_and } => {
                 let Some((first, rest)) = values.split_first() else { return Bound::unknown() };
