@@ -56,7 +56,7 @@ fn is_abstract(info: &ClassInfo) -> bool {
 }
 
 /// The classes that inherit from it and are not abstract themselves, but those of tests.
-fn subclasses(db: &dyn Db, class: ClassRef) -> Vec<ClassRef> {
+pub(crate) fn subclasses(db: &dyn Db, class: ClassRef) -> Vec<ClassRef> {
     let mut family = vec![class];
     let mut found = Vec::new();
     let mut next = 0;

@@ -20,6 +20,7 @@ pub use decorators::{
 pub(crate) use detached::last;
 pub use detached::{Detached, DetachedArg, detach};
 pub use implementations::implementation;
+pub(crate) use implementations::subclasses;
 pub use info::{
     AttributeInfo, Base, BaseTarget, ClassInfo, MethodInfo, MethodKind, class_info, class_of_method, own_method_info,
 };

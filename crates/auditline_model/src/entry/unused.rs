@@ -1,8 +1,9 @@
 //! Functions that nobody uses.
 
-use auditline_syntax::python::ir::{Code, Expr};
+use auditline_syntax::Name;
+use auditline_syntax::python::ir::{Code, Expr, ExprId, Function};
 
-use crate::classes;
+use crate::classes::{self, class_of_method, mro};
 use crate::db::{ClassRef, Db, FunctionRef, function, parsed};
 use crate::eval::own_class;
 use crate::names::{files_mentioning, is_imported};
@@ -20,6 +21,9 @@ pub fn is_unused(db: &dyn Db, of: FunctionRef) -> bool {
 fn is_unused_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
     let Some(body) = function(db, of) else { return false };
     let name = body.name;
+    if class_of_method(db, of).is_some_and(|class| is_replaced(db, class, name)) {
+        return true;
+    }
     // A decorator or a base may hand it to somebody who calls it by other means; so may Python, by its own names.
     let is_plain = body.decorators.iter().all(|decorator| leaves_alone(&body.code[*decorator]))
         && body.outer.is_none()
@@ -29,6 +33,59 @@ fn is_unused_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
         && is_imported(db, of.file, |_| true)
         && files_mentioning(db, &name).iter().all(|file| *file == of.file || super::is_test(db, *file))
         && !names(db, of)
+}
+
+/// Whether every class that inherits from that one has a method of its own in the place of that one, which does not call it, and
+/// nobody makes objects of the class itself: it is a template.
+fn is_replaced(db: &dyn Db, class: ClassRef, name: Name) -> bool {
+    let heirs = classes::subclasses(db, class);
+    let own = classes::method(db, class, name);
+    !heirs.is_empty()
+        && heirs.iter().all(|heir| classes::method(db, *heir, name) != own)
+        && !is_called_by_heirs(db, class, name)
+        && !is_named_itself(db, class)
+}
+
+/// Whether a method of that name calls the one that stands behind it, or is called by way of a class.
+fn is_called_by_heirs(db: &dyn Db, class: ClassRef, name: Name) -> bool {
+    let is_behind = |code: &Code, object: ExprId| match &code[object] {
+        Expr::Call { func, .. } => matches!(&code[*func], Expr::Name(name) if *name == "super"),
+        Expr::Name(other) | Expr::Attribute { attr: other, .. } => *other == classes::simple(class.path),
+        _ => false,
+    };
+    let is_it = |code: &Code| {
+        code.exprs
+            .iter()
+            .any(|expr| matches!(expr, Expr::Attribute { value, attr } if *attr == name && is_behind(code, *value)))
+    };
+    files_mentioning(db, &name).iter().any(|file| {
+        let module = &parsed(db, *file).module;
+        let inherits = |function: &Function| {
+            let owner = function.class.and_then(|index| module.classes.get(index.index()));
+            owner.is_none_or(|owner| mro(db, ClassRef { file: *file, path: owner.path }).contains(&class))
+        };
+        module.functions.iter().any(|function| is_it(&function.code) && inherits(function))
+    })
+}
+
+/// Whether a class is named by more than those that inherit from it and what imports it.
+fn is_named_itself(db: &dyn Db, class: ClassRef) -> bool {
+    let simple = classes::simple(class.path);
+    let names = |expr: &Expr| match expr {
+        Expr::Name(other) | Expr::Attribute { attr: other, .. } => *other == simple,
+        Expr::Str(text) => &**text == simple,
+        _ => false,
+    };
+    files_mentioning(db, simple).iter().filter(|file| !super::is_test(db, **file)).any(|file| {
+        let module = &parsed(db, *file).module;
+        module.code.exprs.iter().any(names)
+            || module.functions.iter().any(|function| function.code.exprs.iter().any(names))
+            || module.classes.iter().any(|own| {
+                let inherits = || mro(db, ClassRef { file: *file, path: own.path }).contains(&class);
+                let is_base = |at: usize| own.bases.iter().any(|base| base.index() == at) && inherits();
+                own.code.exprs.iter().enumerate().any(|(at, expr)| names(expr) && !is_base(at))
+            })
+    })
 }
 
 /// Whether no base of a class calls methods by name. What maps a class to a table calls none that is plain.
