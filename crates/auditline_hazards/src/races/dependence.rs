@@ -33,7 +33,12 @@ pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) 
     // and removed, not the whole. One to a row whose key this one holds is that key.
     let class = row.model?;
     let model = tables::orm_model(db, class).filter(|model| model.is_table())?;
-    if is_deleted_with(unit, write, row.id, by) || by.is_some_and(|by| is_itself(db, unit, event, &written, by)) {
+    // An UPDATE statement runs no listener of a row.
+    let is_flushed = matches!(event.kind, EventKind::Write { .. });
+    if is_flushed && tables::is_computed_at_update(db, class, column)
+        || is_deleted_with(unit, write, row.id, by)
+        || by.is_some_and(|by| is_itself(db, unit, event, &written, by))
+    {
         return None;
     }
     let is_column = |kind: &AttributeKind| matches!(kind, AttributeKind::Column(_));

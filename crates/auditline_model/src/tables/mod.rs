@@ -3,6 +3,7 @@
 mod attributes;
 mod children;
 mod columns;
+mod computed;
 mod core;
 mod filled;
 mod model;
@@ -22,6 +23,7 @@ pub use attributes::{Attribute, AttributeKind, Derived};
 pub use children::{Bereaved, bereaved};
 pub use columns::{Column, ServerDefault, TypeFamily};
 pub(crate) use columns::{column_of_type, family_of_sql};
+pub use computed::is_computed_at_update;
 pub use filled::is_filled;
 pub use model::{Gap, ModelKind, OrmModel, orm_model};
 pub use registry::{mapped_tables, models_in, models_of_table, models_of_unknown_tables, referred};
