@@ -3,10 +3,15 @@
 use std::sync::Arc;
 
 use auditline_model::eval::value::{Passes, QueryKind, QueryValue, RowOrigin, RowValue, SessionValue, Value};
+use auditline_model::symbols::Symbol;
 use auditline_model::tables::{TypeFamily, orm_model};
-use auditline_model::unit::{Condition, EventKind, FrameId, FrameKind, SessionAction, Subject, Test, Unit, unit_of};
-use auditline_model::{ClassRef, Db, FunctionRef};
+use auditline_model::unit::{
+    Condition, Event, EventKind, FrameId, FrameKind, SessionAction, Subject, Test, Unit, unit_of,
+};
+use auditline_model::{ClassRef, Db, FunctionRef, function, names};
 use auditline_syntax::Name;
+use auditline_syntax::python::ir::{Expr, StmtKind};
+use auditline_syntax::python::walk_statements;
 
 use crate::races::rows;
 
@@ -58,7 +63,7 @@ pub(super) fn steady_write(db: &dyn Db, of: FunctionRef, _key: ()) -> Option<Ste
                 let executed = executed(query)?;
                 own(query.model, what).filter(|_| is_durable(db, of, &unit, ordinal, &executed))
             }
-            EventKind::Call { callee, .. } if *callee != of => {
+            EventKind::Call { callee, .. } if *callee != of && !is_left_to_itself(db, of, event) => {
                 steady_write(db, *callee, ()).map(|inner| Steady { at: ordinal, ..inner })
             }
             _ => None,
@@ -69,6 +74,23 @@ pub(super) fn steady_write(db: &dyn Db, of: FunctionRef, _key: ()) -> Option<Ste
 
 fn none(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _key: ()) -> Option<Steady> {
     None
+}
+
+/// Whether a call only makes a task that nobody waits for: `asyncio.create_task(touch(user.id))`, as a statement of its own.
+fn is_left_to_itself(db: &dyn Db, of: FunctionRef, call: &Event) -> bool {
+    let Some(body) = function(db, of) else { return false };
+    let code = &body.code;
+    let mut is_left = false;
+    walk_statements(&code.block, &mut |stmt| {
+        if let StmtKind::Expr(expr) = &stmt.kind
+            && let Expr::Call { func, args } = &code[*expr]
+            && args.first().is_some_and(|task| code.range(task.value) == call.range)
+        {
+            is_left |= matches!(names::resolve_in(db, of, code, *func), Symbol::External(path)
+                if matches!(path.as_str(), "asyncio.create_task" | "asyncio.ensure_future"));
+        }
+    });
+    is_left
 }
 
 fn passes_over_nothing(query: &QueryValue) -> bool {
