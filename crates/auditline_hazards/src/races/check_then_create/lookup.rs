@@ -201,8 +201,12 @@ pub(super) fn has_composed_key(db: &dyn Db, unit: &Unit, create: u32, class: Cla
 
 /// Whether a constraint makes rows with these columns unique.
 pub(super) fn uniqueness(db: &dyn Db, class: ClassRef, found_by: &Filters) -> Uniqueness {
-    let Filters { columns: filters, nulls } = found_by;
     let Some(model) = tables::orm_model(db, class) else { return Uniqueness::Unknown };
+    // Who looks by a relationship to one row looks by the foreign key that holds it.
+    let held = |names: &[Name]| -> Vec<Name> {
+        names.iter().map(|name| tables::held_key(db, class, *name).unwrap_or(*name)).collect()
+    };
+    let (filters, nulls) = (held(&found_by.columns), held(&found_by.nulls));
     // Of a base, only callers know which subclass they mean.
     if filters.is_empty() || !model.is_table() {
         return Uniqueness::Unknown;
