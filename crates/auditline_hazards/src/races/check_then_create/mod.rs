@@ -15,6 +15,7 @@ use super::{held, isolation, rows, served};
 mod conflict;
 mod fix;
 mod lookup;
+mod lost;
 mod made;
 mod picked;
 mod refused;
@@ -356,12 +357,16 @@ fn finding(
         _ => false,
     };
     // The walks through the callers come last.
-    let is_aside = is_loop
-        || is_single
-        || matches!(uniqueness, Uniqueness::Unknown)
-        || !served::is_served(db, of)
-        || unique && saved::is_saved(db, of, unit, creation);
-    let severity = if is_aside { Severity::Information } else { Severity::Warning };
+    let is_aside = is_loop || is_single || matches!(uniqueness, Uniqueness::Unknown) || !served::is_served(db, of);
+    let lost = match uniqueness {
+        _ if is_aside => None,
+        Uniqueness::Unique { columns, .. } => lost::lost(db, of, unit, creation, columns),
+        Uniqueness::Partly => lost::lost(db, of, unit, creation, filters),
+        _ => None,
+    };
+    let is_refused = unique || matches!(uniqueness, Uniqueness::Partly);
+    let severity = if is_aside || is_refused && lost.is_none() { Severity::Information } else { Severity::Warning };
+    evidence.extend(lost);
     Finding {
         hazard: &HAZARD,
         severity,
