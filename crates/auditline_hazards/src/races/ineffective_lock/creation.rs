@@ -4,7 +4,7 @@ use auditline_model::unit::Unit;
 use auditline_model::{Db, FunctionRef, classes};
 
 use crate::finding::{Evidence, Severity, listed};
-use crate::races::check_then_create::{LockedCreation, locked_creations};
+use crate::races::check_then_create::{LockedCreation, is_delivered_again, locked_creations};
 use crate::races::served;
 
 use super::{Futile, evidence};
@@ -24,17 +24,16 @@ pub(super) fn find(db: &dyn Db, of: FunctionRef, unit: &Unit, found: &mut Vec<Fu
                 format!("There are two `{model}` rows where one was meant, although both asked for a lock."),
             ),
         };
+        let is_refused = unique.is_some();
         let mut proof = Vec::new();
         proof.extend(evidence(of, unit, create, format!("`{model}` is created here, if there was nothing to lock")));
         if let Some((place, columns)) = unique {
             let message = format!("{} is unique: the database refuses a second row", listed(&columns));
             proof.push(Evidence { place, message });
         }
-        let severity = if served::is_served(db, of) && !unit.in_loop(unit.events[create as usize].frame) {
-            Severity::Warning
-        } else {
-            Severity::Information
-        };
+        let is_repeated = is_refused && is_delivered_again(db, of, unit, create);
+        let is_aside = is_repeated || unit.in_loop(unit.events[create as usize].frame) || !served::is_served(db, of);
+        let severity = if is_aside { Severity::Information } else { Severity::Warning };
         found.push(Futile {
             at: lookup,
             severity,
