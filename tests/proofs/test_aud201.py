@@ -193,6 +193,56 @@ def test_unit_of_work(world: World) -> int:
     return world.value("SELECT balance FROM accounts")
 
 
+@proof("AUD201", "A unit of work that a dependency enters and leaves", faulty=[110, 90], fix=None)
+def test_entered_by_dependency(world: World) -> list:
+    world.tables("app.models")
+    world.sql("INSERT INTO accounts (balance, settings) VALUES (100, '{}'), (100, '{}')")
+    deposit = post("app.routers.deposits:router", "/deposits/1?amount=10")
+    withdraw = put("app.routers.deposits:router", "/deposits/2?amount=10")
+    for request in (deposit, withdraw):
+        world.race(request, request, before="^UPDATE accounts")
+    return [balance for (balance,) in world.rows("SELECT balance FROM accounts ORDER BY id")]
+
+
+@proof("AUD201", "A helper that is handed nothing but the row", faulty="active", fix=None)
+def test_welcomed(world: World) -> str:
+    world.tables("app.services.returning")
+    world.sql("INSERT INTO members (state, seen_at) VALUES ('gone', now())")
+    log_in = post("app.routers.members:router", "/members/1/login")
+    block = post("app.routers.members:router", "/members/1/block")
+    world.race(block, log_in, before="^UPDATE members")
+    return world.value("SELECT state FROM members")
+
+
+@proof("AUD201", "A counter that one arm sets back and the other raises", faulty=1, fix=None)
+def test_failures(world: World) -> int:
+    world.tables("app.codes")
+    world.sql("INSERT INTO logins (code, failures) VALUES ('right', 0)")
+    wrong = post("app.codes:router", "/codes/1?code=wrong")
+    world.race(wrong, wrong, before="^UPDATE logins")
+    return world.value("SELECT failures FROM logins")
+
+
+@proof("AUD201", "A listener that leaves one column to the database", faulty={"limit": 5, "used": 5}, fix=None)
+def test_other_column(world: World) -> dict:
+    world.tables("app.tiers")
+    world.sql('INSERT INTO tiers (used, "limit") VALUES (0, 0)')
+    for asked in ("limit", "used"):
+        request = post("app.tiers:router", f"/tiers/1/{asked}?count=5")
+        world.race(request, request, before="^UPDATE tiers")
+    [(limit, used)] = world.rows('SELECT "limit", used FROM tiers')
+    return {"limit": limit, "used": used}
+
+
+@look_alike("AUD201", "A listener leaves the sum to the database", seen=10)
+def test_left_to_sql(world: World) -> int:
+    world.tables("app.tiers")
+    world.sql("INSERT INTO tiers (used) VALUES (0)")
+    issue = post("app.tiers:router", "/tiers/1/tickets?count=5")
+    world.race(issue, issue, before="^UPDATE tiers")
+    return world.value("SELECT used FROM tiers")
+
+
 @proof("AUD201", "A lock would be gone before the write", faulty=[{"dark": True}], fix=None)
 def test_gone(world: World) -> list:
     world.tables("app.journal")

@@ -1,6 +1,6 @@
 """AUD202: both requests have looked and found none before either inserts."""
 
-from harness import get, look_alike, proof, put
+from harness import get, look_alike, post, proof, put
 from harness.calls import Request
 from harness.world import World
 
@@ -63,6 +63,32 @@ def test_migrated(world: World) -> list:
     world.sql("CREATE UNIQUE INDEX one_basket ON baskets (user_id)")
     basket = get("app.routers.baskets:router", "/baskets/1")
     return [one.brief for one in world.race(basket, basket, before="^INSERT")]
+
+
+@proof("AUD202", "Looked for by a relationship", faulty={"answers": [200, "IntegrityError"], "passports": 1}, fix=None)
+def test_relationship(world: World) -> dict:
+    world.tables("app.passports")
+    world.sql("INSERT INTO persons DEFAULT VALUES")
+    issue = put("app.passports:router", "/passports/1/named")
+    answers = world.race(issue, issue, before="^INSERT")
+    return {"answers": [one.brief for one in answers], "passports": world.value("SELECT count(*) FROM passports")}
+
+
+@proof(
+    "AUD202",
+    "What the second request loses",
+    faulty={"answers": [200, "IntegrityError"], "tags": 1, "bookmarks": 1},
+    fix=None,
+)
+def test_lost_besides(world: World) -> dict:
+    world.tables("app.bookmarks")
+    first, second = (post("app.bookmarks:router", f"/bookmarks/red?address={page}") for page in ("one", "two"))
+    answers = world.race(first, second, before="^INSERT INTO tags")
+    return {
+        "answers": [one.brief for one in answers],
+        "tags": world.value("SELECT count(*) FROM tags"),
+        "bookmarks": world.value("SELECT count(*) FROM bookmarks"),
+    }
 
 
 @proof("AUD202", "Counted, listed, or one column of it", faulty={"any": 2, "either": 2, "queried": 2}, fix=None)
