@@ -3,7 +3,7 @@
 use auditline_syntax::TextRange;
 use auditline_syntax::python::ir::{Expr, ExprId, Function};
 
-use crate::classes;
+use crate::classes::{self, BaseTarget};
 use crate::db::{Db, FunctionRef, function, parsed};
 use crate::names::files_mentioning;
 use crate::owner::{CallSite, callers};
@@ -68,7 +68,20 @@ fn works_aside_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
             any = true;
         }
     }
-    any
+    any || is_of_task(db, of)
+}
+
+/// Whether a function is a method of a class whose objects a worker runs: `class Refresh(app.Task)`
+/// (<https://docs.celeryq.dev/en/stable/userguide/tasks.html#custom-task-classes>).
+fn is_of_task(db: &dyn Db, of: FunctionRef) -> bool {
+    let Some(class) = classes::class_of_method(db, of) else { return false };
+    classes::mro(db, class).iter().any(|class| {
+        classes::class_info(db, *class).iter().flat_map(|info| &info.bases).any(|base| match &base.target {
+            BaseTarget::External(path) => matches!(path.as_str(), "celery.Task" | "celery.app.task.Task"),
+            BaseTarget::Attribute(_, name) => *name == "Task",
+            BaseTarget::Class(_) | BaseTarget::Variable(_) | BaseTarget::Call(_) | BaseTarget::Unknown => false,
+        })
+    })
 }
 
 /// The functions, besides tests and scripts, in which a function is named: what hands it to a thread does not call it.
