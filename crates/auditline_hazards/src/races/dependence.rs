@@ -167,6 +167,7 @@ pub(super) fn only_sets_the_same(db: &dyn Db, of: FunctionRef, unit: &Unit, writ
 }
 
 /// Whether a guard only keeps something from happening too often: it asks how long ago it was, and the write sets that to now.
+/// What is entered besides, a bonus in a ledger, is entered twice.
 pub(super) fn only_throttles(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) -> bool {
     let Some(event) = unit.events.get(write as usize) else { return false };
     let Some(own) = written(&event.kind) else { return false };
@@ -179,12 +180,18 @@ pub(super) fn only_throttles(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u
     // `if row.sent_at and now < row.sent_at + DAY: return`, and the same with seconds since the epoch.
     let asks_how_long =
         || conditions.iter().any(|other| other.test == Test::Order && other.subject == condition.subject);
+    let enters = || {
+        unit.events_in(guarded).any(|(_, event)| {
+            !matches!(event.kind, EventKind::External { .. }) && is_effect(&event.kind, overwrite.row)
+        })
+    };
     overwrite.is_now()
         && match condition.test {
             Test::Order => true,
             Test::Present => is_time(overwrite.family) && asks_how_long(),
             Test::EqualsConstant | Test::EqualsOther | Test::Class => false,
         }
+        && !enters()
 }
 
 /// Whether a row was looked for by the state that a write ends: two requests find it in that state.
