@@ -167,7 +167,7 @@ pub(super) fn only_sets_the_same(db: &dyn Db, of: FunctionRef, unit: &Unit, writ
 }
 
 /// Whether a guard only keeps something from happening too often: it asks how long ago it was, and the write sets that to now.
-/// What is entered besides, a bonus in a ledger, is entered twice.
+/// What is entered besides, a bonus in a ledger, is entered twice, and what is made elsewhere is made twice.
 pub(super) fn only_throttles(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) -> bool {
     let Some(event) = unit.events.get(write as usize) else { return false };
     let Some(own) = written(&event.kind) else { return false };
@@ -181,8 +181,12 @@ pub(super) fn only_throttles(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u
     let asks_how_long =
         || conditions.iter().any(|other| other.test == Test::Order && other.subject == condition.subject);
     let enters = || {
-        unit.events_in(guarded).any(|(_, event)| {
-            !matches!(event.kind, EventKind::External { .. }) && is_effect(&event.kind, overwrite.row)
+        unit.events_in(guarded).any(|(_, event)| match &event.kind {
+            // A request of HTTP may be a message or a report.
+            EventKind::External { creates, path, .. } => {
+                *creates && !matches!(path.rsplit('.').next(), Some("post" | "put"))
+            }
+            kind => is_effect(kind, overwrite.row),
         })
     };
     overwrite.is_now()

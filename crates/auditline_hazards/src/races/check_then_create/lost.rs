@@ -89,8 +89,12 @@ fn made_elsewhere(unit: &Unit, creation: &Creation) -> Option<TextRange> {
     let (send, _) = send?;
     unit.numbered().find_map(|(ordinal, event)| {
         let makes = matches!(event.kind, EventKind::External { creates: true, .. });
-        let is_between = ordinal > creation.create && ordinal < send && unit.can_follow(creation.create, ordinal);
-        (makes && is_between && unit.can_follow(ordinal, send)).then_some(event.range)
+        let is_behind = ordinal > creation.create && unit.can_follow(creation.create, ordinal);
+        // What is made because none was found, both make.
+        let is_before = ordinal > creation.lookup
+            && unit.can_follow(ordinal, creation.create)
+            && is_part(unit, creation, event.frame);
+        (makes && ordinal < send && (is_behind || is_before) && unit.can_follow(ordinal, send)).then_some(event.range)
     })
 }
 

@@ -1,7 +1,7 @@
 //! What the databases say, in their own English words, and whether tests of them know what each of the project's databases says.
 
 use auditline_model::Db;
-use auditline_model::unit::{EventKind, HandlerInfo, TextTest, Unit};
+use auditline_model::unit::{EventKind, FrameKind, HandlerInfo, TextTest, Unit};
 
 use crate::databases::Database;
 
@@ -77,7 +77,16 @@ impl Fault {
 /// another then leads to the wrong answer of a request that fails, and nothing is passed over in silence.
 pub(super) fn is_loud(unit: &Unit, handler: &HandlerInfo) -> bool {
     let returns = unit.events_in(handler.frame).any(|(_, event)| matches!(event.kind, EventKind::Return(_)));
-    handler.exits && !handler.breaks && !returns
+    // The next round over a list is another item's: this one is passed over.
+    let passes_over = handler.repeats
+        && unit
+            .ancestors(handler.frame)
+            .find_map(|(_, frame)| match frame.kind {
+                FrameKind::Loop { over_items, .. } => Some(over_items),
+                _ => None,
+            })
+            .unwrap_or(true);
+    handler.exits && !handler.breaks && !returns && !passes_over
 }
 
 /// Whether the tests of a handler, taken together, know what each database of which the project speaks says of the faults that
@@ -91,7 +100,15 @@ pub(super) fn knows_all(db: &dyn Db, tests: &[TextTest]) -> bool {
         .into_iter()
         .filter(|fault| Database::ALL.into_iter().any(|database| knows(*fault, database)))
         .peekable();
+    // Words that stand in what is said of several faults tell none of them.
+    let tells_apart = |test: &TextTest| {
+        let is_of = |fault: &Fault| {
+            Database::ALL.into_iter().any(|database| fault.said(database).iter().any(|said| is_met(test, said)))
+        };
+        Fault::ALL.iter().filter(|fault| is_of(fault)).count() <= 1
+    };
     !databases.is_empty()
+        && tests.iter().all(tells_apart)
         && faults.peek().is_some()
         && faults
             .all(|fault| databases.iter().all(|database| fault.said(*database).is_empty() || knows(fault, *database)))
