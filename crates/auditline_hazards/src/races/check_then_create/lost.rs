@@ -88,13 +88,16 @@ fn made_elsewhere(unit: &Unit, creation: &Creation) -> Option<TextRange> {
     });
     let (send, _) = send?;
     unit.numbered().find_map(|(ordinal, event)| {
-        let makes = matches!(event.kind, EventKind::External { creates: true, .. });
+        let EventKind::External { creates: true, path, .. } = &event.kind else { return None };
+        // A request of HTTP may only ask.
+        let is_named = !matches!(path.rsplit('.').next(), Some("post" | "put"));
         let is_behind = ordinal > creation.create && unit.can_follow(creation.create, ordinal);
         // What is made because none was found, both make.
-        let is_before = ordinal > creation.lookup
+        let is_before = is_named
+            && ordinal > creation.lookup
             && unit.can_follow(ordinal, creation.create)
             && is_part(unit, creation, event.frame);
-        (makes && ordinal < send && (is_behind || is_before) && unit.can_follow(ordinal, send)).then_some(event.range)
+        (ordinal < send && (is_behind || is_before) && unit.can_follow(ordinal, send)).then_some(event.range)
     })
 }
 
