@@ -2,9 +2,10 @@
 
 use auditline_model::names::files_mentioning;
 use auditline_model::{Db, entry};
+use auditline_source::FileKind;
 
 /// A database that SQLAlchemy has a dialect for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Database {
     /// PostgreSQL, and what speaks as it does.
     PostgreSql,
@@ -34,14 +35,51 @@ impl Database {
         }
     }
 
-    /// Whether some code of the workspace besides its tests names it: in a URL, an import, a setting.
+    /// Whether the workspace speaks to it, tests aside: in the URL of an engine, an import, the name of a dialect, a setting, a
+    /// requirement. What comments and prose say of it does not count.
     pub(crate) fn is_spoken(self, db: &dyn Db) -> bool {
-        let mut naming = self.words().iter().flat_map(|word| files_mentioning(db, word).to_vec());
-        naming.any(|file| !entry::is_test(db, file))
+        is_spoken(db, self, ())
     }
 
-    /// Whether the workspace names it, and no other.
+    /// Whether the workspace names it, and no other, in whichever way.
     pub(crate) fn is_alone(self, db: &dyn Db) -> bool {
-        self.is_spoken(db) && Self::ALL.into_iter().all(|other| other == self || !other.is_spoken(db))
+        let is_named = |database: Self| {
+            let mut naming = database.words().iter().flat_map(|word| files_mentioning(db, word).to_vec());
+            naming.any(|file| !entry::is_test(db, file))
+        };
+        is_named(self) && Self::ALL.into_iter().all(|other| other == self || !is_named(other))
     }
+}
+
+/// A query of its own: it is asked for every handler that reads an exception's text, and looks into the text of files.
+#[salsa::tracked(returns(copy))]
+fn is_spoken(db: &dyn Db, database: Database, _key: ()) -> bool {
+    database.words().iter().any(|word| {
+        files_mentioning(db, word).iter().filter(|file| !entry::is_test(db, **file)).any(|file| match file.kind(db) {
+            FileKind::Python | FileKind::PythonStub => {
+                file.content(db).text().is_some_and(|text| text.text().lines().any(|line| is_code_of(line, word)))
+            }
+            _ => true,
+        })
+    })
+}
+
+/// Whether a line of Python speaks to a dialect or driver: `"sqlite"`, `"sqlite+aiosqlite:///"`, `import sqlite3`,
+/// `from sqlalchemy.dialects import sqlite`.
+fn is_code_of(line: &str, word: &str) -> bool {
+    let line = line.trim_start();
+    if line.starts_with('#') {
+        return false;
+    }
+    let is_import = line.starts_with("import ") || line.starts_with("from ");
+    line.match_indices(word).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        let behind = line[at + word.len()..].chars().next();
+        let is_part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+        let is_quoted = matches!(before, Some('"' | '\'')) && matches!(behind, Some('"' | '\'' | '+' | ':'));
+        let is_driver = before == Some('+') && behind == Some(':');
+        !is_part(before)
+            && !is_part(behind)
+            && (is_import || is_quoted || is_driver || line[..at].ends_with("dialects."))
+    })
 }

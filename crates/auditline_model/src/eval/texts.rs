@@ -1,6 +1,8 @@
 //! What handlers of `try` ask the text of their exception, where it decides which way they go.
 
-use auditline_syntax::python::ir::{Block, Code, CompareOp, Expr, ExprId, FStringPart, Handler, Stmt, StmtKind};
+use auditline_syntax::python::ir::{
+    Block, Code, CompareOp, Expr, ExprId, FStringPart, Handler, Stmt, StmtKind, UnaryOp,
+};
 use auditline_syntax::python::{walk_expression, walk_statements};
 use auditline_syntax::{Name, TextRange};
 
@@ -55,7 +57,30 @@ pub(super) fn text_tests(code: &Code, handler: &Handler, matchers: Vec<Name>) ->
         }
         _ => {}
     });
+    if found.iter().any(|test| test.words.is_some()) && raises_unmet(code, &handler.body) == Some(true) {
+        for test in &mut found {
+            test.raises_unmet = true;
+        }
+    }
     found
+}
+
+/// Whether a block raises where none of its `if`s holds; `None` where control comes to its end.
+fn raises_unmet(code: &Code, block: &Block) -> Option<bool> {
+    block.iter().find_map(|stmt| match &stmt.kind {
+        StmtKind::Raise { .. } => Some(true),
+        StmtKind::Return(_) | StmtKind::Continue | StmtKind::Break => Some(false),
+        StmtKind::If(branch) => {
+            let is_negated = match &code[branch.test] {
+                Expr::Compare { rest, .. } => matches!(rest[..], [(CompareOp::NotIn | CompareOp::NotEq, _)]),
+                Expr::Unary { op: UnaryOp::Not, operand } => matches!(code[*operand], Expr::Compare { .. }),
+                _ => false,
+            };
+            raises_unmet(code, if is_negated { &branch.body } else { &branch.orelse })
+        }
+        StmtKind::With { body, .. } => raises_unmet(code, body),
+        _ => None,
+    })
 }
 
 /// The `if`s of a block that only look for something, return it where it is there, and else come to the `raise` behind them, to
@@ -157,11 +182,34 @@ fn same(code: &Code, one: &Stmt, two: &Stmt) -> bool {
         | (StmtKind::Break, StmtKind::Break)
         | (StmtKind::Return(None), StmtKind::Return(None)) => true,
         (StmtKind::Return(Some(one)), StmtKind::Return(Some(two))) => plain(*one, *two),
+        // `message = "…"` either way.
+        (StmtKind::Assign { targets: ones, value: one }, StmtKind::Assign { targets: twos, value: two }) => {
+            // What shows the error itself tells whom it should not.
+            let is_written_text = |id: ExprId| is_text(code, id) && matches!(code[id], Expr::Str(_));
+            let is_one_name = |targets: &[ExprId], name: &[ExprId]| match (targets, name) {
+                ([one], [two]) => {
+                    matches!((&code[*one], &code[*two]), (Expr::Name(one), Expr::Name(two)) if one == two)
+                }
+                _ => false,
+            };
+            is_one_name(ones, twos) && is_written_text(*one) && is_written_text(*two)
+        }
         (StmtKind::Raise { exception: one, .. }, StmtKind::Raise { exception: two, .. }) => match (one, two) {
             (None, None) => true,
             (Some(one), Some(two)) => plain(*one, *two) || differ_in_words(code, *one, *two),
             _ => false,
         },
+        _ => false,
+    }
+}
+
+/// Whether an expression is a text for people.
+fn is_text(code: &Code, id: ExprId) -> bool {
+    match &code[id] {
+        // One word may be a code, by which programs go.
+        Expr::Str(words) => words.contains(' '),
+        Expr::FString(_) => true,
+        Expr::Call { func, .. } => matches!(&code[*func], Expr::Name(name) if matches!(name.as_str(), "str" | "repr")),
         _ => false,
     }
 }
@@ -173,20 +221,13 @@ fn differ_in_words(code: &Code, one: ExprId, two: ExprId) -> bool {
         return false;
     };
     let path = auditline_syntax::python::dotted(code, *one);
-    let is_text = |id: ExprId| match &code[id] {
-        // One word may be a code, by which programs go.
-        Expr::Str(words) => words.contains(' '),
-        Expr::FString(_) => true,
-        Expr::Call { func, .. } => matches!(&code[*func], Expr::Name(name) if matches!(name.as_str(), "str" | "repr")),
-        _ => false,
-    };
     let is_same = |one: ExprId, two: ExprId| match (&code[one], &code[two]) {
         (Expr::Int(one), Expr::Int(two)) => one.is_some() && one == two,
         (Expr::Attribute { .. }, Expr::Attribute { .. }) => {
             let path = auditline_syntax::python::dotted(code, one);
             path.is_some() && path == auditline_syntax::python::dotted(code, two)
         }
-        _ => is_text(one) && is_text(two),
+        _ => is_text(code, one) && is_text(code, two),
     };
     path.is_some()
         && path == auditline_syntax::python::dotted(code, *two)
@@ -211,7 +252,7 @@ fn tests_in(code: &Code, test: ExprId, texts: &Texts, looks_up: bool, found: &mu
             _ => return,
         };
         let lowered = texts.is_lowered(code, text);
-        found.push(TextTest { range: code.range(id), words, lowered, with_name: false, looks_up });
+        found.push(TextTest { range: code.range(id), words, lowered, with_name: false, looks_up, raises_unmet: false });
     });
     for one in found.iter_mut().skip(from) {
         one.with_name = named.iter().any(|range| range.contains_range(one.range));

@@ -139,6 +139,8 @@ pub struct TextTest {
     pub with_name: bool,
     /// Whether it only decides that something is looked for, and the error is raised where that is not there.
     pub looks_up: bool,
+    /// Whether the handler raises where neither this test nor another holds.
+    pub raises_unmet: bool,
 }
 
 /// What a handler catches.

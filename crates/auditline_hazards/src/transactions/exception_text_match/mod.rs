@@ -149,7 +149,7 @@ fn finding(
     let is_plain = is_plain(test)
         || test.looks_up && !is_written(unit, handler)
         || handler.text_tests.iter().any(names_class)
-        || said::is_loud(unit, handler) && said::knows_all(db, &handler.text_tests);
+        || (test.raises_unmet || said::is_loud(unit, handler)) && said::knows_all(db, &handler.text_tests);
     Finding {
         hazard: &HAZARD,
         severity: if is_plain { Severity::Information } else { Severity::Warning },
