@@ -146,7 +146,11 @@ fn is_sent_by_callee(unit: &Unit, ordinal: u32, at: u32) -> bool {
 /// Whether what an event sends may be gone: the rows that it changes are some of many, which were read before their turn came, or
 /// are new and refer to such. An UPDATE or DELETE that finds no row is an error as well (`StaleDataError`). What changes one row
 /// that was read for it, or that is locked, only fails with the connection.
-pub(super) fn may_be_gone(unit: &Unit, at: u32, session: &SessionValue) -> bool {
+pub(super) fn may_be_gone(db: &dyn Db, unit: &Unit, at: u32, session: &SessionValue) -> bool {
+    is_gone(db, unit, at, session, DEPTH)
+}
+
+fn is_gone(db: &dyn Db, unit: &Unit, at: u32, session: &SessionValue, depth: u32) -> bool {
     let Some(event) = unit.events.get(at as usize) else { return true };
     let looped = unit.ancestors(event.frame).find(|(_, frame)| matches!(frame.kind, FrameKind::Loop { .. }));
     let is_one = |row: &RowValue| match row.origin {
@@ -165,7 +169,27 @@ pub(super) fn may_be_gone(unit: &Unit, at: u32, session: &SessionValue) -> bool 
             _ => None,
         });
     let mut changed = changed.peekable();
-    changed.peek().is_none() || changed.any(|is_one| !is_one)
+    if changed.peek().is_some() {
+        return changed.any(|is_one| !is_one);
+    }
+    // What a callee sends it has read itself, or was handed.
+    match event.kind {
+        EventKind::Session { by: Some(callee), .. } if depth > 0 => sends_gone(db, callee, depth - 1).unwrap_or(true),
+        _ => true,
+    }
+}
+
+/// Whether what a function flushes or commits may be gone; `None` where it sends nothing of its own.
+fn sends_gone(db: &dyn Db, of: FunctionRef, depth: u32) -> Option<bool> {
+    let unit = unit_of(db, of);
+    let sent = unit.numbered().filter_map(|(ordinal, event)| match &event.kind {
+        EventKind::Session { session, action: SessionAction::Commit | SessionAction::Flush, .. } => {
+            Some(is_gone(db, &unit, ordinal, session, depth))
+        }
+        EventKind::Execute(query) if matches!(query.kind, QueryKind::Insert | QueryKind::Text) => Some(true),
+        _ => None,
+    });
+    sent.reduce(|one, other| one || other)
 }
 
 /// Whether a statement goes to the database alone: nothing is pending that the session would flush before it.
