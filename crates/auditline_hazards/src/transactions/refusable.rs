@@ -60,7 +60,10 @@ fn refusal(db: &dyn Db, of: FunctionRef, at: u32, depth: u32) -> Refusal {
             statement(db, query)
                 || matches!(query.kind, QueryKind::Update | QueryKind::Delete) && unit.in_loop(event.frame),
         ),
-        EventKind::Session { session, by, .. } => {
+        EventKind::Session { session, action, by, .. } => {
+            if *action == SessionAction::Flush && locks_on(unit_of(db, of).as_ref(), at, session) {
+                return Refusal::Yes;
+            }
             let within = match by {
                 Some(_) if depth == 0 => Refusal::Yes,
                 Some(callee) => within(db, *callee, depth - 1),
@@ -70,6 +73,33 @@ fn refusal(db: &dyn Db, of: FunctionRef, at: u32, depth: u32) -> Refusal {
         }
         _ => Refusal::Yes,
     }
+}
+
+/// Whether the rounds of a loop flush one row after the other and hold them all, as statements do that change rows one by one.
+fn locks_on(unit: &Unit, at: u32, session: &SessionValue) -> bool {
+    let Some(event) = unit.events.get(at as usize) else { return false };
+    let Some((looped, _)) = unit.ancestors(event.frame).find(|(_, frame)| matches!(frame.kind, FrameKind::Loop { .. }))
+    else {
+        return false;
+    };
+    let mut changes = false;
+    for (ordinal, within) in unit.events_in(looped) {
+        match &within.kind {
+            EventKind::Session { session: own, action: SessionAction::Commit | SessionAction::Rollback, .. }
+                if same_session(own, session) =>
+            {
+                return false;
+            }
+            EventKind::Write { row, .. } | EventKind::Overwrite { row, .. } => {
+                let of_round = unit.frames.get(looped.0 as usize).is_some_and(|frame| row.id >= frame.first);
+                changes |= of_round
+                    && matches!(row.origin, RowOrigin::Loaded { lock: Lock::No, .. })
+                    && unit.can_follow(ordinal, at);
+            }
+            _ => {}
+        }
+    }
+    changes
 }
 
 /// Whether data can make a flush or commit of what is pending fail.
