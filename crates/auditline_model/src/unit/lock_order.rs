@@ -7,11 +7,12 @@ use rustc_hash::FxHashSet;
 use crate::classes;
 use crate::db::{ClassRef, Db, FunctionRef, Settings};
 use crate::eval::own_class;
+use crate::eval::value::SessionOrigin;
 use crate::names::files_mentioning_both;
 use crate::owner::callers;
 
 use super::outside::{is_always_reached, runs_here};
-use super::{EventKind, FrameKind, SessionAction, Unit, unit, unit_of};
+use super::{EventKind, Frame, FrameKind, SessionAction, Unit, unit, unit_of};
 
 /// Two classes whose rows one transaction locks one after the other, waiting for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -151,7 +152,12 @@ fn holds_between(unit: &Unit, from: u32, to: u32) -> bool {
         return false;
     }
     let left = unit.ancestors(lock.frame).any(|(id, frame)| {
-        let ends = matches!(frame.kind, FrameKind::WithSession(_) | FrameKind::WithTransaction(..));
+        let ends = match frame.kind {
+            FrameKind::WithSession(_) | FrameKind::WithTransaction(..) => true,
+            // `with unit_of_work() as session:`
+            FrameKind::With => unit.opens_session(frame),
+            _ => false,
+        };
         ends && target.is_none_or(|target| !unit.ancestors(target.frame).any(|(other, _)| other == id))
     });
     // A session that a loop opens anew is another one in the next round.
@@ -169,6 +175,12 @@ fn holds_between(unit: &Unit, from: u32, to: u32) -> bool {
 }
 
 impl Unit {
+    /// Whether a `with` of a project's own helper opens a session for its block.
+    fn opens_session(&self, with: &Frame) -> bool {
+        let before = with.first.checked_sub(1).and_then(|at| self.events.get(at as usize));
+        before.is_some_and(|event| matches!(&event.kind, EventKind::Open(session) if matches!(session.origin, SessionOrigin::Context(_) | SessionOrigin::ContextClass(_))))
+    }
+
     /// Whether the function itself surely holds a lock on rows when an event happens.
     #[must_use]
     pub fn is_row_locked(&self, at: u32) -> bool {
