@@ -7,8 +7,8 @@ use auditline_model::unit::{Condition, Event, EventKind, FrameId, FrameKind, Sub
 use auditline_model::{ClassRef, Db, FunctionRef, tables};
 use auditline_syntax::Name;
 
-use super::writers;
 use super::written::{Written, written};
+use super::{alike, writers};
 
 /// Why a write depends on what the row held before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +121,7 @@ fn decides_itself(db: &dyn Db, of: FunctionRef, column: Name) -> bool {
 }
 
 /// The condition that lets a write happen in one state of its column only, and the frame in which it holds.
-fn decisive<'a>(
+pub(super) fn decisive<'a>(
     db: &dyn Db,
     of: FunctionRef,
     unit: &'a Unit,
@@ -142,28 +142,6 @@ fn decisive<'a>(
         }
         _ => None,
     })
-}
-
-/// Whether who comes second only sets the same state again: one that is written out, in another one that is tested,
-/// with nothing done besides, and nobody who may find it in that one sets it to anything else. Whoever wins, it is as if
-/// they had come in turn.
-pub(super) fn only_sets_the_same(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) -> bool {
-    let Some(event) = unit.events.get(write as usize) else { return false };
-    let Some(own) = written(&event.kind) else { return false };
-    let Written { row, column, constant, .. } = own;
-    let (Some(class), Some(set)) = (row.model, constant) else { return false };
-    let overwrite = Overwrite::of(db, &own, write);
-    let Some((guarded, condition)) = decisive(db, of, unit, &overwrite) else { return false };
-    let tests_state = condition.holds && condition.test == Test::EqualsConstant;
-    let Some(left) = condition.constant.filter(|_| tests_state) else { return false };
-    // What else it sets in the row is told apart by who comes: the guard decides whose it is.
-    let is_claimed = unit
-        .events_in(guarded)
-        .filter_map(|(_, event)| written(&event.kind))
-        .any(|other| other.row.id == row.id && other.column != column && other.constant.is_none() && !other.from.fresh);
-    !is_claimed
-        && !has_other_effects(db, unit, row.id, write, Some(guarded))
-        && writers::only_bring_about(db, class, column, [set, left])
 }
 
 /// Whether a guard only keeps something from happening too often: it asks how long ago it was, and the write sets that to now.
@@ -260,33 +238,6 @@ fn is_claim(write: &Overwrite<'_>) -> bool {
     names && write.constant.is_none() && write.from.other && !write.from.fresh && write.from.external.is_none()
 }
 
-/// Whether who comes second only writes the same again, so that nothing is lost: under the same keys of a document that nobody
-/// else sets, here or elsewhere.
-pub(super) fn only_repeats(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) -> bool {
-    let Some(event) = unit.events.get(write as usize) else { return false };
-    let Some(Written { row, column, from, .. }) = written(&event.kind) else { return false };
-    let Some(class) = row.model else { return false };
-    let writes = unit.events.iter().filter_map(|event| written(&event.kind));
-    let mut own = from.fields.iter().filter(|field| field.row == row.id && field.column == column);
-    own.all(|field| field.how == Derivation::Overlaid)
-        && writes.filter(|other| other.row.id == row.id && other.column == column).count() == 1
-        && !lets_happen(db, unit, row.id, column)
-        && !writers::is_brought_about(db, of, class, column, None)
-}
-
-/// Whether what a column holds decides if something happens that is more than a change of its row: that is done twice, though
-/// the column is set to the same.
-fn lets_happen(db: &dyn Db, unit: &Unit, row: u32, column: Name) -> bool {
-    let is_about = |condition: &Condition| match condition.subject {
-        Subject::Field { row: own, column: tested } => own == row && tested == column,
-        _ => false,
-    };
-    let is_tested = |event: &Event| unit.conditions_around(event.frame).any(is_about);
-    unit.events
-        .iter()
-        .any(|event| is_effect(&event.kind, row) && is_tested(event) && !is_decided_anew(db, unit, row, event))
-}
-
 /// Whether the row is deleted behind the write, or by the callee that writes it: what the column holds then matters to nobody.
 fn is_deleted_with(unit: &Unit, write: u32, row: u32, by: Option<FunctionRef>) -> bool {
     unit.numbered().any(|(ordinal, event)| match &event.kind {
@@ -339,15 +290,17 @@ fn is_text(column: Option<&Column>) -> bool {
 }
 
 /// A column that is written without a look at its old value.
-struct Overwrite<'a> {
-    row: u32,
+pub(super) struct Overwrite<'a> {
+    pub(super) row: u32,
     model: Option<ClassRef>,
-    column: Name,
-    family: TypeFamily,
+    pub(super) column: Name,
+    pub(super) family: TypeFamily,
+    /// Whether the column is known to hold no NULL.
+    pub(super) never_null: bool,
     /// The new value as written, where it is a constant.
-    constant: Option<Name>,
+    pub(super) constant: Option<Name>,
     /// What the new value is made from.
-    from: &'a Sources,
+    pub(super) from: &'a Sources,
     /// The callee that writes it.
     by: Option<FunctionRef>,
     /// The ordinal of the write.
@@ -355,11 +308,13 @@ struct Overwrite<'a> {
 }
 
 impl<'a> Overwrite<'a> {
-    fn of(db: &dyn Db, written: &Written<'a>, at: u32) -> Self {
+    pub(super) fn of(db: &dyn Db, written: &Written<'a>, at: u32) -> Self {
         let Written { row, column, from, constant, by, .. } = *written;
         let declared = row.model.and_then(|class| tables::orm_model(db, class));
-        let family = declared.and_then(|model| model.column(column).map(|column| column.family)).unwrap_or_default();
-        Self { row: row.id, model: row.model, column, family, constant, from, by, at }
+        let declared = declared.as_ref().and_then(|model| model.column(column));
+        let family = declared.map(|column| column.family).unwrap_or_default();
+        let never_null = declared.is_some_and(|column| column.nullable == Some(false));
+        Self { row: row.id, model: row.model, column, family, never_null, constant, from, by, at }
     }
 
     /// Whether it is set to what the clock says, and nothing else.
@@ -398,6 +353,7 @@ fn decides(
     match condition.test {
         // What was made of a time and looked at then (`error = fetch(since=row.synced_at)`) is no state of it.
         Test::EqualsConstant if condition.constant.is_none() && is_time(write.family) => false,
+        Test::EqualsConstant if alike::is_switched(condition, write) => once(),
         // One state leads to another: two requests leave it at once.
         Test::EqualsConstant if condition.holds => condition.constant.is_none() || condition.constant != write.constant,
         // `if x.status != "done": x.status = "done"` writes the same again, unless something else was to happen once.
@@ -476,7 +432,7 @@ pub(super) fn has_other_effects(db: &dyn Db, unit: &Unit, row: u32, write: u32, 
 }
 
 /// Whether an event is more than a change of that row, or its end.
-fn is_effect(event: &EventKind, row: u32) -> bool {
+pub(super) fn is_effect(event: &EventKind, row: u32) -> bool {
     match event {
         EventKind::Create(_) | EventKind::External { .. } => true,
         EventKind::Delete { row: deleted, .. } => deleted.as_ref().is_none_or(|deleted| deleted.id != row),
@@ -498,7 +454,7 @@ fn is_effect(event: &EventKind, row: u32) -> bool {
 
 /// Whether an event happens in a helper that locks the row which it is handed, and then looks at it anew: what was read of
 /// it before decides nothing there.
-fn is_decided_anew(db: &dyn Db, unit: &Unit, row: u32, event: &Event) -> bool {
+pub(super) fn is_decided_anew(db: &dyn Db, unit: &Unit, row: u32, event: &Event) -> bool {
     unit.events.iter().filter(|call| call.range == event.range).any(|call| match &call.kind {
         EventKind::Call { callee, arguments, .. } => {
             let mut handed = arguments.iter().filter_map(|(_, value)| value.row());

@@ -1,5 +1,6 @@
 //! 2xx: races.
 
+mod alike;
 pub mod blocking_lock_in_async;
 pub mod check_then_create;
 pub mod check_then_external_call;

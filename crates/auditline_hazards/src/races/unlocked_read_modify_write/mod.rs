@@ -11,10 +11,10 @@ use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity, Story, listed, symbol};
 
 use super::dependence::{self, Dependence, dependence};
-use super::isolation;
 use super::rows::{self, Durable};
 use super::writers;
 use super::written::{Written, written};
+use super::{alike, isolation};
 
 mod computed;
 mod decided;
@@ -284,8 +284,8 @@ fn only_throttles(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) ->
 /// Whether two who do that write at once leave behind what one of them does.
 fn repeats(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32, dependence: Dependence) -> bool {
     match dependence {
-        Dependence::OwnValue(_) => dependence::only_repeats(db, of, unit, write),
-        Dependence::State(_) => dependence::only_sets_the_same(db, of, unit, write),
+        Dependence::OwnValue(_) => alike::only_repeats(db, of, unit, write),
+        Dependence::State(_) => alike::only_sets_the_same(db, of, unit, write),
         Dependence::Sought(_) => false,
     }
 }
