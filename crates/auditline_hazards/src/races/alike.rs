@@ -1,14 +1,19 @@
 //! Changes that leave behind the same whether one or two make them at once.
 
-use auditline_model::eval::value::{Derivation, FieldSource, RowValue};
+use auditline_model::eval::value::{Derivation, FieldSource, RowValue, Value};
+use auditline_model::owner::callers;
 use auditline_model::tables::TypeFamily;
-use auditline_model::unit::{Condition, Event, EventKind, FrameId, FrameKind, Subject, Test, Unit};
-use auditline_model::{Db, FunctionRef};
+use auditline_model::unit::{Condition, Event, EventKind, FrameId, FrameKind, Subject, Test, Unit, unit_of};
+use auditline_model::{Db, FunctionRef, entry};
 use auditline_syntax::Name;
 
+use super::check_then_create::makes;
 use super::dependence::{Overwrite, decisive, has_other_effects, is_decided_anew, is_effect};
 use super::writers;
 use super::written::{Written, written};
+
+/// How many callers up it is looked for what follows on a change.
+const DEPTH: u32 = 3;
 
 /// Whether who comes second only sets the same state again: one that is written out, in another one that is tested,
 /// with nothing done besides, and nobody who may find it in that one sets it to anything else. Whoever wins, it is as if
@@ -22,9 +27,50 @@ pub(super) fn only_sets_the_same(db: &dyn Db, of: FunctionRef, unit: &Unit, writ
     let Some((guarded, condition)) = decisive(db, of, unit, &overwrite) else { return false };
     let tests_state = condition.holds && condition.test == Test::EqualsConstant;
     let Some(left) = condition.constant.filter(|_| tests_state) else { return false };
+    let is_for_callers = || tells(unit, guarded) && is_followed(db, of, DEPTH);
     !is_claimed(unit, row, column, guarded)
         && !has_other_effects(db, unit, row.id, write, Some(guarded))
         && writers::only_bring_about(db, class, column, [set, left])
+        && !is_for_callers()
+}
+
+/// Whether whoever calls a function learns whether it came to a frame: it refuses where it does not, or answers otherwise.
+fn tells(unit: &Unit, guarded: FrameId) -> bool {
+    let split = match unit.frames.get(guarded.0 as usize).map(|frame| &frame.kind) {
+        Some(FrameKind::Branch { split, .. }) => Some(*split),
+        _ => None,
+    };
+    let answers = unit.events.iter().filter_map(|event| match &event.kind {
+        EventKind::Return(value) => Some((event.frame, value)),
+        _ => None,
+    });
+    let comes_there =
+        |frame: FrameId| unit.ancestors(frame).any(|(id, _)| id == guarded) || unit.leads_to(guarded, frame);
+    let (own, others): (Vec<_>, Vec<_>) = answers.partition(|(frame, _)| comes_there(*frame));
+    let says_nothing = own.is_empty();
+    split.is_some_and(|split| unit.is_refused(split))
+        || others
+            .iter()
+            .any(|(_, other)| says_nothing && **other != Value::None || own.iter().any(|(_, answer)| answer != other))
+}
+
+/// Whether somebody who calls a function makes rows or the like behind the call.
+fn is_followed(db: &dyn Db, of: FunctionRef, depth: u32) -> bool {
+    let Some(depth) = depth.checked_sub(1) else { return false };
+    callers(db, of).iter().filter(|site| site.function != of && !entry::is_test(db, site.function.file)).any(|site| {
+        let unit = unit_of(db, site.function);
+        let call = unit.events.get(site.ordinal as usize).map(|event| event.range);
+        let works = |event: &Event| match &event.kind {
+            // What the function does itself is told of the call.
+            _ if Some(event.range) == call => false,
+            EventKind::Call { callee, .. } => *callee != of && makes(db, *callee),
+            kind => is_effect(kind, u32::MAX),
+        };
+        let works_behind = unit
+            .numbered()
+            .any(|(ordinal, event)| ordinal > site.ordinal && works(event) && unit.can_follow(site.ordinal, ordinal));
+        works_behind || is_followed(db, site.function, depth)
+    })
 }
 
 /// Whether something else is set in the row that tells apart who comes: the guard decides whose it is.

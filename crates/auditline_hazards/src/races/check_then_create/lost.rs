@@ -289,6 +289,11 @@ fn own_work(kind: &EventKind) -> Option<Work> {
     Some(Work { how, model: model? })
 }
 
+/// Whether a function, or what it calls, makes rows.
+pub(in crate::races) fn makes(db: &dyn Db, of: FunctionRef) -> bool {
+    works(db, of, ()).iter().any(|work| work.how == How::Made)
+}
+
 /// What a function does to rows, and what it calls.
 ///
 /// A query of its own: its answer is small, and the unit of another file is not.

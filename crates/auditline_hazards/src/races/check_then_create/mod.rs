@@ -24,7 +24,7 @@ mod saved;
 use conflict::Wanted;
 pub(super) use conflict::is_violation_handled;
 use lookup::Uniqueness;
-pub(super) use lost::is_delivered_again;
+pub(super) use lost::{is_delivered_again, makes};
 use picked::Picked;
 
 /// AUD202.
