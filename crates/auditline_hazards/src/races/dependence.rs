@@ -8,7 +8,7 @@ use auditline_model::{ClassRef, Db, FunctionRef, tables};
 use auditline_syntax::Name;
 
 use super::written::{Written, written};
-use super::{alike, writers};
+use super::{alike, throttled, writers};
 
 /// Why a write depends on what the row held before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,38 +142,6 @@ pub(super) fn decisive<'a>(
         }
         _ => None,
     })
-}
-
-/// Whether a guard only keeps something from happening too often: it asks how long ago it was, and the write sets that to now.
-/// What is entered besides, a bonus in a ledger, is entered twice, and what is made elsewhere is made twice.
-pub(super) fn only_throttles(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) -> bool {
-    let Some(event) = unit.events.get(write as usize) else { return false };
-    let Some(own) = written(&event.kind) else { return false };
-    let overwrite = Overwrite::of(db, &own, write);
-    let Some((guarded, condition)) = decisive(db, of, unit, &overwrite) else { return false };
-    let Some(FrameKind::Branch { conditions, .. }) = unit.frames.get(guarded.0 as usize).map(|frame| &frame.kind)
-    else {
-        return false;
-    };
-    // `if row.sent_at and now < row.sent_at + DAY: return`, and the same with seconds since the epoch.
-    let asks_how_long =
-        || conditions.iter().any(|other| other.test == Test::Order && other.subject == condition.subject);
-    let enters = || {
-        unit.events_in(guarded).any(|(_, event)| match &event.kind {
-            // A request of HTTP may be a message or a report.
-            EventKind::External { creates, path, .. } => {
-                *creates && !matches!(path.rsplit('.').next(), Some("post" | "put"))
-            }
-            kind => is_effect(kind, overwrite.row),
-        })
-    };
-    overwrite.is_now()
-        && match condition.test {
-            Test::Order => true,
-            Test::Present => is_time(overwrite.family) && asks_how_long(),
-            Test::EqualsConstant | Test::EqualsOther | Test::Class => false,
-        }
-        && !enters()
 }
 
 /// Whether a row was looked for by the state that a write ends: two requests find it in that state.
@@ -318,7 +286,7 @@ impl<'a> Overwrite<'a> {
     }
 
     /// Whether it is set to what the clock says, and nothing else.
-    fn is_now(&self) -> bool {
+    pub(super) fn is_now(&self) -> bool {
         self.from.fresh && self.from.fields.is_empty() && self.from.parts.is_empty() && self.from.counts.is_empty()
     }
 }
@@ -383,12 +351,15 @@ fn decides(
         // no harm twice.
         Test::Present if condition.holds => false,
         Test::Present => {
-            guarded.turns_away && once() || guarded.refuses && is_claim(write) || makes_another(unit, write, guarded)
+            let enters = || throttled::enters_twice(db, of, unit, guarded.frame, condition, write);
+            guarded.turns_away && (once() || enters())
+                || guarded.refuses && is_claim(write)
+                || makes_another(unit, write, guarded)
         }
     }
 }
 
-fn is_time(family: TypeFamily) -> bool {
+pub(super) fn is_time(family: TypeFamily) -> bool {
     matches!(family, TypeFamily::DateTime | TypeFamily::Date)
 }
 

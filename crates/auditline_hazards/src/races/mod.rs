@@ -20,6 +20,7 @@ pub mod process_local_state;
 mod rows;
 pub(crate) mod served;
 pub mod stale_locked_read;
+mod throttled;
 pub mod trigger_count_without_lock;
 pub mod unguarded_lazy_singleton;
 pub mod unlocked_read_modify_write;

@@ -10,11 +10,11 @@ use auditline_syntax::Name;
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity, Story, listed, symbol};
 
-use super::dependence::{self, Dependence, dependence};
+use super::dependence::{Dependence, dependence};
 use super::rows::{self, Durable};
 use super::writers;
 use super::written::{Written, written};
-use super::{alike, isolation};
+use super::{alike, isolation, throttled};
 
 mod computed;
 mod decided;
@@ -278,7 +278,7 @@ fn only_throttles(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) ->
     change
         .writes
         .iter()
-        .all(|(write, _, why)| matches!(why, Dependence::State(_)) && dependence::only_throttles(db, of, unit, *write))
+        .all(|(write, _, why)| matches!(why, Dependence::State(_)) && throttled::only_throttles(db, of, unit, *write))
 }
 
 /// Whether two who do that write at once leave behind what one of them does.
