@@ -1,7 +1,9 @@
 //! Why the write of a column depends on what the row held before.
 
 use auditline_model::eval::key_of_argument;
-use auditline_model::eval::value::{Derivation, Key, Lock, Part, QueryKind, QueryValue, RowOrigin, Sources, Value};
+use auditline_model::eval::value::{
+    Derivation, InstanceOrigin, Key, Lock, Part, QueryKind, QueryValue, RowOrigin, Sources, Value,
+};
 use auditline_model::tables::{AttributeKind, Column, TypeFamily};
 use auditline_model::unit::{Condition, Event, EventKind, FrameId, FrameKind, Subject, Test, Unit, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef, tables};
@@ -171,7 +173,7 @@ fn is_looked_for(unit: &Unit, query: &QueryValue, from: &Sources) -> bool {
         query.keys.iter().any(|(_, key)| match (part, key) {
             (Part::Param(index), Key::Given(Value::Param(given))) => index == given,
             (Part::Attribute(index, name), Key::Given(Value::Attribute(object, given))) => {
-                name == given && **object == Value::Param(*index)
+                name == given && is_handed(object, *index)
             }
             (Part::Column(read), Key::Field { row, column }) => {
                 matches!(unit.events.get(*read as usize).map(|event| &event.kind),
@@ -181,6 +183,15 @@ fn is_looked_for(unit: &Unit, query: &QueryValue, from: &Sources) -> bool {
         })
     };
     !from.parts.is_empty() && from.parts.iter().all(is_key)
+}
+
+/// Whether a value is what a caller has handed in, its class known or not.
+fn is_handed(value: &Value, index: u32) -> bool {
+    match value {
+        Value::Param(own) => *own == index,
+        Value::Instance(instance) => instance.origin == InstanceOrigin::Param(index),
+        _ => false,
+    }
 }
 
 /// Whether a column that was empty gets what only this request has, and not what any other would have written: a name or

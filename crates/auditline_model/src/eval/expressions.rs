@@ -13,7 +13,7 @@ use crate::unit::{Condition, Event, EventKind, FrameKind, Subject, Test};
 
 use super::constants::is_constant;
 use super::queries::context_session;
-use super::value::{Derivation, FieldSource, Part, RowOrigin, RowValue, Sources, Tells, Value};
+use super::value::{Derivation, FieldSource, InstanceOrigin, Part, RowOrigin, RowValue, Sources, Tells, Value};
 use super::{Bound, Evaluator};
 
 impl Evaluator<'_> {
@@ -323,6 +323,10 @@ impl Evaluator<'_> {
             (Value::Param(_) | Value::Unknown, [Part::Param(index)]) => {
                 SmallVec::from_slice(&[Part::Attribute(*index, attr)])
             }
+            // What a caller hands in says the same whether its class is known or not.
+            (Value::Instance(instance), [Part::Param(index)]) if instance.origin == InstanceOrigin::Param(*index) => {
+                SmallVec::from_slice(&[Part::Attribute(*index, attr)])
+            }
             _ => SmallVec::new(),
         };
         if !matches!(value, Value::Session(_)) {
@@ -493,7 +497,7 @@ fn named_entity(parts: &[Value], name: Name) -> Value {
 
 /// The row that a generic object was made with for an attribute, as its type says.
 fn given_row(instance: &super::value::InstanceValue, attr: Name) -> Option<Value> {
-    if instance.origin == super::value::InstanceOrigin::Constructed {
+    if instance.origin == InstanceOrigin::Constructed {
         return None;
     }
     let given = instance.arguments.iter().find(|(name, _)| *name == super::value::ArgName::Keyword(attr));
