@@ -11,9 +11,11 @@ use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity, Story, listed, symbol};
 
 use super::dependence::{Dependence, dependence, has_other_effects};
-use super::isolation;
 use super::rows;
 use super::written::{Written, written};
+use super::{alike, isolation};
+
+mod clock;
 
 /// AUD204.
 pub const HAZARD: Hazard = Hazard {
@@ -30,6 +32,8 @@ struct Changed {
     row: Arc<RowValue>,
     write: u32,
     columns: Vec<Name>,
+    /// Whether it is the same for every column whichever of two deliveries comes last.
+    is_harmless: bool,
 }
 
 fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
@@ -49,7 +53,9 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         {
             continue;
         }
+        let is_harmless = is_harmless(db, of, &unit, ordinal);
         if let Some(known) = changed.iter_mut().find(|known| known.row.id == row.id) {
+            known.is_harmless &= is_harmless;
             if !known.columns.contains(&column) {
                 known.columns.push(column);
             }
@@ -58,7 +64,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         if rows::durable(db, of, &unit, ordinal, row).is_none() {
             continue;
         }
-        changed.push(Changed { row: Arc::clone(row), write: ordinal, columns: vec![column] });
+        changed.push(Changed { row: Arc::clone(row), write: ordinal, columns: vec![column], is_harmless });
     }
     if changed.is_empty() {
         return;
@@ -85,7 +91,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         let column = change.columns[0];
         findings.push(Finding {
             hazard: &HAZARD,
-            severity: Severity::Warning,
+            severity: if change.is_harmless { Severity::Information } else { Severity::Warning },
             message: format!(
                 "`{model}` is loaded without a lock in a webhook that changes {listed}: deliveries come twice, at once and out of order"
             ),
@@ -105,6 +111,15 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             fixes: super::unlocked_read_modify_write::lock_fixes(db, of, &unit, &change.row),
         });
     }
+}
+
+/// Whether a column holds the same whichever of two deliveries writes it last: the one state that all deliveries lead to, or the
+/// time at which one came.
+fn is_harmless(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) -> bool {
+    let event = unit.events.get(write as usize);
+    let Some(own) = event.and_then(|event| written(&event.kind)) else { return false };
+    own.row.model.is_some_and(|class| clock::only_tells_when(db, of, unit, class, own.column))
+        || alike::only_sets_the_same(db, of, unit, write)
 }
 
 /// Whether a write happens only on the way into a state that the handler does not touch again (`if log.status == "failed":
