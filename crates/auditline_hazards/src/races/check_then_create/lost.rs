@@ -112,6 +112,30 @@ fn is_part(unit: &Unit, creation: &Creation, frame: FrameId) -> bool {
     })
 }
 
+/// Whether a function is left where the lookup finds a row, with nothing done: what stands behind the creation is done only
+/// where one is made.
+fn is_left_where_found(db: &dyn Db, of: FunctionRef, unit: &Unit, creation: &Creation) -> bool {
+    let Some(event) = unit.events.get(creation.create as usize) else { return false };
+    let leaves = |split: u32| {
+        let arm = unit.frames.iter().find(|frame| {
+            matches!(frame.kind, FrameKind::Branch { split: own, exits: true, rest: false, .. } if own == split)
+        });
+        arm.is_some_and(|arm| {
+            let mut own = unit.events.iter().take(arm.end as usize).skip(arm.first as usize);
+            own.all(|event| works_of(db, of, event).is_empty())
+        })
+    };
+    // In a loop it may be the round that is left.
+    !unit.in_loop(event.frame)
+        && unit.ancestors(event.frame).any(|(_, frame)| match &frame.kind {
+            FrameKind::Branch { conditions, split, rest: true, .. } => match &conditions[..] {
+                [only] => only.missed() == Some(creation.lookup) && leaves(*split),
+                _ => false,
+            },
+            _ => false,
+        })
+}
+
 /// The classes of the rows by whose columns a row is looked for.
 fn named(unit: &Unit, creation: &Creation) -> Vec<ClassRef> {
     let Some(EventKind::Load { query, .. }) = unit.events.get(creation.lookup as usize).map(|event| &event.kind) else {
@@ -195,7 +219,7 @@ impl Asked<'_> {
             if event.range == made.range
                 || !is_before && !is_behind
                 || unit.in_except(ordinal)
-                || self.seen.first() == Some(&of) && is_part(unit, self.creation, event.frame)
+                || self.seen.first() == Some(&of) && self.is_part_of_making(of, unit, event.frame, is_behind)
             {
                 return None;
             }
@@ -208,6 +232,12 @@ impl Asked<'_> {
             };
             Some(told(of, event.range, &format!("{what} here is lost with the second request")))
         })
+    }
+
+    /// Whether what stands in a frame is done where the row is made, and not by whoever finds it: the first of two requests that
+    /// want the same row has done it.
+    fn is_part_of_making(&self, of: FunctionRef, unit: &Unit, frame: FrameId, is_behind: bool) -> bool {
+        is_part(unit, self.creation, frame) || is_behind && is_left_where_found(self.db, of, unit, self.creation)
     }
 
     /// Whether work is of another row than the one that is made, and than those that the constraint names: of two requests
