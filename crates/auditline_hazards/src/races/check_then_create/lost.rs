@@ -56,7 +56,7 @@ pub(super) fn lost(
 
 /// Whether only a webhook comes to an event, and whoever delivers to it learns that it failed: it is delivered again, and then
 /// the row is there.
-pub(in crate::races) fn is_delivered_again(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32) -> bool {
+pub(super) fn is_delivered_again(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32) -> bool {
     entry::webhook(db, of).is_some() && !is_answered(db, of, unit, at, DEPTH)
 }
 

@@ -24,7 +24,7 @@ mod saved;
 use conflict::Wanted;
 pub(super) use conflict::is_violation_handled;
 use lookup::Uniqueness;
-pub(super) use lost::{is_delivered_again, makes};
+pub(super) use lost::makes;
 use picked::Picked;
 
 /// AUD202.
@@ -141,6 +141,10 @@ pub(super) struct LockedCreation {
     pub(super) model: ClassRef,
     /// The constraint that forbids a second one, where there is one.
     pub(super) unique: Option<(Place, Vec<Name>)>,
+    /// Whether nothing is lost with the request that it refuses.
+    pub(super) is_harmless: bool,
+    /// What that loses besides the row.
+    pub(super) lost: Option<Evidence>,
 }
 
 /// The rows that a function creates because a lookup with a lock found none, with nothing else to guard their creation.
@@ -159,14 +163,23 @@ pub(super) fn locked_creations(db: &dyn Db, of: FunctionRef, unit: &Unit) -> Vec
             continue;
         }
         let filters = lookup::filters(db, of, unit, creation.lookup);
-        let unique = match lookup::uniqueness(db, creation.model, &filters) {
+        let uniqueness = lookup::uniqueness(db, creation.model, &filters);
+        let is_sure = matches!(uniqueness, Uniqueness::Unique { .. });
+        let unique = match uniqueness {
             // The second one is refused either way; only the answer is another.
             Uniqueness::Unique { .. } | Uniqueness::Within { .. } if creation.refuses => continue,
             Uniqueness::Unique { place, columns } | Uniqueness::Within { place, columns, .. } => Some((place, columns)),
             Uniqueness::NotUnique | Uniqueness::NotForNull { .. } => None,
             Uniqueness::Partly | Uniqueness::Unknown => continue,
         };
-        found.push(LockedCreation { lookup: creation.lookup, create: creation.create, model: creation.model, unique });
+        let lost = match &unique {
+            Some((_, columns)) if is_sure => lost::lost(db, of, unit, &creation, columns),
+            _ => None,
+        };
+        let is_repeated = || unique.is_some() && lost::is_delivered_again(db, of, unit, creation.create);
+        let is_harmless = if is_sure { lost.is_none() } else { is_repeated() };
+        let Creation { lookup, create, model, .. } = creation;
+        found.push(LockedCreation { lookup, create, model, unique, is_harmless, lost });
     }
     found
 }

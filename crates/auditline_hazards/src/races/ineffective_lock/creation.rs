@@ -4,13 +4,13 @@ use auditline_model::unit::Unit;
 use auditline_model::{Db, FunctionRef, classes};
 
 use crate::finding::{Evidence, Severity, listed};
-use crate::races::check_then_create::{LockedCreation, is_delivered_again, locked_creations};
+use crate::races::check_then_create::{LockedCreation, locked_creations};
 use crate::races::served;
 
 use super::{Futile, evidence};
 
 pub(super) fn find(db: &dyn Db, of: FunctionRef, unit: &Unit, found: &mut Vec<Futile>) {
-    for LockedCreation { lookup, create, model, unique } in locked_creations(db, of, unit) {
+    for LockedCreation { lookup, create, model, unique, is_harmless, lost } in locked_creations(db, of, unit) {
         let model = classes::simple(model.path);
         let (end, step, outcome) = match &unique {
             Some(_) => (
@@ -24,15 +24,14 @@ pub(super) fn find(db: &dyn Db, of: FunctionRef, unit: &Unit, found: &mut Vec<Fu
                 format!("There are two `{model}` rows where one was meant, although both asked for a lock."),
             ),
         };
-        let is_refused = unique.is_some();
         let mut proof = Vec::new();
         proof.extend(evidence(of, unit, create, format!("`{model}` is created here, if there was nothing to lock")));
         if let Some((place, columns)) = unique {
             let message = format!("{} is unique: the database refuses a second row", listed(&columns));
             proof.push(Evidence { place, message });
         }
-        let is_repeated = is_refused && is_delivered_again(db, of, unit, create);
-        let is_aside = is_repeated || unit.in_loop(unit.events[create as usize].frame) || !served::is_served(db, of);
+        proof.extend(lost);
+        let is_aside = is_harmless || unit.in_loop(unit.events[create as usize].frame) || !served::is_served(db, of);
         let severity = if is_aside { Severity::Information } else { Severity::Warning };
         found.push(Futile {
             at: lookup,
