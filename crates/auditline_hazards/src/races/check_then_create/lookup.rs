@@ -103,6 +103,11 @@ pub(super) fn is_single(db: &dyn Db, of: FunctionRef, unit: &Unit, lookup: u32, 
     })
 }
 
+/// The columns that a lookup compares with parameters of the function.
+pub(super) fn given(db: &dyn Db, of: FunctionRef, unit: &Unit, lookup: u32) -> Vec<(Name, u32)> {
+    settled(db, of, unit, lookup).given
+}
+
 fn is_constant(value: &Value) -> bool {
     matches!(value, Value::Constant | Value::Bool(_) | Value::Symbol(Symbol::Variable(_)))
 }

@@ -20,6 +20,7 @@ mod made;
 mod picked;
 mod refused;
 mod saved;
+mod spelled;
 
 use conflict::Wanted;
 pub(super) use conflict::is_violation_handled;
@@ -121,7 +122,11 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         // The second one is refused either way; only the answer is another.
         let constrained =
             matches!(uniqueness, Uniqueness::Unique { .. } | Uniqueness::Within { .. } | Uniqueness::Partly);
-        if constrained && (creation.refuses || refused::is_turned_away(&unit, &creation, &uniqueness)) {
+        if constrained
+            && (creation.refuses
+                || refused::is_turned_away(&unit, &creation, &uniqueness)
+                || refused::is_refused_before(db, of, &unit, &creation, &uniqueness))
+        {
             continue;
         }
         if lookup::is_fresh(db, of, &unit, creation.lookup) {
