@@ -9,12 +9,15 @@ use auditline_model::schema::kept_apart;
 use auditline_model::symbols::Symbol;
 use auditline_model::tables::{self, Attribute, Column};
 use auditline_model::unit::{EventKind, LoadForm, Unit, unit_of};
-use auditline_model::{ClassRef, Db, FunctionRef};
+use auditline_model::{ClassRef, Db, FunctionRef, function};
 use auditline_syntax::Name;
+use auditline_syntax::python::ir::{Arg, ArgKind, ExprId};
 use auditline_syntax::sql::Distinct;
 
 use crate::finding::Place;
 use crate::races::held::at_every_call;
+
+use super::spelled;
 
 /// How many callers up it is looked for who has made a row.
 const DEPTH: u32 = 3;
@@ -106,6 +109,33 @@ pub(super) fn is_single(db: &dyn Db, of: FunctionRef, unit: &Unit, lookup: u32, 
 /// The columns that a lookup compares with parameters of the function.
 pub(super) fn given(db: &dyn Db, of: FunctionRef, unit: &Unit, lookup: u32) -> Vec<(Name, u32)> {
     settled(db, of, unit, lookup).given
+}
+
+/// The columns that a row is made with the same value for by which it was looked for: of two requests that look for the same,
+/// both give it to them.
+pub(super) fn twins(
+    db: &dyn Db,
+    of: FunctionRef,
+    unit: &Unit,
+    (lookup, create): (u32, u32),
+    columns: &[Name],
+) -> Vec<Name> {
+    let event = |ordinal: u32| unit.events.get(ordinal as usize);
+    let (Some((lookup, create)), Some(body)) = (event(lookup).zip(event(create)), function(db, of)) else {
+        return Vec::new();
+    };
+    let code = &body.code;
+    let Some(made) = spelled::arguments(code, create.range) else { return Vec::new() };
+    let sought = columns.iter().filter_map(|column| spelled::keyword(made, *column));
+    let sought: Vec<ExprId> = sought.filter(|value| spelled::is_within(code, *value, lookup.range)).collect();
+    let twin = |arg: &Arg| match arg.kind {
+        ArgKind::Keyword(name) => {
+            let is_it = sought.iter().any(|own| spelled::is_same(code, *own, arg.value));
+            (is_it && !columns.contains(&name)).then_some(name)
+        }
+        _ => None,
+    };
+    made.iter().filter_map(twin).collect()
 }
 
 fn is_constant(value: &Value) -> bool {

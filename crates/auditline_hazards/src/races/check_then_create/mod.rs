@@ -97,7 +97,10 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             Some(Picked::Somehow) => filters = lookup::Filters::default(),
             None => {}
         }
-        let uniqueness = match lookup::uniqueness(db, creation.model, &filters) {
+        let mut known = filters.clone();
+        let events = (creation.lookup, creation.create);
+        known.columns.extend(lookup::twins(db, of, &unit, events, &filters.columns));
+        let uniqueness = match lookup::uniqueness(db, creation.model, &known) {
             // A callee that makes the row may well give it a key of its own.
             Uniqueness::Unique { columns, .. }
                 if creation.session.is_none() && lookup::has_key(db, creation.model, &columns) =>

@@ -32,6 +32,11 @@ pub(super) fn is_same(code: &Code, one: ExprId, other: ExprId) -> bool {
     }
 }
 
+/// Whether what stands at a range names the same value as an expression.
+pub(super) fn is_within(code: &Code, expr: ExprId, range: TextRange) -> bool {
+    (0u32..).zip(&code.ranges).any(|(index, own)| range.contains_range(*own) && is_same(code, expr, ExprId(index)))
+}
+
 /// Whether a variable is bound once at most, and nothing is assigned to an attribute or entry of it by the same name.
 fn is_kept(code: &Code, name: Name) -> bool {
     let mut bound = 0;
