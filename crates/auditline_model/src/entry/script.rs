@@ -10,7 +10,7 @@ use crate::names::{Scope, is_imported, resolve, resolve_in};
 use crate::symbols::Symbol;
 
 /// Whether a file is only a script: it does its work when it is started by name (`if __name__ == "__main__":`, a name that
-/// no `import` can write, or arguments of a command line that it reads), nothing imports it, and it serves nobody. A `main.py`
+/// no `import` can write, arguments of a command line that it reads, or a shell that it opens), nothing imports it, and it serves nobody. A `main.py`
 /// that makes the application, and starts a server where it is run by hand, is none: its handlers are called by requests.
 #[salsa::tracked(returns(copy))]
 pub fn is_script(db: &dyn Db, file: SourceFile) -> bool {
@@ -36,6 +36,23 @@ fn is_started_by_name(db: &dyn Db, file: SourceFile) -> bool {
             _ => false,
         })
         || reads_command_line(db, file)
+        || opens_shell(db, file)
+}
+
+/// Whether the module ends in a shell, in which a person calls its functions: `IPython.embed()`.
+fn opens_shell(db: &dyn Db, file: SourceFile) -> bool {
+    let parsed = parsed(db, file);
+    let code = &parsed.module.code;
+    code.block.iter().any(|stmt| match &stmt.kind {
+        StmtKind::Expr(expr) => match &code[*expr] {
+            Expr::Call { func, .. } => {
+                matches!(resolve(db, Scope::Module(file), code, *func), Symbol::External(path)
+                    if matches!(path.as_str(), "IPython.embed" | "IPython.start_ipython" | "code.interact"))
+            }
+            _ => false,
+        },
+        _ => false,
+    })
 }
 
 /// Whether the module itself takes the arguments of a command line apart: `parser.parse_args()`. That it looks for a flag in
