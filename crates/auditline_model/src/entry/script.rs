@@ -1,6 +1,8 @@
 //! Scripts: files that a person or a timer starts by name, so that their process ends with a failure.
 
+use auditline_syntax::Name;
 use auditline_syntax::python::ir::{CompareOp, Expr, StmtKind};
+use auditline_syntax::python::walk_statements;
 
 use crate::db::{Db, FunctionRef, SourceFile, VariableRef, function, parsed};
 use crate::eval::libraries::is_application;
@@ -37,6 +39,27 @@ fn is_started_by_name(db: &dyn Db, file: SourceFile) -> bool {
         })
         || reads_command_line(db, file)
         || opens_shell(db, file)
+        || works_when_loaded(db, file)
+}
+
+/// Whether the module itself works with a session of its own: `db.add(role)`, `db.commit()` outside of its functions. What is
+/// loaded to serve somebody writes nothing while it is loaded.
+fn works_when_loaded(db: &dyn Db, file: SourceFile) -> bool {
+    let parsed = parsed(db, file);
+    let code = &parsed.module.code;
+    let mut held: Vec<Name> = Vec::new();
+    walk_statements(&code.block, &mut |stmt| {
+        let StmtKind::Expr(expr) = &stmt.kind else { return };
+        let Expr::Call { func, .. } = &code[*expr] else { return };
+        if let Expr::Attribute { value, attr } = &code[*func]
+            && let Expr::Name(name) = code[*value]
+            && matches!(attr.as_str(), "add" | "add_all" | "commit" | "execute" | "close")
+            && !held.contains(&name)
+        {
+            held.push(name);
+        }
+    });
+    held.into_iter().any(|name| matches!(variable(db, VariableRef { file, name }), Value::Session(_)))
 }
 
 /// Whether the module ends in a shell, in which a person calls its functions: `IPython.embed()`.

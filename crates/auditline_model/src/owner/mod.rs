@@ -368,7 +368,8 @@ fn attribute_owner(db: &dyn Db, class: ClassRef, name: Name, depth: u32) -> Owne
                 return Ownership::Unknown;
             }
             let mut result: Option<Ownership> = None;
-            for site in constructions(db, class).iter() {
+            let served = constructions(db, class);
+            for site in served.iter().filter(|site| !crate::entry::is_test(db, site.function.file)) {
                 let one = match call_sites::session_argument(db, method, &site.event, *index) {
                     Some(session) => {
                         if is_guarded(db, site, &session) {
