@@ -74,7 +74,7 @@ fn imported_under_other_names(block: &Block, into: &mut Renamed) {
 }
 
 /// The functions of a file in which something of that name is called: `name()`, `object.name()`, also under another name
-/// that its import gives it, or where it is handed to a thread.
+/// that its import gives it, where it is handed to a thread, or as `async_to_sync(name)()`.
 #[must_use]
 pub fn functions_calling(db: &dyn Db, file: SourceFile, name: &str) -> Vec<FunctionRef> {
     uses_in(db, file).calls.of(name).map(|path| FunctionRef { file, path }).collect()
@@ -99,7 +99,7 @@ fn called_names(function: &Function) -> impl Iterator<Item = Name> {
         .flat_map(move |expr| {
             let Expr::Call { func, args } = expr else { return [None, None] };
             let name = name_of(*func);
-            let handed = name.and_then(|name| libraries::runs_in_thread(&name)).and_then(|at| args.get(at));
+            let handed = name.and_then(|name| libraries::calls_later(&name)).and_then(|at| args.get(at));
             [name, handed.and_then(|arg| name_of(arg.value))]
         })
         .flatten()

@@ -1,12 +1,12 @@
 //! Coroutines that have an event loop to themselves.
 
 use auditline_syntax::TextRange;
-use auditline_syntax::python::ir::{Expr, ExprId, Function};
+use auditline_syntax::python::ir::{Code, Expr, ExprId, Function};
 
 use crate::classes::{self, BaseTarget};
 use crate::db::{Db, FunctionRef, function, parsed};
-use crate::names::files_mentioning;
-use crate::owner::{CallSite, callers};
+use crate::names::{files_mentioning, files_mentioning_both};
+use crate::owner::{CallSite, callers, users_of_dependency};
 use crate::unit::{EventKind, FrameKind, unit_of};
 
 use super::EntryPoint;
@@ -18,6 +18,9 @@ const RUNNERS: &[&str] = &["run", "run_until_complete"];
 /// What makes a plain function of a coroutine: `async_to_sync(work)(item)`. Where the thread has no event loop, it runs on one of
 /// its own (<https://github.com/django/asgiref#function-wrappers>).
 const ADAPTER: &str = "async_to_sync";
+
+/// What hands a plain function to a thread from which [`ADAPTER`] finds back to the event loop that waits for it.
+const BRIDGE: &str = "sync_to_async";
 
 /// Whether a coroutine only runs on an event loop of its own: what calls it is such a coroutine too, or a plain function that
 /// runs it to its end, in a thread or as a worker's task. Nobody else waits on that loop.
@@ -50,10 +53,12 @@ fn works_aside(db: &dyn Db, of: FunctionRef) -> bool {
 fn works_aside_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
     match super::entry_point(db, of) {
         Some(EntryPoint::Task) => return true,
-        Some(EntryPoint::Route) => return false,
+        // Whoever calls a plain endpoint does so in a thread; Django by way of [`BRIDGE`].
+        Some(EntryPoint::Route) => return files_mentioning(db, "django").is_empty() && !crosses_back(db, of),
+        None if crosses_back(db, of) => return false,
         None => {}
     }
-    let mut any = false;
+    let mut any = !users_of_dependency(db, of).is_empty() && files_mentioning(db, "django").is_empty();
     for caller in naming(db, of) {
         let Some(body) = function(db, caller) else { return false };
         let unit = unit_of(db, caller);
@@ -69,6 +74,30 @@ fn works_aside_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
         }
     }
     any || is_of_task(db, of)
+}
+
+/// Whether a function is handed to [`BRIDGE`] anywhere.
+fn crosses_back(db: &dyn Db, of: FunctionRef) -> bool {
+    let name = classes::simple(of.path);
+    let is_it = |code: &Code, expr: ExprId, names: &str| match &code[expr] {
+        Expr::Attribute { attr, .. } => *attr == names,
+        Expr::Name(own) => *own == names,
+        _ => false,
+    };
+    let hands = |code: &Code| {
+        code.exprs.iter().any(|expr| match expr {
+            Expr::Call { func, args } => {
+                is_it(code, *func, BRIDGE) && args.iter().any(|arg| is_it(code, arg.value, name))
+            }
+            _ => false,
+        })
+    };
+    files_mentioning_both(db, BRIDGE, name).into_iter().any(|file| {
+        let module = &parsed(db, file).module;
+        hands(&module.code)
+            || module.classes.iter().any(|class| hands(&class.code))
+            || module.functions.iter().any(|function| hands(&function.code))
+    })
 }
 
 /// Whether a function is a method of a class whose objects a worker runs: `class Refresh(app.Task)`

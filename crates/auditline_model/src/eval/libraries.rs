@@ -116,6 +116,12 @@ pub fn runs_in_thread(name: &str) -> Option<usize> {
     }
 }
 
+/// The position at which a call of that name takes a function that is called by it, or by way of what it gives back.
+#[must_use]
+pub fn calls_later(name: &str) -> Option<usize> {
+    if name == "async_to_sync" { Some(0) } else { runs_in_thread(name) }
+}
+
 /// Whether a call never comes back: it raises what ends the request, or ends the process.
 #[must_use]
 pub fn never_returns(path: &str) -> bool {
