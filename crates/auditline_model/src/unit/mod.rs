@@ -4,6 +4,7 @@
 //! conditions, loops, `try` with its handlers, `with`. Rules read this and nothing else.
 
 mod aside;
+mod asking;
 mod beside;
 mod broken;
 mod condition;
@@ -37,6 +38,7 @@ use crate::db::{ClassRef, FunctionRef};
 use crate::eval::value::{InstanceValue, Key, QueryValue, SessionValue, Value};
 
 pub use aside::runs_aside;
+pub use asking::only_asks;
 pub use beside::{Beside, Together, together};
 pub use broken::refused_behind;
 pub use condition::{Condition, Subject, Test};

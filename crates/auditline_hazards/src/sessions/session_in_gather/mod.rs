@@ -1,11 +1,13 @@
 //! AUD304: coroutines that run at a time use one session.
 
-use auditline_model::eval::value::{SessionValue, Value};
-use auditline_model::unit::{EventKind, Unit, Use, same_session, sessions_of_call, together, unit_of};
+use auditline_model::unit::{together, unit_of};
 use auditline_model::{Db, FunctionRef, classes, entry};
 
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity, Story, symbol};
+
+mod connection;
+mod reading;
 
 /// AUD304.
 pub const HAZARD: Hazard = Hazard {
@@ -59,14 +61,17 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
                 evidence.push(Evidence { place, message: format!("`{name}` uses it here") });
             }
         }
-        let connected = has_connection(db, &unit, found.at, &found.session);
-        let (severity, consequence) = if connected {
-            (
-                Severity::Warning,
+        let connected = connection::is_there(db, of, &unit, found.at, &found.session);
+        let (severity, consequence) = match connected {
+            Some(sure) => (
+                if sure && reading::only_asks_at_a_time(db, &unit, &found) {
+                    Severity::Information
+                } else {
+                    Severity::Warning
+                },
                 "they are answered one behind the other, and as soon as two of them flush or commit, one raises",
-            )
-        } else {
-            (Severity::Error, "where they meet while it connects, flushes or commits, one of them raises")
+            ),
+            None => (Severity::Error, "where they meet while it connects, flushes or commits, one of them raises"),
         };
         findings.push(Finding {
             hazard: &HAZARD,
@@ -90,20 +95,4 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             fixes: Vec::new(),
         });
     }
-}
-
-/// Whether the function has sent a statement through the session before, itself or in a function that it awaits.
-fn has_connection(db: &dyn Db, unit: &Unit, at: u32, session: &SessionValue) -> bool {
-    unit.numbered().take(at as usize).any(|(ordinal, event)| {
-        let sent = unit.use_of(ordinal, session) == Some(Use::Statement)
-            || matches!(&event.kind, EventKind::Call { arguments, .. }
-                if arguments.iter().any(|(_, value)| matches!(value, Value::Session(own) if same_session(own, session)))
-                    || sessions_of_call(db, unit, ordinal).iter().any(|(own, _)| same_session(own, session)));
-        let awaited = unit.events.iter().any(|other| {
-            matches!(other.kind, EventKind::Await)
-                && other.range.contains_range(event.range)
-                && other.range.end() == event.range.end()
-        });
-        sent && awaited && unit.can_follow(ordinal, at)
-    })
 }
