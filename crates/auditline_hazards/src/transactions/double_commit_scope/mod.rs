@@ -3,7 +3,7 @@
 use auditline_model::eval::value::{OnCommit, SessionOrigin, SessionValue, TransactionKind};
 use auditline_model::owner::{Ownership, owner};
 use auditline_model::unit::{
-    Breadth, EventKind, Frame, FrameId, FrameKind, SessionAction, Unit, Use, same_session, unit_of,
+    Breadth, EventKind, Frame, FrameId, FrameKind, SessionAction, Unit, Use, is_ruled_out, same_session, unit_of,
 };
 use auditline_model::{Db, FunctionRef, classes};
 use auditline_syntax::TextRange;
@@ -67,10 +67,11 @@ fn in_scope(
     let event = unit.events.get(ordinal as usize)?;
     let EventKind::Session { by, .. } = &event.kind else { return None };
     let FrameKind::WithTransaction(_, kind) = &scope.kind else { return None };
-    let later = unit.events_in(id).find(|(later, _)| {
+    let later = unit.events_in(id).find(|(later, behind)| {
         (*later > ordinal || unit.in_loop_within(event.frame, id))
             && unit.can_follow(ordinal, *later)
             && refused(unit, *later, session)
+            && !is_ruled_out(db, of, event.range, behind.range)
     });
     let name = classes::simple(of.path);
     let what = match by {

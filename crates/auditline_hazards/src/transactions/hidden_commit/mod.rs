@@ -2,7 +2,7 @@
 
 use auditline_model::eval::value::{RowValue, SessionOrigin, SessionValue, Value};
 use auditline_model::owner::{callers, convention, example_of_convention};
-use auditline_model::unit::{EventKind, SessionAction, Unit, Use, same_session, unit_of};
+use auditline_model::unit::{EventKind, SessionAction, Unit, Use, is_ruled_out, same_session, unit_of};
 use auditline_model::{Db, FunctionRef, classes, entry};
 
 use crate::catalogue::{Check, Family, Hazard};
@@ -142,7 +142,7 @@ fn collect(db: &dyn Db, commits: FunctionRef, of: FunctionRef, depth: u32, found
         });
         let Some(session) = commit else { continue };
         if !found.iter().any(|cut| cut.caller == caller)
-            && let Some(cut) = cut(caller, &unit, site.ordinal, session)
+            && let Some(cut) = cut(db, caller, &unit, site.ordinal, session)
         {
             found.push(cut);
         }
@@ -152,7 +152,7 @@ fn collect(db: &dyn Db, commits: FunctionRef, of: FunctionRef, depth: u32, found
     }
 }
 
-fn cut(caller: FunctionRef, unit: &Unit, call: u32, session: &SessionValue) -> Option<Cut> {
+fn cut(db: &dyn Db, caller: FunctionRef, unit: &Unit, call: u32, session: &SessionValue) -> Option<Cut> {
     let event = unit.events.get(call as usize)?;
     let handed = match &event.kind {
         EventKind::Call { arguments, object, .. } => {
@@ -184,9 +184,12 @@ fn cut(caller: FunctionRef, unit: &Unit, call: u32, session: &SessionValue) -> O
     }
     let behind = u32::try_from(unit.events.len()).unwrap_or(u32::MAX);
     let after = (call + 1..behind).find(|ordinal| {
-        unit.events.get(*ordinal as usize).is_some_and(|later| later.range != event.range)
-            && unit.can_follow(call, *ordinal)
-            && written(unit, *ordinal, session).is_some()
+        unit.events.get(*ordinal as usize).is_some_and(|later| {
+            later.range != event.range
+                && unit.can_follow(call, *ordinal)
+                && written(unit, *ordinal, session).is_some()
+                && !is_ruled_out(db, caller, event.range, later.range)
+        })
     })?;
     Some(Cut { caller, before: before?, after })
 }
