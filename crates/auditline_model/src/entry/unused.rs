@@ -1,16 +1,17 @@
 //! Functions that nobody uses.
 
 use auditline_syntax::Name;
-use auditline_syntax::python::ir::{Code, Expr, ExprId, Function};
+use auditline_syntax::python::ir::{Code, Expr, ExprId, FStringPart, Function, StmtKind};
+use auditline_syntax::python::walk_statements;
 
 use crate::classes::{self, class_of_method, mro};
-use crate::db::{ClassRef, Db, FunctionRef, function, parsed};
+use crate::db::{ClassRef, Db, FunctionRef, SourceFile, function, parsed};
 use crate::eval::own_class;
 use crate::names::{files_mentioning, is_imported};
 use crate::tables::orm_model;
 
-/// Whether a function of a module that others import is named nowhere outside of tests but where it is defined: no request, no
-/// task and no start of the program gets there.
+/// Whether a function of a module that others import is named nowhere outside of tests but where it is defined, and where it is
+/// imported by that name for nothing: no request, no task and no start of the program gets there.
 #[must_use]
 pub fn is_unused(db: &dyn Db, of: FunctionRef) -> bool {
     is_unused_query(db, of, ())
@@ -31,8 +32,7 @@ fn is_unused_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
         && own_class(db, of).is_none_or(|class| calls_nothing(db, class));
     is_plain
         && is_imported(db, of.file, |_| true)
-        && files_mentioning(db, &name).iter().all(|file| *file == of.file || super::is_test(db, *file))
-        && !names(db, of)
+        && files_mentioning(db, &name).iter().all(|file| super::is_test(db, *file) || !names(db, *file, of))
 }
 
 /// Whether every class that inherits from that one has a method of its own in the place of that one, which does not call it, and
@@ -102,16 +102,27 @@ fn leaves_alone(decorator: &Expr) -> bool {
     matches!(decorator, Expr::Name(name) if matches!(name.as_str(), "classmethod" | "staticmethod"))
 }
 
-/// Whether the function's own file names it in its code.
-fn names(db: &dyn Db, of: FunctionRef) -> bool {
+/// Whether a file names a function in its code, or in a text that may be its path (`"app.jobs:refresh"`), imports it to be
+/// imported from there, or imports it under another name.
+fn names(db: &dyn Db, file: SourceFile, of: FunctionRef) -> bool {
     let name = classes::simple(of.path);
-    let module = &parsed(db, of.file).module;
+    let module = &parsed(db, file).module;
+    let is_package = file.path(db).file_name() == "__init__.py";
+    let is_word = |text: &str| text.split(|c: char| c != '_' && !c.is_alphanumeric()).any(|word| word == name);
     let mentions = |code: &Code| {
-        code.exprs.iter().any(|expr| match expr {
+        let in_expressions = code.exprs.iter().any(|expr| match expr {
             Expr::Name(other) | Expr::Attribute { attr: other, .. } => *other == name,
-            Expr::Str(text) => &**text == name,
+            Expr::Str(text) if file == of.file => &**text == name,
+            Expr::Str(text) => is_word(text),
+            Expr::FString(parts) => parts.iter().any(|part| matches!(part, FStringPart::Text(text) if is_word(text))),
             _ => false,
-        })
+        });
+        let mut imported = false;
+        walk_statements(&code.block, &mut |stmt| {
+            let StmtKind::ImportFrom(import) = &stmt.kind else { return };
+            imported |= import.names.iter().any(|one| one.name == name && (is_package || one.alias.is_some()));
+        });
+        in_expressions || imported
     };
     mentions(&module.code)
         || module.functions.iter().any(|function| mentions(&function.code))

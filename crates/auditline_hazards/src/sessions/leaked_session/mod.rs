@@ -261,7 +261,8 @@ fn finding(
     }
     Finding {
         hazard: &HAZARD,
-        severity: Severity::Warning,
+        // What nobody is seen to call keeps no connection.
+        severity: if entry::is_unused(db, of) { Severity::Information } else { Severity::Warning },
         message,
         place: Place::InFunction(of, event.range),
         symbol: symbol(of.path),

@@ -71,7 +71,10 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, ordinal: u32, session: &Se
         EventKind::Session { action: SessionAction::Flush, .. } => "flush",
         _ => "commit",
     };
-    let severity = if lack.shared {
+    let severity = if entry::is_unused(db, of) {
+        // Nobody is seen to come here.
+        Severity::Information
+    } else if lack.shared {
         Severity::Error
     } else if refusable::is_any_refusable(db, of, unit, session) {
         Severity::Warning
