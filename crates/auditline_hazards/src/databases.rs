@@ -1,8 +1,7 @@
 //! Of which databases a project speaks.
 
 use auditline_model::names::files_mentioning;
-use auditline_model::{Db, entry};
-use auditline_source::FileKind;
+use auditline_model::{Db, entry, packages};
 
 /// A database that SQLAlchemy has a dialect for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,6 +34,17 @@ impl Database {
         }
     }
 
+    /// The packages of its drivers. That of SQLite comes with Python, and another one often with the tests.
+    fn drivers(self) -> &'static [&'static str] {
+        match self {
+            Self::PostgreSql => &["psycopg", "psycopg2", "psycopg2-binary", "psycopg2cffi", "asyncpg", "pg8000"],
+            Self::Sqlite => &[],
+            Self::MySql => &["mysqlclient", "pymysql", "aiomysql", "asyncmy", "mysql-connector-python"],
+            Self::Oracle => &["oracledb", "cx-oracle"],
+            Self::SqlServer => &["pyodbc", "pymssql", "aioodbc"],
+        }
+    }
+
     /// Whether the workspace speaks to it, tests aside: in the URL of an engine, an import, the name of a dialect, a setting, a
     /// requirement. What comments and prose say of it does not count.
     pub(crate) fn is_spoken(self, db: &dyn Db) -> bool {
@@ -45,23 +55,26 @@ impl Database {
     pub(crate) fn is_alone(self, db: &dyn Db) -> bool {
         let is_named = |database: Self| {
             let mut naming = database.words().iter().flat_map(|word| files_mentioning(db, word).to_vec());
-            naming.any(|file| !entry::is_test(db, file))
+            naming.any(|file| !entry::is_test(db, file)) || is_installed(db, database)
         };
         is_named(self) && Self::ALL.into_iter().all(|other| other == self || !is_named(other))
     }
 }
 
+/// Whether a requirement asks for one of its drivers.
+fn is_installed(db: &dyn Db, database: Database) -> bool {
+    database.drivers().iter().any(|package| packages::is_required(db, package))
+}
+
 /// A query of its own: it is asked for every handler that reads an exception's text, and looks into the text of files.
 #[salsa::tracked(returns(copy))]
 fn is_spoken(db: &dyn Db, database: Database, _key: ()) -> bool {
-    database.words().iter().any(|word| {
-        files_mentioning(db, word).iter().filter(|file| !entry::is_test(db, **file)).any(|file| match file.kind(db) {
-            FileKind::Python | FileKind::PythonStub => {
-                file.content(db).text().is_some_and(|text| text.text().lines().any(|line| is_code_of(line, word)))
-            }
-            _ => true,
+    let is_in_code = |word: &&str| {
+        files_mentioning(db, word).iter().filter(|file| !entry::is_test(db, **file)).any(|file| {
+            file.content(db).text().is_some_and(|text| text.text().lines().any(|line| is_code_of(line, word)))
         })
-    })
+    };
+    database.words().iter().any(is_in_code) || is_installed(db, database)
 }
 
 /// Whether a line of Python speaks to a dialect or driver: `"sqlite"`, `"sqlite+aiosqlite:///"`, `import sqlite3`,

@@ -18,6 +18,7 @@ pub mod lock_released_early;
 pub mod non_idempotent_webhook;
 pub mod process_local_state;
 mod rows;
+mod serial;
 pub(crate) mod served;
 pub mod stale_locked_read;
 mod throttled;

@@ -15,6 +15,8 @@ use smallvec::SmallVec;
 
 use crate::finding::Place;
 
+use super::serial;
+
 /// How many are named.
 const MOST: usize = 3;
 
@@ -27,6 +29,18 @@ pub(super) fn others(db: &dyn Db, of: FunctionRef, model: Option<ClassRef>, colu
         .take(MOST)
         .map(|(other, ordinal)| (classes::simple(other.path).to_owned(), Place::Event(*other, *ordinal)))
         .collect()
+}
+
+/// Whether all who write the column do it on an event loop, without a break; scripts aside.
+///
+/// A query of its own for the same reason as [`writers`].
+#[salsa::tracked(returns(copy))]
+pub(super) fn are_unbroken(db: &dyn Db, model: ClassRef, column: Name) -> bool {
+    let written = writes(db, Settings::get(db), column);
+    let mut functions: Vec<FunctionRef> =
+        written.get(&model).into_iter().flatten().map(|write| write.function).collect();
+    functions.dedup();
+    functions.into_iter().all(|other| entry::is_aside(db, other.file) || serial::is_unbroken(db, other))
 }
 
 /// Whether somebody else may set the column of a row that exists to that state; without a state, to any.

@@ -10,7 +10,7 @@ use auditline_syntax::Name;
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity, Story, listed, symbol};
 
-use super::{held, isolation, rows, served};
+use super::{held, isolation, rows, serial, served};
 
 mod conflict;
 mod fix;
@@ -387,7 +387,12 @@ fn finding(
         _ => None,
     };
     let is_refused = unique || matches!(uniqueness, Uniqueness::Partly);
-    let severity = if is_aside || is_refused && lost.is_none() { Severity::Information } else { Severity::Warning };
+    let is_harmless = is_aside || is_refused && lost.is_none();
+    let is_serial = !is_harmless && serial::is_unbroken(db, of);
+    if is_serial {
+        evidence.push(Evidence { place: Place::Function(of), message: serial::TOLD.to_owned() });
+    }
+    let severity = if is_harmless || is_serial { Severity::Information } else { Severity::Warning };
     evidence.extend(lost);
     Finding {
         hazard: &HAZARD,

@@ -14,7 +14,7 @@ use super::dependence::{Dependence, dependence};
 use super::rows::{self, Durable};
 use super::writers;
 use super::written::{Written, written};
-use super::{alike, isolation, throttled};
+use super::{alike, isolation, serial, throttled};
 
 mod computed;
 mod decided;
@@ -218,9 +218,14 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
             ),
         });
     }
+    let is_harmless = is_harmless(db, of, unit, change);
+    let is_serial = !is_harmless && is_serial(db, of, unit, change);
+    if is_serial {
+        evidence.push(Evidence { place: Place::Function(of), message: serial::TOLD.to_owned() });
+    }
     Finding {
         hazard: &HAZARD,
-        severity: if is_harmless(db, of, unit, change) { Severity::Information } else { Severity::Warning },
+        severity: if is_harmless || is_serial { Severity::Information } else { Severity::Warning },
         message,
         place: Place::InFunction(of, event.statement),
         symbol: symbol(of.path),
@@ -258,6 +263,20 @@ fn is_harmless(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> bo
     change.writes.iter().all(|(at, _, why)| repeats(db, of, unit, *at, *why))
         || only_throttles(db, of, unit, change)
         || is_seldom(db, of, unit, change)
+}
+
+/// Whether the event loop of one process does this, and all else that writes the columns, without a break.
+fn is_serial(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> bool {
+    // A dependency has loaded its row before the loop went on.
+    let is_read_here =
+        rows::root(unit, &change.row).is_some_and(|root| matches!(root.origin, RowOrigin::Loaded { .. }));
+    is_read_here
+        && matches!(change.durable, Durable::Commit(_))
+        && serial::is_unbroken(db, of)
+        && change
+            .writes
+            .iter()
+            .all(|(_, column, _)| change.row.model.is_some_and(|model| writers::are_unbroken(db, model, *column)))
 }
 
 /// Whether the change seldom meets another one: the row is one of many that a loop goes through, the application only does it
