@@ -3,16 +3,22 @@
 use auditline_model::eval::param_row;
 use auditline_model::eval::value::{SessionValue, TransactionKind, Value};
 use auditline_model::owner::is_committed_later;
-use auditline_model::unit::{Discarded, EventKind, FrameKind, Reach, SessionAction, Unit, effect, same_session};
+use auditline_model::unit::{
+    Discarded, EventKind, FrameKind, Reach, SessionAction, Unit, effect, same_session, unit_of,
+};
 use auditline_model::{Db, FunctionRef, classes, function};
 use auditline_syntax::TextRange;
-use auditline_syntax::python::ir::{Code, Expr, Function};
+use auditline_syntax::python::ir::{ArgKind, Code, Expr, Function};
 use auditline_syntax::python::walk_block_expressions;
 
 use crate::edit;
 use crate::finding::{Evidence, Finding, Fix, Place, Safety, Severity, Story, symbol};
 
+use super::super::refusable;
 use super::HAZARD;
+
+/// How many calls deep it is looked for what removes.
+const DEPTH: u32 = 3;
 
 pub(super) fn check(db: &dyn Db, of: FunctionRef, unit: &Unit, findings: &mut Vec<Finding>) {
     let mut said: Vec<TextRange> = Vec::new();
@@ -95,9 +101,25 @@ fn finding(
     }
     let does =
         if discarded.deletes { format!("deletes the `{model}`") } else { format!("takes the name out of `{column}`") };
+    // Who wants both gone asks again, and only a lost connection makes that necessary.
+    let is_gone_for_good = discarded.deletes
+        || unit
+            .events
+            .get(discarded.change as usize)
+            .is_some_and(|event| matches!(event.kind, EventKind::Write { constant: Some(_), .. }));
+    let is_repeated = match commit {
+        Committed::Here(commit) => {
+            let in_loop = unit.events.get(removal as usize).is_none_or(|event| unit.in_loop(event.frame));
+            is_gone_for_good
+                && !in_loop
+                && is_lenient(db, of, unit, removal, DEPTH)
+                && !may_be_refused(db, of, unit, removal, commit)
+        }
+        Committed::Block | Committed::Outside => false,
+    };
     Finding {
         hazard: &HAZARD,
-        severity: Severity::Warning,
+        severity: if is_repeated { Severity::Information } else { Severity::Warning },
         message: format!(
             "`{name}` removes what `{column}` of the `{model}` names with `{path}`, before the commit that {does}: if that \
              fails, the row names something that is gone"
@@ -120,6 +142,50 @@ fn finding(
             Committed::Block | Committed::Outside => Vec::new(),
         },
     }
+}
+
+/// Whether a removal lets it pass where nothing is there any more: a storage does; of a file it is asked before, or told.
+fn is_lenient(db: &dyn Db, of: FunctionRef, unit: &Unit, removal: u32, depth: u32) -> bool {
+    let Some(event) = unit.events.get(removal as usize) else { return false };
+    let EventKind::Removal { path, by, .. } = &event.kind else { return false };
+    if let Some(callee) = by {
+        let within = unit_of(db, *callee);
+        let is_removal = |ordinal: &u32| {
+            within.events.get(*ordinal as usize).is_some_and(|event| matches!(event.kind, EventKind::Removal { .. }))
+        };
+        let count = u32::try_from(within.events.len()).unwrap_or(u32::MAX);
+        return depth > 0
+            && (0..count).filter(is_removal).all(|ordinal| is_lenient(db, *callee, &within, ordinal, depth - 1));
+    }
+    let is_file = matches!(path.rsplit('.').next(), Some("remove" | "unlink" | "rmtree"));
+    let is_asked = unit
+        .ancestors(event.frame)
+        .any(|(_, frame)| matches!(frame.kind, FrameKind::Branch { .. } | FrameKind::Try(_) | FrameKind::WithSuppress));
+    let is_told = || {
+        function(db, of).is_some_and(|body| {
+            body.code.exprs.iter().zip(&body.code.ranges).any(|(expr, range)| match expr {
+                Expr::Call { args, .. } => {
+                    event.statement.contains_range(*range)
+                        && args.iter().any(|arg| {
+                            matches!(arg.kind, ArgKind::Keyword(name) if matches!(name.as_str(), "missing_ok" | "ignore_errors"))
+                        })
+                }
+                _ => false,
+            })
+        })
+    };
+    !is_file || is_asked || is_told()
+}
+
+/// Whether data can make something fail that is sent from a removal to the commit.
+fn may_be_refused(db: &dyn Db, of: FunctionRef, unit: &Unit, removal: u32, commit: u32) -> bool {
+    unit.numbered().any(|(ordinal, event)| {
+        let is_sent = matches!(
+            event.kind,
+            EventKind::Execute(_) | EventKind::Session { action: SessionAction::Flush | SessionAction::Commit, .. }
+        );
+        is_sent && ordinal >= removal && ordinal <= commit && refusable::is_refusable(db, of, ordinal)
+    })
 }
 
 /// The fix that moves the removal, where nothing between it and the commit can depend on it.
