@@ -33,6 +33,7 @@ impl Evaluator<'_> {
             frame,
             raises: flow == Flow::Raises,
             refuses: flow == Flow::Raises && refuses(code, &handler.body),
+            answers: flow == Flow::Raises && answers(code, &handler.body),
             exits: flow != Flow::Falls,
             repeats: jumps(&handler.body, &StmtKind::Continue),
             breaks: jumps(&handler.body, &StmtKind::Break),
@@ -78,6 +79,7 @@ impl Evaluator<'_> {
             frame,
             raises: false,
             refuses: false,
+            answers: false,
             exits: false,
             repeats: false,
             breaks: false,
@@ -142,13 +144,43 @@ fn refuses(code: &Code, block: &Block) -> bool {
     any && all
 }
 
+/// Whether all that a block raises is an answer of that status, or the error that was caught.
+fn answers(code: &Code, block: &Block) -> bool {
+    let (mut any, mut all) = (false, true);
+    walk_statements(block, &mut |stmt| match stmt.kind {
+        StmtKind::Raise { exception: None, .. } => {}
+        StmtKind::Raise { exception: Some(raised), .. } => {
+            any = true;
+            all &= has_status(code, raised, is_error_status);
+        }
+        StmtKind::Expr(expr) => any |= has_status(code, expr, is_error_status),
+        _ => {}
+    });
+    any && all
+}
+
+/// Whether a status is one of errors: `500`, `HTTP_503_SERVICE_UNAVAILABLE`.
+fn is_error_status(code: &Code, status: ExprId) -> bool {
+    match &code[status] {
+        Expr::Int(Some(status)) => (400..600).contains(status),
+        Expr::Attribute { attr, .. } => attr.starts_with("HTTP_5") || is_refused(code, status),
+        Expr::Conditional { body, orelse, .. } => is_error_status(code, *body) && is_error_status(code, *orelse),
+        _ => false,
+    }
+}
+
 /// Whether a call is told the status of a refusal: first, or by the name of the parameter.
 fn is_refusal(code: &Code, expr: ExprId) -> bool {
+    has_status(code, expr, is_refused)
+}
+
+/// Whether a call is told such a status.
+fn has_status(code: &Code, expr: ExprId, is_such: fn(&Code, ExprId) -> bool) -> bool {
     let Expr::Call { args, .. } = &code[expr] else { return false };
     args.iter().enumerate().any(|(position, arg)| match arg.kind {
-        ArgKind::Positional => position == 0 && is_refused(code, arg.value),
+        ArgKind::Positional => position == 0 && is_such(code, arg.value),
         ArgKind::Keyword(name) => {
-            matches!(name.as_str(), "status_code" | "status" | "code") && is_refused(code, arg.value)
+            matches!(name.as_str(), "status_code" | "status" | "code") && is_such(code, arg.value)
         }
         _ => false,
     })

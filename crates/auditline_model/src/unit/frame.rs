@@ -106,6 +106,9 @@ pub struct HandlerInfo {
     /// Whether every path through it refuses what was asked for: it raises an error that says so (`HTTPException(409)`), and
     /// none of the server's own.
     pub refuses: bool,
+    /// Whether every path through it answers the request with an error: it raises one that has a status (`HTTPException(409)`,
+    /// `abort(500)`), or the error itself anew.
+    pub answers: bool,
     /// Whether every path through it leaves the enclosing block (`raise`, `return`, `continue`, `break`).
     pub exits: bool,
     /// Whether a path through it goes on with the next round of a loop around the `try` (`continue`).

@@ -145,8 +145,10 @@ fn finding(
             message: "the error comes from the database here".to_owned(),
         });
     }
-    // What only chooses to look the row up raises the error where it does not know the words.
+    // What refuses the request either way only chooses the answer; what only chooses to look the row up raises the error where it
+    // does not know the words.
     let is_plain = is_plain(test)
+        || handler.answers && !is_written(unit, handler)
         || test.looks_up && !is_written(unit, handler)
         || handler.text_tests.iter().any(names_class)
         || (test.raises_unmet || said::is_loud(unit, handler)) && said::knows_all(db, &handler.text_tests);
