@@ -1,11 +1,12 @@
 //! Whether the database can refuse what a statement, flush or commit saves.
 
 use auditline_model::eval::value::{
-    Lock, Part, Passes, QueryKind, QueryValue, RowOrigin, RowValue, SessionOrigin, SessionValue, Sources, Supplied,
-    Value,
+    Lock, Part, Passes, QueryKind, QueryValue, RowOrigin, SessionOrigin, SessionValue, Sources, Supplied, Value,
 };
 use auditline_model::owner::{argument_of, callers};
-use auditline_model::tables::{Column, KeyedTable, TypeFamily, held_key, keyed_class, mapped_tables, points_at};
+use auditline_model::tables::{
+    Column, KeyedTable, TypeFamily, held_key, keyed_class, mapped_tables, orm_model, points_at,
+};
 use auditline_model::unit::{EventKind, FrameKind, SessionAction, Unit, Use, same_session, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef, entry, function};
 use auditline_syntax::python::ir::{ArgKind, Code, Expr, ExprId};
@@ -173,55 +174,6 @@ fn is_sent_by_callee(unit: &Unit, ordinal: u32, at: u32) -> bool {
     })
 }
 
-/// Whether what an event sends may be gone: the rows that it changes are some of many, which were read before their turn came, or
-/// are new and refer to such. An UPDATE or DELETE that finds no row is an error as well (`StaleDataError`). What changes one row
-/// that was read for it, or that is locked, only fails with the connection.
-pub(super) fn may_be_gone(db: &dyn Db, unit: &Unit, at: u32, session: &SessionValue) -> bool {
-    is_gone(db, unit, at, session, DEPTH)
-}
-
-fn is_gone(db: &dyn Db, unit: &Unit, at: u32, session: &SessionValue, depth: u32) -> bool {
-    let Some(event) = unit.events.get(at as usize) else { return true };
-    let looped = unit.ancestors(event.frame).find(|(_, frame)| matches!(frame.kind, FrameKind::Loop { .. }));
-    let is_one = |row: &RowValue| match row.origin {
-        RowOrigin::Loaded { lock, single, .. } => single || lock == Lock::Yes,
-        RowOrigin::Related(_) => looped.is_some_and(|(_, looped)| row.id < looped.first),
-        _ => false,
-    };
-    let changed = (sent_before(unit, at, session).by_flush..at)
-        .filter(|earlier| unit.can_follow(*earlier, at) && !is_sent_by_callee(unit, *earlier, at))
-        .filter_map(|earlier| match &unit.events.get(earlier as usize)?.kind {
-            EventKind::Write { row, .. } | EventKind::Overwrite { row, .. } => Some(is_one(row)),
-            EventKind::Add { row, .. } | EventKind::Delete { row, .. } => {
-                Some(row.as_ref().is_some_and(|row| is_one(row)))
-            }
-            EventKind::Create(_) | EventKind::SetEach { .. } | EventKind::Execute(_) => Some(false),
-            _ => None,
-        });
-    let mut changed = changed.peekable();
-    if changed.peek().is_some() {
-        return changed.any(|is_one| !is_one);
-    }
-    // What a callee sends it has read itself, or was handed.
-    match event.kind {
-        EventKind::Session { by: Some(callee), .. } if depth > 0 => sends_gone(db, callee, depth - 1).unwrap_or(true),
-        _ => true,
-    }
-}
-
-/// Whether what a function flushes or commits may be gone; `None` where it sends nothing of its own.
-fn sends_gone(db: &dyn Db, of: FunctionRef, depth: u32) -> Option<bool> {
-    let unit = unit_of(db, of);
-    let sent = unit.numbered().filter_map(|(ordinal, event)| match &event.kind {
-        EventKind::Session { session, action: SessionAction::Commit | SessionAction::Flush, .. } => {
-            Some(is_gone(db, &unit, ordinal, session, depth))
-        }
-        EventKind::Execute(query) if matches!(query.kind, QueryKind::Insert | QueryKind::Text) => Some(true),
-        _ => None,
-    });
-    sent.reduce(|one, other| one || other)
-}
-
 /// Whether a statement goes to the database alone: nothing is pending that the session would flush before it.
 pub(super) fn sends_nothing_else(unit: &Unit, at: u32, session: &SessionValue) -> bool {
     is_own(session)
@@ -359,7 +311,18 @@ fn root(value: &Value) -> Option<u32> {
 fn sets(db: &dyn Db, model: ClassRef, attribute: Name, value: Saved) -> bool {
     let Some(table) = keyed_class(db, model) else { return true };
     let Some((attribute, column)) = table.column(attribute) else { return value != Saved::Plain };
-    table.keys.iter().any(|key| key.columns.contains(&attribute)) || is_outside_of(column, value)
+    table.keys.iter().any(|key| key.columns.contains(&attribute))
+        || is_outside_of(column, value)
+        || column.family != TypeFamily::Json && decides_uniqueness(db, model, attribute)
+}
+
+/// Whether a column is one of a unique index that holds for some rows only, or decides for which: a row may come under it. Of a
+/// document, an index asks for a part that is seldom the one that is set.
+fn decides_uniqueness(db: &dyn Db, model: ClassRef, attribute: Name) -> bool {
+    orm_model(db, model).is_some_and(|model| {
+        model.unique_where.contains(&attribute)
+            || model.partly_unique.iter().any(|columns| columns.contains(&attribute))
+    })
 }
 
 /// Whether a column cannot hold all that may be saved in it.
@@ -404,6 +367,7 @@ fn param_of(code: &Code, params: &[Name], expr: ExprId) -> Option<u32> {
 fn has_other_key(db: &dyn Db, model: ClassRef) -> bool {
     let Some(table) = keyed_class(db, model) else { return true };
     table.keys.iter().any(|key| !is_made_anew(&table, &key.columns))
+        || orm_model(db, model).is_some_and(|model| !model.partly_unique.is_empty())
 }
 
 /// Whether the database or the model gives each row another value for one of these columns.

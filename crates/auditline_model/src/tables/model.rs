@@ -44,6 +44,8 @@ pub struct OrmModel {
     /// Lists of attributes or columns of unique indexes that hold for some rows only, or over expressions:
     /// `Index("…", func.lower(email), unique=True, postgresql_where=…)`.
     pub partly_unique: Vec<Vec<Name>>,
+    /// Attributes or columns that decide whether a unique index holds for a row: `postgresql_where=text("status = 'active'")`.
+    pub unique_where: Vec<Name>,
     /// Lists of attributes or columns with an index.
     pub indexes: Vec<Vec<Name>>,
     /// Attributes or columns with which an index begins, also one over an expression.
@@ -443,7 +445,8 @@ fn table_args(value: &Detached, model: &mut OrmModel) {
             }
             Some("Index") => {
                 // A partial unique index is unique only where its condition holds.
-                let is_partial = value.keyword("postgresql_where").or_else(|| value.keyword("sqlite_where")).is_some();
+                let holds_where = value.keyword("postgresql_where").or_else(|| value.keyword("sqlite_where"));
+                let is_partial = holds_where.is_some();
                 let is_plain = |arg: &Detached| matches!(arg, Detached::Path { .. } | Detached::Str(_));
                 if value.keyword("unique").and_then(Detached::bool) == Some(true) {
                     model.nulls_are_equal |= are_nulls_equal(value);
@@ -453,6 +456,9 @@ fn table_args(value: &Detached, model: &mut OrmModel) {
                         let mut named = Vec::new();
                         value.positional().skip(1).for_each(|arg| mentioned(arg, &mut named));
                         model.partly_unique.push(named);
+                        if let Some(condition) = holds_where {
+                            mentioned(condition, &mut model.unique_where);
+                        }
                     }
                 }
                 model.leads.extend(led_by(value));

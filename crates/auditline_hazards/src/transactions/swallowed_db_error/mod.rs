@@ -124,8 +124,7 @@ fn swallowed(db: &dyn Db, of: FunctionRef, unit: &Unit, guarded: Guarded, handle
     }
     evidence.push(again.evidence);
     let severity = match again.reach {
-        Reach::Rounds if is_refusable || refusable::may_be_gone(db, unit, failing, &session) => Severity::Warning,
-        Reach::Once | Reach::Handler if is_refusable => Severity::Warning,
+        Reach::Rounds | Reach::Once | Reach::Handler if is_refusable => Severity::Warning,
         Reach::Rounds | Reach::Once | Reach::Handler | Reach::Answered => Severity::Information,
     };
     Some(Finding {
