@@ -1,8 +1,12 @@
 //! Where two really meet: code that requests, deliveries and queued tasks reach.
 
 use auditline_model::owner::{callers, users_of_dependency};
+use auditline_model::unit::event_range;
 use auditline_model::{Db, FunctionRef, entry};
+use auditline_syntax::{TextRange, TextSize};
 use rustc_hash::FxHashSet;
+
+use crate::finding::{Evidence, Place};
 
 /// How many calls lie between an entry point and what it is taken to reach.
 const DEPTH: u32 = 5;
@@ -57,4 +61,64 @@ pub(super) fn entries(db: &dyn Db, of: FunctionRef) -> FxHashSet<FunctionRef> {
         }
     }
     found
+}
+
+/// Who gets to a place of a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Visitors {
+    /// Nobody but those who start commands.
+    Nobody,
+    /// Administrators, and nobody else: what stops the others on one of the ways.
+    Administrators(FunctionRef, TextRange),
+    Anybody,
+}
+
+/// What stops everybody but administrators on the way to a place of a function: each way from a route passes such a guard, and no
+/// task or delivery leads there.
+pub(super) fn administrators_guard(db: &dyn Db, of: FunctionRef, at: TextRange) -> Option<Evidence> {
+    match visitors(db, of, Some(at), DEPTH, &mut Vec::new()) {
+        Visitors::Administrators(function, range) => Some(Evidence {
+            place: Place::InFunction(function, range),
+            message: "only administrators get past this: two of them would have to meet".to_owned(),
+        }),
+        Visitors::Nobody | Visitors::Anybody => None,
+    }
+}
+
+/// Without a place, who gets into the function at all.
+fn visitors(db: &dyn Db, of: FunctionRef, at: Option<TextRange>, depth: u32, seen: &mut Vec<FunctionRef>) -> Visitors {
+    let guard = entry::administrator_guard(db, of);
+    if let Some(guard) = guard.filter(|guard| guard.from <= at.map_or(TextSize::new(0), TextRange::start)) {
+        return Visitors::Administrators(of, guard.range);
+    }
+    if seen.contains(&of) {
+        return Visitors::Nobody;
+    }
+    seen.push(of);
+    if entry::is_command(db, of) {
+        return Visitors::Nobody;
+    }
+    let is_entry = entry::is_endpoint(db, of)
+        || entry::is_socket(db, of)
+        || entry::is_job(db, of)
+        || entry::webhook(db, of).is_some()
+        || entry::is_attached(db, of);
+    let Some(depth) = depth.checked_sub(1).filter(|_| !is_entry) else { return Visitors::Anybody };
+    let mut found = Visitors::Nobody;
+    let mut is_used = false;
+    let users = users_of_dependency(db, of);
+    let sites = callers(db, of);
+    let calls = sites.iter().map(|site| (site.function, event_range(db, site.function, site.ordinal)));
+    for (function, at) in users.iter().map(|user| (*user, None)).chain(calls) {
+        if entry::is_aside(db, function.file) {
+            continue;
+        }
+        is_used = true;
+        match visitors(db, function, at, depth, seen) {
+            Visitors::Anybody => return Visitors::Anybody,
+            guarded @ Visitors::Administrators(..) => found = guarded,
+            Visitors::Nobody => {}
+        }
+    }
+    if is_used { found } else { Visitors::Anybody }
 }

@@ -6,7 +6,7 @@ use auditline_model::eval::value::{QueryKind, QueryValue, RowOrigin, RowValue};
 use auditline_model::names::{files_mentioning, files_mentioning_in};
 use auditline_model::owner::callers;
 use auditline_model::shards::Shard;
-use auditline_model::unit::{EventKind, FrameKind, Subject, Test, Unit, unit_of};
+use auditline_model::unit::{EventKind, FrameKind, Subject, Test, Unit, event_range, unit_of};
 use auditline_model::uses::functions_assigning;
 use auditline_model::{ClassRef, Db, FunctionRef, Settings, SourceFile, classes, entry};
 use auditline_syntax::Name;
@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 
 use crate::finding::Place;
 
-use super::serial;
+use super::{serial, served};
 
 /// How many are named.
 const MOST: usize = 3;
@@ -41,6 +41,19 @@ pub(super) fn are_unbroken(db: &dyn Db, model: ClassRef, column: Name) -> bool {
         written.get(&model).into_iter().flatten().map(|write| write.function).collect();
     functions.dedup();
     functions.into_iter().all(|other| entry::is_aside(db, other.file) || serial::is_unbroken(db, other))
+}
+
+/// Whether only administrators write the column; scripts aside.
+///
+/// A query of its own for the same reason as [`writers`].
+#[salsa::tracked(returns(copy))]
+pub(super) fn are_administrators(db: &dyn Db, model: ClassRef, column: Name) -> bool {
+    let written = writes(db, Settings::get(db), column);
+    written.get(&model).into_iter().flatten().all(|write| {
+        entry::is_aside(db, write.function.file)
+            || event_range(db, write.function, write.ordinal)
+                .is_some_and(|at| served::administrators_guard(db, write.function, at).is_some())
+    })
 }
 
 /// Whether somebody else may set the column of a row that exists to that state; without a state, to any.

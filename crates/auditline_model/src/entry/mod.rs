@@ -1,5 +1,6 @@
 //! Entry points: from where code is reached.
 
+mod administrators;
 mod aside;
 mod commands;
 mod deliveries;
@@ -20,6 +21,7 @@ use auditline_syntax::Name;
 
 use crate::db::{Db, SourceFile};
 
+pub use administrators::{AdministratorGuard, administrator_guard};
 pub use aside::{is_aside, is_by_hand};
 pub use commands::is_command;
 pub use deliveries::{knows_delivery, takes_delivery};
@@ -29,7 +31,7 @@ pub use points::{EntryPoint, entry_point, is_job};
 pub use requests::request;
 pub use routes::{is_endpoint, is_socket, only_reads};
 pub use script::is_script;
-pub use shared::{Routes, attached_to, is_attached, is_middleware, routes_through};
+pub use shared::{Routes, attached_closely_to, attached_to, is_attached, is_middleware, routes_through};
 pub use startup::{fails_with_start, is_start_hook, is_startup};
 pub use unused::is_unused;
 pub use webhooks::webhook;

@@ -16,6 +16,8 @@ use crate::symbols::Symbol;
 
 /// The keyword by which dependencies are attached to what is no function.
 const DEPENDENCIES: &str = "dependencies";
+/// The decorator of what runs before each request of a blueprint.
+const BEFORE: &str = "before_request";
 
 /// The routes for which a function runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,13 +102,57 @@ pub fn attached_to(db: &dyn Db, route: FunctionRef) -> Arc<[FunctionRef]> {
     attached_to_query(db, route, ())
 }
 
+/// What runs before a route by its decorator, its router or its blueprint, and not for a whole application: there may be several.
+#[must_use]
+pub fn attached_closely_to(db: &dyn Db, route: FunctionRef) -> Arc<[FunctionRef]> {
+    attached_closely_to_query(db, route, ())
+}
+
 /// A query of its own: its answer is small, and what other files attach is not.
 #[salsa::tracked(returns(clone))]
 fn attached_to_query(db: &dyn Db, route: FunctionRef, _key: ()) -> Arc<[FunctionRef]> {
+    serving(db, route, true)
+}
+
+/// A query of its own, as [`attached_to_query`] is.
+#[salsa::tracked(returns(clone))]
+fn attached_closely_to_query(db: &dyn Db, route: FunctionRef, _key: ()) -> Arc<[FunctionRef]> {
+    let own = endpoints_in(db, route.file);
+    let router = own.iter().find(|(endpoint, _)| *endpoint == route).and_then(|(_, router)| *router);
+    let hooks = files_mentioning(db, BEFORE)
+        .iter()
+        .filter(|file| !super::is_test(db, **file))
+        .flat_map(|file| hooks_in(db, *file).to_vec())
+        .filter(|(_, blueprint)| Some(*blueprint) == router)
+        .map(|(hook, _)| hook)
+        .collect::<Vec<_>>();
+    serving(db, route, false).iter().copied().chain(hooks).collect()
+}
+
+/// The functions of a file that run before the requests of a blueprint: `@blueprint.before_request`
+/// (<https://flask.palletsprojects.com/api/#flask.Blueprint.before_request>).
+#[salsa::tracked(returns(clone))]
+fn hooks_in(db: &dyn Db, file: SourceFile) -> Arc<[(FunctionRef, VariableRef)]> {
+    let mut found = Vec::new();
+    for function in &parsed(db, file).module.functions {
+        let of = FunctionRef { file, path: function.path };
+        for decorator in &function.decorators {
+            if let Expr::Attribute { value, attr } = &function.code[*decorator]
+                && *attr == BEFORE
+                && let Some(blueprint) = variable(db, Scope::Module(file), &function.code, *value)
+            {
+                found.push((of, blueprint));
+            }
+        }
+    }
+    found.into()
+}
+
+fn serving(db: &dyn Db, route: FunctionRef, with_applications: bool) -> Arc<[FunctionRef]> {
     let own = endpoints_in(db, route.file);
     let Some((_, router)) = own.iter().find(|(endpoint, _)| *endpoint == route) else { return Arc::default() };
     let serves = |attached: &Attached| match attached {
-        Attached::Application => true,
+        Attached::Application => with_applications,
         Attached::Router(by) => Some(*by) == *router,
         Attached::Route(endpoint) => *endpoint == route,
     };

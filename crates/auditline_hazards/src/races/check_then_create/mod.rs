@@ -388,11 +388,16 @@ fn finding(
     };
     let is_refused = unique || matches!(uniqueness, Uniqueness::Partly);
     let is_harmless = is_aside || is_refused && lost.is_none();
-    let is_serial = !is_harmless && serial::is_unbroken(db, of);
-    if is_serial {
-        evidence.push(Evidence { place: Place::Function(of), message: serial::TOLD.to_owned() });
-    }
-    let severity = if is_harmless || is_serial { Severity::Information } else { Severity::Warning };
+    let seldom = match () {
+        () if is_harmless => None,
+        () if serial::is_unbroken(db, of) => {
+            Some(Evidence { place: Place::Function(of), message: serial::TOLD.to_owned() })
+        }
+        () => served::administrators_guard(db, of, create.range),
+    };
+    let is_seldom = seldom.is_some();
+    evidence.extend(seldom);
+    let severity = if is_harmless || is_seldom { Severity::Information } else { Severity::Warning };
     evidence.extend(lost);
     Finding {
         hazard: &HAZARD,

@@ -14,7 +14,7 @@ use super::dependence::{Dependence, dependence};
 use super::rows::{self, Durable};
 use super::writers;
 use super::written::{Written, written};
-use super::{alike, isolation, serial, throttled};
+use super::{alike, isolation, serial, served, throttled};
 
 mod computed;
 mod decided;
@@ -219,13 +219,12 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
         });
     }
     let is_harmless = is_harmless(db, of, unit, change);
-    let is_serial = !is_harmless && is_serial(db, of, unit, change);
-    if is_serial {
-        evidence.push(Evidence { place: Place::Function(of), message: serial::TOLD.to_owned() });
-    }
+    let seldom = if is_harmless { None } else { seldom_met(db, of, unit, change) };
+    let is_seldom = seldom.is_some();
+    evidence.extend(seldom);
     Finding {
         hazard: &HAZARD,
-        severity: if is_harmless || is_serial { Severity::Information } else { Severity::Warning },
+        severity: if is_harmless || is_seldom { Severity::Information } else { Severity::Warning },
         message,
         place: Place::InFunction(of, event.statement),
         symbol: symbol(of.path),
@@ -263,6 +262,20 @@ fn is_harmless(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> bo
     change.writes.iter().all(|(at, _, why)| repeats(db, of, unit, *at, *why))
         || only_throttles(db, of, unit, change)
         || is_seldom(db, of, unit, change)
+}
+
+/// Why another writer is seldom there at the same time, though it would do harm.
+fn seldom_met(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Option<Evidence> {
+    if is_serial(db, of, unit, change) {
+        return Some(Evidence { place: Place::Function(of), message: serial::TOLD.to_owned() });
+    }
+    let model = change.row.model?;
+    let mut guards = change.writes.iter().map(|(at, column, _)| {
+        let guard = served::administrators_guard(db, of, unit.events.get(*at as usize)?.range)?;
+        writers::are_administrators(db, model, *column).then_some(guard)
+    });
+    let first = guards.next()??;
+    guards.all(|guard| guard.is_some()).then_some(first)
 }
 
 /// Whether the event loop of one process does this, and all else that writes the columns, without a break.
