@@ -9,9 +9,16 @@ use auditline_syntax::TextRange;
 use auditline_syntax::python::ir::{Expr, StmtKind};
 use auditline_syntax::python::walk_statements;
 
-/// What is said of it.
-pub(super) const TOLD: &str =
-    "nothing is awaited from the first statement to the commit: only another process comes between";
+use crate::finding::{Evidence, Place};
+
+/// What is said of a function that does its work without a break.
+pub(super) fn told(of: FunctionRef) -> Evidence {
+    Evidence {
+        place: Place::Function(of),
+        message: "nothing is awaited from the first statement to the commit: only another process comes between"
+            .to_owned(),
+    }
+}
 
 /// How many callers up it is looked for who runs a plain function.
 const DEPTH: u32 = 3;

@@ -8,6 +8,8 @@ use rustc_hash::FxHashSet;
 
 use crate::finding::{Evidence, Place};
 
+use super::serial;
+
 /// How many calls lie between an entry point and what it is taken to reach.
 const DEPTH: u32 = 5;
 /// How many functions are looked at on the way.
@@ -71,6 +73,12 @@ enum Visitors {
     /// Administrators, and nobody else: what stops the others on one of the ways.
     Administrators(FunctionRef, TextRange),
     Anybody,
+}
+
+/// Why another request is seldom at a place of a function at the same time, if it is: one process works there without a break, or only
+/// administrators get there.
+pub(super) fn seldom_met(db: &dyn Db, of: FunctionRef, at: TextRange) -> Option<Evidence> {
+    if serial::is_unbroken(db, of) { Some(serial::told(of)) } else { administrators_guard(db, of, at) }
 }
 
 /// What stops everybody but administrators on the way to a place of a function: each way from a route passes such a guard, and no

@@ -31,7 +31,7 @@ pub use points::{EntryPoint, entry_point, is_job};
 pub use requests::request;
 pub use routes::{is_endpoint, is_socket, only_reads};
 pub use script::is_script;
-pub use shared::{Routes, attached_closely_to, attached_to, is_attached, is_middleware, routes_through};
+pub use shared::{Routes, attached_closely_to, attached_to, is_attached, is_middleware, router_of, routes_through};
 pub use startup::{fails_with_start, is_start_hook, is_startup};
 pub use unused::is_unused;
 pub use webhooks::webhook;

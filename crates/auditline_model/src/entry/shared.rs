@@ -114,11 +114,16 @@ fn attached_to_query(db: &dyn Db, route: FunctionRef, _key: ()) -> Arc<[Function
     serving(db, route, true)
 }
 
+/// The variable that holds the router or blueprint of a route.
+#[must_use]
+pub fn router_of(db: &dyn Db, route: FunctionRef) -> Option<VariableRef> {
+    endpoints_in(db, route.file).iter().find(|(endpoint, _)| *endpoint == route).and_then(|(_, router)| *router)
+}
+
 /// A query of its own, as [`attached_to_query`] is.
 #[salsa::tracked(returns(clone))]
 fn attached_closely_to_query(db: &dyn Db, route: FunctionRef, _key: ()) -> Arc<[FunctionRef]> {
-    let own = endpoints_in(db, route.file);
-    let router = own.iter().find(|(endpoint, _)| *endpoint == route).and_then(|(_, router)| *router);
+    let router = router_of(db, route);
     let hooks = files_mentioning(db, BEFORE)
         .iter()
         .filter(|file| !super::is_test(db, **file))

@@ -129,6 +129,9 @@ pub fn never_returns(path: &str) -> bool {
         path,
         "flask.abort"
             | "flask.helpers.abort"
+            | "flask_restful.abort"
+            | "flask_restx.abort"
+            | "flask_smorest.abort"
             | "os._exit"
             | "os.abort"
             | "quart.abort"

@@ -10,7 +10,7 @@ use auditline_syntax::Name;
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity, Story, listed, symbol};
 
-use super::{held, isolation, rows, serial, served};
+use super::{held, isolation, rows, served};
 
 mod conflict;
 mod fix;
@@ -388,13 +388,7 @@ fn finding(
     };
     let is_refused = unique || matches!(uniqueness, Uniqueness::Partly);
     let is_harmless = is_aside || is_refused && lost.is_none();
-    let seldom = match () {
-        () if is_harmless => None,
-        () if serial::is_unbroken(db, of) => {
-            Some(Evidence { place: Place::Function(of), message: serial::TOLD.to_owned() })
-        }
-        () => served::administrators_guard(db, of, create.range),
-    };
+    let seldom = if is_harmless { None } else { served::seldom_met(db, of, create.range) };
     let is_seldom = seldom.is_some();
     evidence.extend(seldom);
     let severity = if is_harmless || is_seldom { Severity::Information } else { Severity::Warning };

@@ -187,11 +187,14 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, insertion: &Insertion) -> 
         evidence
             .push(Evidence { place: Place::InFunction(of, add.range), message: "and one is added here".to_owned() });
     }
+    let seldom = served::seldom_met(db, of, create.range);
+    let severity = if seldom.is_some() { Severity::Information } else { Severity::Warning };
+    evidence.extend(seldom);
     let fixes =
         owner.map(|owner| super::unlocked_read_modify_write::lock_fixes(db, of, unit, &owner)).unwrap_or_default();
     Finding {
         hazard: &HAZARD,
-        severity: Severity::Warning,
+        severity,
         message: format!(
             "`{model}` is added because a count was below the limit, and {lacks}: two requests can both count and pass it"
         ),

@@ -267,7 +267,7 @@ fn is_harmless(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> bo
 /// Why another writer is seldom there at the same time, though it would do harm.
 fn seldom_met(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Option<Evidence> {
     if is_serial(db, of, unit, change) {
-        return Some(Evidence { place: Place::Function(of), message: serial::TOLD.to_owned() });
+        return Some(serial::told(of));
     }
     let model = change.row.model?;
     let mut guards = change.writes.iter().map(|(at, column, _)| {

@@ -49,6 +49,7 @@ fn guard(db: &dyn Db, of: FunctionRef, depth: u32) -> Option<AdministratorGuard>
     let depth = depth.checked_sub(1)?;
     let at_start = |range| AdministratorGuard { range, from: TextSize::new(0) };
     in_head(db, of, depth)
+        .or_else(|| demanded_below(db, of))
         .map(at_start)
         .or_else(|| {
             let attached = super::attached_closely_to(db, of);
@@ -87,6 +88,41 @@ fn in_head(db: &dyn Db, of: FunctionRef, depth: u32) -> Option<TextRange> {
             Depended::On(_) | Depended::OnAnnotation => None,
         })
     })
+}
+
+/// The decorator or dependency of a route below a path of administrators (`APIRouter(prefix="/admin")`) that demands something, of
+/// whomever: `Depends(require_permission("users:edit"))`.
+fn demanded_below(db: &dyn Db, of: FunctionRef) -> Option<TextRange> {
+    if !super::is_endpoint(db, of) {
+        return None;
+    }
+    let body = head(db, of)?;
+    let code = &body.code;
+    let is_below = |path: &str| path.split('/').any(is_of_administrators);
+    let registered = body.decorators.iter().any(|decorator| match &code[*decorator] {
+        Expr::Call { args, .. } => {
+            args.first().is_some_and(|path| matches!(&code[path.value], Expr::Str(path) if is_below(path)))
+        }
+        _ => false,
+    });
+    let by_router = || {
+        let router = crate::classes::variable(db, super::router_of(db, of)?)?;
+        let made = router.value.as_ref()?;
+        made.keyword("prefix").or_else(|| made.keyword("url_prefix"))?.text()
+    };
+    if !registered && !by_router().is_some_and(|path| is_below(&path)) {
+        return None;
+    }
+    let scope = Scope::Function(of);
+    let demanding = |expr: ExprId| named(code, expr).is_some_and(is_demand);
+    let decorating = body.decorators.iter().copied().filter(|decorator| demanding(*decorator));
+    let depending = body
+        .params
+        .iter()
+        .flat_map(|param| [param.default, param.annotation])
+        .flatten()
+        .filter(|expr| depended_in(db, scope, code, *expr).into_iter().any(demanding));
+    decorating.chain(depending).next().map(|expr| code.range(expr))
 }
 
 /// `@admin_required`, `@requires(Permissions.administrator)`; not what registers the function under such a name.
