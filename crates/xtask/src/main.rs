@@ -11,8 +11,10 @@ mod editor;
 mod emacs;
 mod history;
 mod neovim;
+mod precision;
 mod prove;
 mod python;
+mod repository;
 mod shell;
 mod test;
 mod tree;
@@ -43,6 +45,8 @@ enum Chore {
     Prove(prove::Options),
     /// Check public commits that cured a race, before and after, where their repositories are on disk.
     History(history::Options),
+    /// Check public backends of which the findings were judged, and count the true ones, where their repositories are on disk.
+    Precision(precision::Options),
     /// Apply every fix of copies of trees, and judge what the fixes did to them.
     Bulk(bulk::Options),
     /// Measure the command line and the server, and write the figures to `target/bench/`.
@@ -60,6 +64,7 @@ fn main() -> ExitCode {
         Chore::Docs(options) => docs::run(&options),
         Chore::Prove(options) => prove::run(&options),
         Chore::History(options) => history::run(&options),
+        Chore::Precision(options) => precision::run(&options),
         Chore::Bulk(options) => bulk::run(&options),
         Chore::Bench(options) => bench::run(&options),
         Chore::Dist => dist::run(),

@@ -7,7 +7,6 @@
 mod functions;
 mod list;
 mod report;
-mod repository;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,11 +14,11 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
+use crate::repository::Repository;
 use crate::shell;
 use functions::Function;
 use list::Entry;
 use report::{Report, Verdict};
-use repository::Repository;
 
 /// Where repositories are looked for if nothing is said.
 const REPOSITORIES: &str = "target/history";
@@ -51,7 +50,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     for of_commit in entries.chunk_by(|a, b| a.commit == b.commit && a.repository == b.repository) {
         let Some(first) = of_commit.first() else { continue };
         let repository = Repository::find(&repositories, &first.repository);
-        match repository.filter(|repository| repository.has(&first.commit)) {
+        let has_both =
+            |repository: &Repository| repository.has(&first.commit) && repository.has(&format!("{}^", first.commit));
+        match repository.filter(has_both) {
             Some(repository) => {
                 let (before, after) = sides(&auditline, &repository, first, of_commit)
                     .with_context(|| format!("{} {}", first.repository, first.commit))?;

@@ -10,7 +10,7 @@ use auditline_source::{FileKind, FilePath};
 use crate::shell;
 
 /// A clone.
-pub(super) struct Repository {
+pub(crate) struct Repository {
     path: PathBuf,
 }
 
@@ -22,7 +22,7 @@ struct Blob {
 
 impl Repository {
     /// The clone of `OWNER/NAME`, by whatever name it goes.
-    pub(super) fn find(below: &Path, repository: &str) -> Option<Self> {
+    pub(crate) fn find(below: &Path, repository: &str) -> Option<Self> {
         let (owner, name) = repository.split_once('/')?;
         let names = [format!("{owner}+{name}"), repository.to_owned(), name.to_owned()];
         let folders = names.iter().flat_map(|name| [below.join(name), below.join(format!("{name}.git"))]);
@@ -34,11 +34,9 @@ impl Repository {
             .map(|path| Self { path })
     }
 
-    /// Whether it knows a commit and its parent.
-    pub(super) fn has(&self, commit: &str) -> bool {
-        [format!("{commit}^{{tree}}"), format!("{commit}^^{{tree}}")]
-            .iter()
-            .all(|tree| shell::output(self.git().args(["cat-file", "-e", tree])).is_ok())
+    /// Whether it knows a commit.
+    pub(crate) fn has(&self, commit: &str) -> bool {
+        shell::output(self.git().args(["cat-file", "-e", &format!("{commit}^{{tree}}")])).is_ok()
     }
 
     fn git(&self) -> Command {
@@ -50,7 +48,7 @@ impl Repository {
     /// Writes what the analysis reads of a tree into a folder: no pictures, no pages of a front end.
     ///
     /// `git archive` wants every file of the tree, also those that a partial clone does not have.
-    pub(super) fn write(&self, revision: &str, folder: &Path) -> Result<()> {
+    pub(crate) fn write(&self, revision: &str, folder: &Path) -> Result<()> {
         let mut blobs = self.blobs(revision)?;
         blobs.retain(|blob| {
             FilePath::new(&folder.join(&blob.path)).is_some_and(|path| FileKind::of(path) != FileKind::Other)
