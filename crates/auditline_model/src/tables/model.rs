@@ -13,6 +13,7 @@ use crate::symbols::Symbol;
 use super::attributes::{Attribute, AttributeKind, Derived, Style, attribute_kind, method_kind};
 use super::columns::Column;
 use super::core::table_of_variable;
+use super::partial::PartlyUnique;
 use super::patches::patches_of;
 use super::placed::placed_on;
 use super::related::{backrefs_onto, returned_name, snake_case};
@@ -41,11 +42,8 @@ pub struct OrmModel {
     pub constraints: Vec<(Name, Vec<Name>)>,
     /// Lists of attributes or columns that refer to one row together: `ForeignKeyConstraint(["name", "skill_id"], …)`.
     pub references: Vec<Vec<Name>>,
-    /// Lists of attributes or columns of unique indexes that hold for some rows only, or over expressions:
-    /// `Index("…", func.lower(email), unique=True, postgresql_where=…)`.
-    pub partly_unique: Vec<Vec<Name>>,
-    /// Attributes or columns that decide whether a unique index holds for a row: `postgresql_where=text("status = 'active'")`.
-    pub unique_where: Vec<Name>,
+    /// Unique indexes that hold for some rows only, or over expressions.
+    pub partly_unique: Vec<PartlyUnique>,
     /// Lists of attributes or columns with an index.
     pub indexes: Vec<Vec<Name>>,
     /// Attributes or columns with which an index begins, also one over an expression.
@@ -455,10 +453,7 @@ fn table_args(value: &Detached, model: &mut OrmModel) {
                     } else {
                         let mut named = Vec::new();
                         value.positional().skip(1).for_each(|arg| mentioned(arg, &mut named));
-                        model.partly_unique.push(named);
-                        if let Some(condition) = holds_where {
-                            mentioned(condition, &mut model.unique_where);
-                        }
+                        model.partly_unique.push(PartlyUnique::new(named, holds_where));
                     }
                 }
                 model.leads.extend(led_by(value));
@@ -489,7 +484,7 @@ pub(super) fn led_by(index: &Detached) -> Vec<Name> {
 }
 
 /// The names in what an index is over: `email` of `func.lower(Column("email"))`.
-fn mentioned(value: &Detached, into: &mut Vec<Name>) {
+pub(super) fn mentioned(value: &Detached, into: &mut Vec<Name>) {
     match value {
         Detached::Path { path, .. } => into.push(last(*path)),
         // `text("lower(email)")`

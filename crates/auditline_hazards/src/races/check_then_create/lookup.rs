@@ -294,7 +294,13 @@ pub(super) fn uniqueness(db: &dyn Db, class: ClassRef, found_by: &Filters) -> Un
         return Uniqueness::Unique { place: key.origin, columns: key.columns.clone() };
     }
     let partly = apart.iter().filter(|key| key.distinct == Distinct::Partly).map(|key| &key.columns);
-    if model.partly_unique.iter().chain(partly).any(|columns| columns.is_empty() || columns.iter().any(is_filtered)) {
+    if model
+        .partly_unique
+        .iter()
+        .map(|index| &index.columns)
+        .chain(partly)
+        .any(|columns| columns.is_empty() || columns.iter().any(is_filtered))
+    {
         return Uniqueness::Partly;
     }
     if let Some((columns, null)) =

@@ -18,7 +18,7 @@ use crate::finding::{Evidence, Finding, Place, Severity, symbol};
 mod again;
 mod fix;
 
-use super::refusable;
+use super::refusable::{self, Refusal};
 use again::{Reach, used_again};
 
 /// AUD102.
@@ -83,12 +83,12 @@ fn swallowed(db: &dyn Db, of: FunctionRef, unit: &Unit, guarded: Guarded, handle
     }
     // What comes to the handler by itself tells more than what a callee has swallowed; what data can refuse, more than what only
     // fails with the connection.
-    let ranked = failing.into_iter().map(|(at, failure, way)| (refusable::is_refusable(db, of, at), at, failure, way));
-    let (is_refusable, failing, failure, way) =
-        ranked.min_by_key(|(is_refusable, _, _, way)| (!matches!(way, Way::Direct), !is_refusable))?;
+    let ranked = failing.into_iter().map(|(at, failure, way)| (refusable::refused(db, of, at), at, failure, way));
+    let (refusal, failing, failure, way) =
+        ranked.min_by_key(|(refusal, _, _, way)| (!matches!(way, Way::Direct), std::cmp::Reverse(refusal.rank())))?;
     // What only catches a refusal does not see the connection fail.
-    let is_refusable =
-        is_refusable || !handler.catches.is_empty() && handler.catches.iter().all(|caught| *caught == "IntegrityError");
+    let only_refusals = !handler.catches.is_empty() && handler.catches.iter().all(|caught| *caught == "IntegrityError");
+    let is_refusable = refusal.is_for_data() || only_refusals && matches!(refusal, Refusal::Unseen | Refusal::Unknown);
     let session = failure.session;
     if is_looked_after(&session) {
         return None;
@@ -109,8 +109,13 @@ fn swallowed(db: &dyn Db, of: FunctionRef, unit: &Unit, guarded: Guarded, handle
             again.consequence
         ),
     };
+    let reason = match &refusal {
+        Refusal::For(cause) => format!(": {}", cause.sentence()),
+        Refusal::No => ": only a lost connection is seen that refuses it".to_owned(),
+        Refusal::Unseen | Refusal::Unknown => String::new(),
+    };
     let mut evidence =
-        vec![Evidence { place: Place::InFunction(of, event.range), message: format!("this {what} may fail") }];
+        vec![Evidence { place: Place::InFunction(of, event.range), message: format!("this {what} may fail{reason}") }];
     if let Some((inner, range)) = failure.inside {
         let message = format!("`{}` sends the {what} here", classes::simple(inner.path));
         evidence.push(Evidence { place: Place::InFunction(inner, range), message });

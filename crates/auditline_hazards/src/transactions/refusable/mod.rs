@@ -12,14 +12,40 @@ use auditline_model::{ClassRef, Db, FunctionRef, entry, function};
 use auditline_syntax::python::ir::{ArgKind, Code, Expr, ExprId};
 use auditline_syntax::{Name, TextRange};
 
+mod cause;
+
+pub(super) use cause::{Cause, Refusal};
+
 /// How many calls deep what is saved, and what is handed in, is followed.
 const DEPTH: u32 = 4;
 
-/// Whether data can make that event fail: a unique key that another request has taken, a foreign key to a row that callers
-/// name, a text that is too long, rows that are changed in any order (a deadlock), a statement of which nothing is known.
-/// Else only a connection that is lost at that moment can.
+/// Whether data can make that event fail, or nothing is known of what it saves. Else only a connection that is lost at that
+/// moment can.
 pub(super) fn is_refusable(db: &dyn Db, of: FunctionRef, at: u32) -> bool {
-    refusal(db, of, at, DEPTH) != Refusal::No
+    refused(db, of, at) != Refusal::No
+}
+
+/// Whether data can make that event fail, and why.
+pub(super) fn refused(db: &dyn Db, of: FunctionRef, at: u32) -> Refusal {
+    refusal(db, &Chain { function: of, called: None }, at, DEPTH)
+}
+
+/// A function, and the calls that lead to it from the one that is asked about.
+#[derive(Clone, Copy)]
+struct Chain<'a> {
+    function: FunctionRef,
+    /// Who called it, and by which event.
+    called: Option<(&'a Chain<'a>, &'a EventKind)>,
+}
+
+impl Chain<'_> {
+    /// On into a function that is called there.
+    fn on_into<'a>(&'a self, unit: &'a Unit, range: TextRange, callee: FunctionRef) -> Chain<'a> {
+        let call = unit.events.iter().find(|other| {
+            other.range == range && matches!(other.kind, EventKind::Call { callee: called, .. } if called == callee)
+        });
+        Chain { function: callee, called: call.map(|call| (self, &call.kind)) }
+    }
 }
 
 /// Whether data can make any write of a function fail that it sends with that session, or does not see whose it is.
@@ -36,43 +62,29 @@ pub(super) fn is_any_refusable(db: &dyn Db, of: FunctionRef, unit: &Unit, sessio
     })
 }
 
-/// Whether data can make something fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Refusal {
-    /// What is saved always fits.
-    No,
-    /// Nothing is seen that is saved: what callers have pending is.
-    Unseen,
-    Yes,
-}
-
-impl Refusal {
-    fn of(is_refusable: bool) -> Self {
-        if is_refusable { Self::Yes } else { Self::No }
-    }
-}
-
-fn refusal(db: &dyn Db, of: FunctionRef, at: u32, depth: u32) -> Refusal {
-    let unit = unit_of(db, of);
-    let Some(event) = unit.events.get(at as usize) else { return Refusal::Yes };
+fn refusal(db: &dyn Db, chain: &Chain<'_>, at: u32, depth: u32) -> Refusal {
+    let unit = unit_of(db, chain.function);
+    let Some(event) = unit.events.get(at as usize) else { return Refusal::Unknown };
     match &event.kind {
         // Rows that are changed one after the other wait for those who change them in another order.
-        EventKind::Execute(query) => Refusal::of(
-            statement(db, query)
-                || matches!(query.kind, QueryKind::Update | QueryKind::Delete) && unit.in_loop(event.frame),
-        ),
+        EventKind::Execute(query) => {
+            let is_change = matches!(query.kind, QueryKind::Update | QueryKind::Delete);
+            let one_by_one =
+                if is_change && unit.in_loop(event.frame) { Refusal::For(Cause::Deadlock) } else { Refusal::No };
+            statement(db, query).or(one_by_one)
+        }
         EventKind::Session { session, action, by, .. } => {
-            if *action == SessionAction::Flush && locks_on(unit_of(db, of).as_ref(), at, session) {
-                return Refusal::Yes;
+            if *action == SessionAction::Flush && locks_on(&unit, at, session) {
+                return Refusal::For(Cause::Deadlock);
             }
             let within = match by {
-                Some(_) if depth == 0 => Refusal::Yes,
-                Some(callee) => within(db, *callee, depth - 1),
+                Some(_) if depth == 0 => Refusal::Unknown,
+                Some(callee) => within(db, &chain.on_into(&unit, event.range, *callee), depth - 1),
                 None => Refusal::Unseen,
             };
-            if within == Refusal::Yes { Refusal::Yes } else { pending(db, of, &unit, at, session, within) }
+            if within.is_for_data() { within } else { pending(db, chain, &unit, at, session, within) }
         }
-        _ => Refusal::Yes,
+        _ => Refusal::Unknown,
     }
 }
 
@@ -104,34 +116,41 @@ fn locks_on(unit: &Unit, at: u32, session: &SessionValue) -> bool {
 }
 
 /// Whether data can make a flush or commit of what is pending fail.
-fn pending(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32, session: &SessionValue, within: Refusal) -> Refusal {
+fn pending(db: &dyn Db, chain: &Chain<'_>, unit: &Unit, at: u32, session: &SessionValue, within: Refusal) -> Refusal {
     let sent = sent_before(unit, at, session);
     let is_empty =
         is_own(session) && !is_given(unit, 0..at) || sent.by_query.is_some_and(|query| !is_given(unit, query..at));
-    let mut found = if is_empty { Refusal::No } else { within };
+    let mut seen: Option<Refusal> = None;
     for ordinal in (sent.by_flush..at).filter(|earlier| unit.can_follow(*earlier, at)) {
         if is_sent_by_callee(unit, ordinal, at) {
             continue;
         }
-        match saved(db, of, unit, ordinal) {
-            Some(true) => return Refusal::Yes,
-            Some(false) => found = Refusal::No,
-            None => {}
+        if let Some(own) = saved(db, chain, unit, ordinal) {
+            let together = seen.map_or(own.clone(), |before| before.or(own));
+            if together.is_for_data() {
+                return together;
+            }
+            seen = Some(together);
         }
     }
-    found
+    match (seen, within) {
+        (Some(seen), Refusal::Unknown) => seen.or(Refusal::Unknown),
+        (Some(seen), _) => seen,
+        (None, _) if is_empty => Refusal::No,
+        (None, within) => within,
+    }
 }
 
-/// Whether data can make a flush, commit or statement of a function fail.
-fn within(db: &dyn Db, of: FunctionRef, depth: u32) -> Refusal {
-    let unit = unit_of(db, of);
+/// Whether data can make a flush, commit or statement of a function fail that an event of its caller stands for.
+fn within(db: &dyn Db, chain: &Chain<'_>, depth: u32) -> Refusal {
+    let unit = unit_of(db, chain.function);
     let sends = unit.numbered().filter(|(_, event)| {
         matches!(
             event.kind,
             EventKind::Execute(_) | EventKind::Session { action: SessionAction::Commit | SessionAction::Flush, .. }
         )
     });
-    sends.map(|(ordinal, _)| refusal(db, of, ordinal, depth)).max().unwrap_or(Refusal::Unseen)
+    sends.map(|(ordinal, _)| refusal(db, chain, ordinal, depth)).reduce(Refusal::or).unwrap_or(Refusal::Unseen)
 }
 
 /// What has gone to the database before an event, whichever way led there.
@@ -215,7 +234,7 @@ fn is_own(session: &SessionValue) -> bool {
 }
 
 /// Whether data can make the next flush behind an event fail; `None` where the event leaves nothing for it.
-fn saved(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32) -> Option<bool> {
+fn saved(db: &dyn Db, chain: &Chain<'_>, unit: &Unit, at: u32) -> Option<Refusal> {
     let event = unit.events.get(at as usize)?;
     Some(match &event.kind {
         EventKind::Write { row, column, from, constant, in_sql, by, .. }
@@ -225,36 +244,45 @@ fn saved(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32) -> Option<bool> {
             } else if *in_sql || by.is_some() {
                 Saved::Unknown
             } else {
-                written(db, of, row.id, from)
+                written(db, chain, row.id, from)
             };
             // An object that is set goes into the key that holds it; it may be a new one, which is saved with it.
             let is_locked = matches!(row.origin, RowOrigin::Loaded { lock: Lock::Yes, .. });
-            row.model.is_none_or(|model| {
+            row.model.map_or(Refusal::Unknown, |model| {
                 let key = if is_locked { held_key(db, model, *column) } else { None };
-                sets(db, model, key.unwrap_or(*column), value)
+                sets(db, model, key.unwrap_or(*column), value, *constant)
             })
         }
-        EventKind::Create(row) => row.model.is_none_or(|model| creates(db, of, model, event.range)),
-        EventKind::Add { row: Some(row), by: Some(_), .. } => row.model.is_none_or(|model| has_other_key(db, model)),
-        EventKind::Add { row: None, by: Some(callee), .. } => adds(db, *callee, DEPTH),
-        EventKind::Add { row: None, by: None, .. } => true,
-        EventKind::Delete { row, .. } => {
-            row.as_ref().and_then(|row| row.model).is_none_or(|model| is_referred_to(db, model, ()))
+        EventKind::Create(row) => row.model.map_or(Refusal::Unknown, |model| creates(db, chain, model, event.range)),
+        EventKind::Add { row: Some(row), by: Some(_), .. } => {
+            row.model.map_or(Refusal::Unknown, |model| other_key(db, model))
         }
-        EventKind::SetEach { .. } => true,
+        EventKind::Add { row: None, by: Some(callee), .. } => {
+            adds(db, &chain.on_into(unit, event.range, *callee), DEPTH)
+        }
+        EventKind::Add { row: None, by: None, .. } => Refusal::Unknown,
+        EventKind::Delete { row, .. } => {
+            row.as_ref().and_then(|row| row.model).map_or(Refusal::Unknown, |model| referred(db, model))
+        }
+        EventKind::SetEach { .. } => Refusal::Unknown,
         _ => return None,
     })
 }
 
 /// Whether data can make the INSERT of what a function adds fail.
-fn adds(db: &dyn Db, of: FunctionRef, depth: u32) -> bool {
-    let unit = unit_of(db, of);
+fn adds(db: &dyn Db, chain: &Chain<'_>, depth: u32) -> Refusal {
+    let unit = unit_of(db, chain.function);
     let added = unit.events.iter().filter_map(|event| match &event.kind {
-        EventKind::Create(row) => Some(row.model.is_none_or(|model| creates(db, of, model, event.range))),
-        EventKind::Add { row: None, by: Some(callee), .. } => Some(depth == 0 || adds(db, *callee, depth - 1)),
+        EventKind::Create(row) => {
+            Some(row.model.map_or(Refusal::Unknown, |model| creates(db, chain, model, event.range)))
+        }
+        EventKind::Add { row: None, by: Some(_), .. } if depth == 0 => Some(Refusal::Unknown),
+        EventKind::Add { row: None, by: Some(callee), .. } => {
+            Some(adds(db, &chain.on_into(&unit, event.range, *callee), depth - 1))
+        }
         _ => None,
     });
-    added.reduce(|one, other| one || other).unwrap_or(true)
+    added.reduce(Refusal::or).unwrap_or(Refusal::Unknown)
 }
 
 /// What is known of a value that is saved.
@@ -268,10 +296,10 @@ enum Saved {
     Unknown,
 }
 
-fn written(db: &dyn Db, of: FunctionRef, row: u32, from: &Sources) -> Saved {
+fn written(db: &dyn Db, chain: &Chain<'_>, row: u32, from: &Sources) -> Saved {
     let is_outside = from.external.is_some()
         || from.parts.iter().any(|part| match part {
-            Part::Param(index) | Part::Attribute(index, _) => is_outside(db, of, *index, DEPTH),
+            Part::Param(index) | Part::Attribute(index, _) => is_outside(db, chain, *index, DEPTH),
             Part::Column(_) => false,
         });
     if is_outside {
@@ -284,8 +312,13 @@ fn written(db: &dyn Db, of: FunctionRef, row: u32, from: &Sources) -> Saved {
 }
 
 /// Whether a parameter holds what comes in with a request or message: nobody in the workspace calls the function, or those
-/// who do hand on what came in with theirs.
-fn is_outside(db: &dyn Db, of: FunctionRef, index: u32, depth: u32) -> bool {
+/// who do hand on what came in with theirs. Of a function that was called on the way, only that call counts.
+fn is_outside(db: &dyn Db, chain: &Chain<'_>, index: u32, depth: u32) -> bool {
+    let of = chain.function;
+    if let Some((caller, call)) = chain.called {
+        let argument = argument_of(db, of, call, index);
+        return argument.as_ref().and_then(root).is_some_and(|param| is_outside(db, caller, param, depth));
+    }
     if entry::is_endpoint(db, of) {
         return true;
     }
@@ -294,7 +327,8 @@ fn is_outside(db: &dyn Db, of: FunctionRef, index: u32, depth: u32) -> bool {
         || depth > 0
             && sites.iter().any(|site| {
                 let argument = argument_of(db, of, &site.event, index);
-                argument.as_ref().and_then(root).is_some_and(|param| is_outside(db, site.function, param, depth - 1))
+                let caller = Chain { function: site.function, called: None };
+                argument.as_ref().and_then(root).is_some_and(|param| is_outside(db, &caller, param, depth - 1))
             })
 }
 
@@ -308,21 +342,30 @@ fn root(value: &Value) -> Option<u32> {
 }
 
 /// Whether data can make an UPDATE of one row fail that sets that attribute.
-fn sets(db: &dyn Db, model: ClassRef, attribute: Name, value: Saved) -> bool {
-    let Some(table) = keyed_class(db, model) else { return true };
-    let Some((attribute, column)) = table.column(attribute) else { return value != Saved::Plain };
-    table.keys.iter().any(|key| key.columns.contains(&attribute))
-        || is_outside_of(column, value)
-        || column.family != TypeFamily::Json && decides_uniqueness(db, model, attribute)
+fn sets(db: &dyn Db, model: ClassRef, attribute: Name, value: Saved, constant: Option<Name>) -> Refusal {
+    let Some(table) = keyed_class(db, model) else { return Refusal::Unknown };
+    let Some((attribute, column)) = table.column(attribute) else {
+        return if value == Saved::Plain { Refusal::No } else { Refusal::Unknown };
+    };
+    if let Some(key) = table.keys.iter().find(|key| key.columns.contains(&attribute)) {
+        return Refusal::For(Cause::Taken(model, key.columns.clone()));
+    }
+    // Of a document, an index asks for a part that is seldom the one that is set.
+    if column.family != TypeFamily::Json
+        && let Some(columns) = entered(db, model, attribute, constant)
+    {
+        return Refusal::For(Cause::Taken(model, columns));
+    }
+    if is_outside_of(column, value) {
+        return Refusal::For(Cause::Misfit(model, attribute));
+    }
+    Refusal::No
 }
 
-/// Whether a column is one of a unique index that holds for some rows only, or decides for which: a row may come under it. Of a
-/// document, an index asks for a part that is seldom the one that is set.
-fn decides_uniqueness(db: &dyn Db, model: ClassRef, attribute: Name) -> bool {
-    orm_model(db, model).is_some_and(|model| {
-        model.unique_where.contains(&attribute)
-            || model.partly_unique.iter().any(|columns| columns.contains(&attribute))
-    })
+/// The columns of a unique index that holds for some rows only, and under which a row may come where that attribute is set.
+fn entered(db: &dyn Db, model: ClassRef, attribute: Name, constant: Option<Name>) -> Option<Vec<Name>> {
+    let model = orm_model(db, model)?;
+    model.partly_unique.iter().find(|index| index.is_entered(attribute, constant)).map(|index| index.columns.clone())
 }
 
 /// Whether a column cannot hold all that may be saved in it.
@@ -333,25 +376,30 @@ fn is_outside_of(column: &Column, value: Saved) -> bool {
 }
 
 /// Whether data can make the INSERT of a row fail that a function constructs there.
-fn creates(db: &dyn Db, of: FunctionRef, model: ClassRef, range: TextRange) -> bool {
-    if has_other_key(db, model) {
-        return true;
+fn creates(db: &dyn Db, chain: &Chain<'_>, model: ClassRef, range: TextRange) -> Refusal {
+    let key = other_key(db, model);
+    if key != Refusal::No {
+        return key;
     }
-    let (Some(table), Some(body)) = (keyed_class(db, model), function(db, of)) else { return true };
+    let (Some(table), Some(body)) = (keyed_class(db, model), function(db, chain.function)) else {
+        return Refusal::Unknown;
+    };
     let code = &body.code;
     let names: Vec<Name> = body.params.iter().map(|param| param.name).collect();
-    code.exprs.iter().zip(&code.ranges).filter(|(_, own)| **own == range).any(|(expr, _)| {
-        let Expr::Call { args, .. } = expr else { return false };
-        args.iter().any(|arg| {
-            let ArgKind::Keyword(keyword) = arg.kind else { return true };
-            let column = table.column(keyword).map(|(_, column)| column);
-            let value = match param_of(code, &names, arg.value) {
-                Some(index) if is_outside(db, of, index, DEPTH) => Saved::Outside,
-                _ => Saved::Unknown,
-            };
-            column.is_some_and(|column| is_outside_of(column, value))
-        })
-    })
+    let constructed = code.exprs.iter().zip(&code.ranges).filter(|(_, own)| **own == range);
+    let given = constructed.filter_map(|(expr, _)| if let Expr::Call { args, .. } = expr { Some(args) } else { None });
+    let refused = given.flatten().map(|arg| {
+        let ArgKind::Keyword(keyword) = arg.kind else { return Refusal::Unknown };
+        let value = match param_of(code, &names, arg.value) {
+            Some(index) if is_outside(db, chain, index, DEPTH) => Saved::Outside,
+            _ => Saved::Unknown,
+        };
+        match table.column(keyword) {
+            Some((own, column)) if is_outside_of(column, value) => Refusal::For(Cause::Misfit(model, own)),
+            _ => Refusal::No,
+        }
+    });
+    refused.reduce(Refusal::or).unwrap_or(Refusal::No)
 }
 
 /// The parameter that an expression is, or is an attribute of.
@@ -364,10 +412,14 @@ fn param_of(code: &Code, params: &[Name], expr: ExprId) -> Option<u32> {
 }
 
 /// Whether rows of a class must differ in more than a key that is made anew for each.
-fn has_other_key(db: &dyn Db, model: ClassRef) -> bool {
-    let Some(table) = keyed_class(db, model) else { return true };
-    table.keys.iter().any(|key| !is_made_anew(&table, &key.columns))
-        || orm_model(db, model).is_some_and(|model| !model.partly_unique.is_empty())
+fn other_key(db: &dyn Db, model: ClassRef) -> Refusal {
+    let Some(table) = keyed_class(db, model) else { return Refusal::Unknown };
+    let taken = |columns: Vec<Name>| Refusal::For(Cause::Taken(model, columns));
+    if let Some(key) = table.keys.iter().find(|key| !is_made_anew(&table, &key.columns)) {
+        return taken(key.columns.clone());
+    }
+    let partly = orm_model(db, model).and_then(|model| model.partly_unique.first().map(|index| index.columns.clone()));
+    partly.map_or(Refusal::No, taken)
 }
 
 /// Whether the database or the model gives each row another value for one of these columns.
@@ -379,47 +431,56 @@ fn is_made_anew(table: &KeyedTable, columns: &[Name]) -> bool {
     })
 }
 
-/// Whether rows of other tables refer to rows of a class, and keep them from being deleted.
+/// Whether rows of other tables keep rows of a class from being deleted.
+fn referred(db: &dyn Db, model: ClassRef) -> Refusal {
+    let referring = referring(db, model, ());
+    referring.map_or(Refusal::No, |(by, column)| Refusal::For(Cause::Referred { to: model, by, column }))
+}
+
+/// A column of another table that refers to rows of a class, and keeps them from being deleted.
 ///
 /// A query of its own: all tables are looked through for it, once for a class.
 #[salsa::tracked(returns(copy))]
-fn is_referred_to(db: &dyn Db, model: ClassRef, _key: ()) -> bool {
-    mapped_tables(db).values().flatten().any(|other| {
-        keyed_class(db, *other).is_some_and(|table| {
-            table.columns.iter().any(|(attribute, _, column)| {
-                let lets_go = column.on_delete.is_some_and(|action| {
-                    ["CASCADE", "SET NULL", "SET DEFAULT"].iter().any(|word| action.eq_ignore_ascii_case(word))
-                });
-                column.foreign_key.is_some() && !lets_go && points_at(db, *other, *attribute, model)
-            })
-        })
+fn referring(db: &dyn Db, model: ClassRef, _key: ()) -> Option<(ClassRef, Name)> {
+    mapped_tables(db).values().flatten().find_map(|other| {
+        let table = keyed_class(db, *other)?;
+        let found = table.columns.iter().find(|(attribute, _, column)| {
+            let lets_go = column.on_delete.is_some_and(|action| {
+                ["CASCADE", "SET NULL", "SET DEFAULT"].iter().any(|word| action.eq_ignore_ascii_case(word))
+            });
+            column.foreign_key.is_some() && !lets_go && points_at(db, *other, *attribute, model)
+        });
+        found.map(|(attribute, ..)| (*other, *attribute))
     })
 }
 
 /// Whether data can make a statement fail.
-fn statement(db: &dyn Db, query: &QueryValue) -> bool {
-    let Some(model) = query.model else { return true };
+fn statement(db: &dyn Db, query: &QueryValue) -> Refusal {
+    let Some(model) = query.model else { return Refusal::Unknown };
+    // Rows of one statement are locked one after the other as well.
+    let of_many = if finds_one(db, model, query) { Refusal::No } else { Refusal::For(Cause::Deadlock) };
     match query.kind {
         QueryKind::Insert => {
-            let Some(insertion) = &query.insertion else { return true };
+            let Some(insertion) = &query.insertion else { return Refusal::Unknown };
             if insertion.passes != Passes::None {
-                return false;
+                return Refusal::No;
             }
-            let Some(table) = keyed_class(db, model) else { return true };
+            let Some(table) = keyed_class(db, model) else { return Refusal::Unknown };
             let is_fresh = |attribute: &Name| {
                 insertion.supplies.iter().any(|(name, supplied)| {
                     *supplied == Supplied::Fresh && table.column(*name).is_some_and(|(own, _)| own == *attribute)
                 })
             };
-            table.keys.iter().any(|key| !is_made_anew(&table, &key.columns) && !key.columns.iter().any(is_fresh))
+            let taken =
+                table.keys.iter().find(|key| !is_made_anew(&table, &key.columns) && !key.columns.iter().any(is_fresh));
+            taken.map_or(Refusal::No, |key| Refusal::For(Cause::Taken(model, key.columns.clone())))
         }
         QueryKind::Update => {
-            !finds_one(db, model, query)
-                || query.sets.is_empty()
-                || query.sets.iter().any(|(column, _)| sets(db, model, *column, Saved::Unknown))
+            let set = query.sets.iter().map(|(column, _)| sets(db, model, *column, Saved::Unknown, None));
+            set.reduce(Refusal::or).unwrap_or(Refusal::Unknown).or(of_many)
         }
-        QueryKind::Delete => !finds_one(db, model, query) || is_referred_to(db, model, ()),
-        _ => true,
+        QueryKind::Delete => referred(db, model).or(of_many),
+        _ => Refusal::Unknown,
     }
 }
 
