@@ -6,6 +6,7 @@ pub mod double_commit_scope;
 pub mod dual_write;
 pub mod exception_text_match;
 pub mod external_call_in_transaction;
+pub(crate) mod failing;
 pub mod hidden_commit;
 pub mod lossy_batch;
 mod refusable;

@@ -1,10 +1,11 @@
 //! AUD307: an attribute of an expired row is read in a coroutine.
 
-use auditline_model::unit::{Expired, Expiry, How, Unit, is_coroutine, unit_of};
+use auditline_model::unit::{Expired, Expiry, FrameId, FrameKind, How, Unit, is_coroutine, unit_of};
 use auditline_model::{Db, FunctionRef, classes};
 
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Finding, Place, Severity, Story, symbol};
+use crate::transactions::failing;
 
 use super::reload::{Told, evidence, fixes, is_answer, reader, reads, told};
 
@@ -84,7 +85,7 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, read: &Expired) -> Option<
     };
     Some(Finding {
         hazard: &HAZARD,
-        severity: HAZARD.severity,
+        severity: if is_unlikely(db, of, unit, read.expiry) { Severity::Information } else { HAZARD.severity },
         message,
         place: Place::InFunction(of, told.range),
         symbol: symbol(of.path),
@@ -100,4 +101,23 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, read: &Expired) -> Option<
         }),
         fixes: fixes(of, unit, read, told),
     })
+}
+
+/// Whether it takes a lost connection to get there: the rollback stands in a handler, and nothing else makes what it guards fail.
+fn is_unlikely(db: &dyn Db, of: FunctionRef, unit: &Unit, expiry: Expiry) -> bool {
+    let Expiry::Rollback(rollback) = expiry else { return false };
+    let Some(event) = unit.events.get(rollback as usize) else { return false };
+    let guarded = unit.ancestors(event.frame).find_map(|(_, frame)| match frame.kind {
+        FrameKind::Handler(guarded, index) => Some((guarded, index)),
+        _ => None,
+    });
+    let Some((guarded, index)) = guarded else { return false };
+    let handler = unit.tries.get(guarded.0 as usize).and_then(|info| info.handlers.get(index as usize));
+    // What is caught by that name is not the connection.
+    if handler.is_some_and(|handler| handler.catches.iter().any(|caught| *caught == "IntegrityError")) {
+        return false;
+    }
+    let ids = (0u32..).map(FrameId);
+    let body = unit.frames.iter().zip(ids).find(|(frame, _)| matches!(frame.kind, FrameKind::Try(id) if id == guarded));
+    body.is_some_and(|(_, body)| !failing::may_fail(db, of, unit, unit.events_in(body).map(|(ordinal, _)| ordinal)))
 }

@@ -184,7 +184,7 @@ fn may_be_refused(db: &dyn Db, of: FunctionRef, unit: &Unit, removal: u32, commi
             event.kind,
             EventKind::Execute(_) | EventKind::Session { action: SessionAction::Flush | SessionAction::Commit, .. }
         );
-        is_sent && ordinal >= removal && ordinal <= commit && refusable::is_refusable(db, of, ordinal)
+        is_sent && ordinal >= removal && ordinal <= commit && refusable::refused(db, of, ordinal).is_for_data()
     })
 }
 

@@ -1,20 +1,18 @@
 //! Whether the database can refuse what a statement, flush or commit saves.
 
-use auditline_model::eval::value::{
-    Lock, Part, Passes, QueryKind, QueryValue, RowOrigin, SessionOrigin, SessionValue, Sources, Supplied, Value,
-};
+use auditline_model::eval::value::{Lock, Part, QueryKind, RowOrigin, SessionOrigin, SessionValue, Sources, Value};
 use auditline_model::owner::{argument_of, callers};
-use auditline_model::tables::{
-    Column, KeyedTable, TypeFamily, held_key, keyed_class, mapped_tables, orm_model, points_at,
-};
+use auditline_model::tables::{held_key, keyed_class};
 use auditline_model::unit::{EventKind, FrameKind, SessionAction, Unit, Use, same_session, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef, entry, function};
 use auditline_syntax::python::ir::{ArgKind, Code, Expr, ExprId};
 use auditline_syntax::{Name, TextRange};
 
 mod cause;
+mod constraints;
 
 pub(super) use cause::{Cause, Refusal};
+use constraints::{Saved, fresh, is_outside_of, other_key, referred, sets, statement};
 
 /// How many calls deep what is saved, and what is handed in, is followed.
 const DEPTH: u32 = 4;
@@ -253,9 +251,9 @@ fn saved(db: &dyn Db, chain: &Chain<'_>, unit: &Unit, at: u32) -> Option<Refusal
                 sets(db, model, key.unwrap_or(*column), value, *constant)
             })
         }
-        EventKind::Create(row) => row.model.map_or(Refusal::Unknown, |model| creates(db, chain, model, event.range)),
+        EventKind::Create(row) => row.model.map_or(Refusal::Unknown, |model| creates(db, chain, unit, at, model)),
         EventKind::Add { row: Some(row), by: Some(_), .. } => {
-            row.model.map_or(Refusal::Unknown, |model| other_key(db, model))
+            row.model.map_or(Refusal::Unknown, |model| other_key(db, model, &[]))
         }
         EventKind::Add { row: None, by: Some(callee), .. } => {
             adds(db, &chain.on_into(unit, event.range, *callee), DEPTH)
@@ -272,9 +270,9 @@ fn saved(db: &dyn Db, chain: &Chain<'_>, unit: &Unit, at: u32) -> Option<Refusal
 /// Whether data can make the INSERT of what a function adds fail.
 fn adds(db: &dyn Db, chain: &Chain<'_>, depth: u32) -> Refusal {
     let unit = unit_of(db, chain.function);
-    let added = unit.events.iter().filter_map(|event| match &event.kind {
+    let added = unit.numbered().filter_map(|(ordinal, event)| match &event.kind {
         EventKind::Create(row) => {
-            Some(row.model.map_or(Refusal::Unknown, |model| creates(db, chain, model, event.range)))
+            Some(row.model.map_or(Refusal::Unknown, |model| creates(db, chain, &unit, ordinal, model)))
         }
         EventKind::Add { row: None, by: Some(_), .. } if depth == 0 => Some(Refusal::Unknown),
         EventKind::Add { row: None, by: Some(callee), .. } => {
@@ -283,17 +281,6 @@ fn adds(db: &dyn Db, chain: &Chain<'_>, depth: u32) -> Refusal {
         _ => None,
     });
     added.reduce(Refusal::or).unwrap_or(Refusal::Unknown)
-}
-
-/// What is known of a value that is saved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Saved {
-    /// It has its place in the column already, or always fits: a constant, the clock, what the row itself held.
-    Plain,
-    /// Whoever sends the request or the message says it.
-    Outside,
-    /// It cannot be told.
-    Unknown,
 }
 
 fn written(db: &dyn Db, chain: &Chain<'_>, row: u32, from: &Sources) -> Saved {
@@ -341,43 +328,10 @@ fn root(value: &Value) -> Option<u32> {
     }
 }
 
-/// Whether data can make an UPDATE of one row fail that sets that attribute.
-fn sets(db: &dyn Db, model: ClassRef, attribute: Name, value: Saved, constant: Option<Name>) -> Refusal {
-    let Some(table) = keyed_class(db, model) else { return Refusal::Unknown };
-    let Some((attribute, column)) = table.column(attribute) else {
-        return if value == Saved::Plain { Refusal::No } else { Refusal::Unknown };
-    };
-    if let Some(key) = table.keys.iter().find(|key| key.columns.contains(&attribute)) {
-        return Refusal::For(Cause::Taken(model, key.columns.clone()));
-    }
-    // Of a document, an index asks for a part that is seldom the one that is set.
-    if column.family != TypeFamily::Json
-        && let Some(columns) = entered(db, model, attribute, constant)
-    {
-        return Refusal::For(Cause::Taken(model, columns));
-    }
-    if is_outside_of(column, value) {
-        return Refusal::For(Cause::Misfit(model, attribute));
-    }
-    Refusal::No
-}
-
-/// The columns of a unique index that holds for some rows only, and under which a row may come where that attribute is set.
-fn entered(db: &dyn Db, model: ClassRef, attribute: Name, constant: Option<Name>) -> Option<Vec<Name>> {
-    let model = orm_model(db, model)?;
-    model.partly_unique.iter().find(|index| index.is_entered(attribute, constant)).map(|index| index.columns.clone())
-}
-
-/// Whether a column cannot hold all that may be saved in it.
-fn is_outside_of(column: &Column, value: Saved) -> bool {
-    let is_bound =
-        column.length.is_some() || column.foreign_key.is_some() || matches!(column.family, TypeFamily::Other(_));
-    value == Saved::Outside && is_bound
-}
-
 /// Whether data can make the INSERT of a row fail that a function constructs there.
-fn creates(db: &dyn Db, chain: &Chain<'_>, model: ClassRef, range: TextRange) -> Refusal {
-    let key = other_key(db, model);
+fn creates(db: &dyn Db, chain: &Chain<'_>, unit: &Unit, created: u32, model: ClassRef) -> Refusal {
+    let Some(range) = unit.events.get(created as usize).map(|event| event.range) else { return Refusal::Unknown };
+    let key = other_key(db, model, &fresh(db, unit, created, model));
     if key != Refusal::No {
         return key;
     }
@@ -409,86 +363,4 @@ fn param_of(code: &Code, params: &[Name], expr: ExprId) -> Option<u32> {
         Expr::Attribute { value, .. } => param_of(code, params, *value),
         _ => None,
     }
-}
-
-/// Whether rows of a class must differ in more than a key that is made anew for each.
-fn other_key(db: &dyn Db, model: ClassRef) -> Refusal {
-    let Some(table) = keyed_class(db, model) else { return Refusal::Unknown };
-    let taken = |columns: Vec<Name>| Refusal::For(Cause::Taken(model, columns));
-    if let Some(key) = table.keys.iter().find(|key| !is_made_anew(&table, &key.columns)) {
-        return taken(key.columns.clone());
-    }
-    let partly = orm_model(db, model).and_then(|model| model.partly_unique.first().map(|index| index.columns.clone()));
-    partly.map_or(Refusal::No, taken)
-}
-
-/// Whether the database or the model gives each row another value for one of these columns.
-fn is_made_anew(table: &KeyedTable, columns: &[Name]) -> bool {
-    columns.iter().filter_map(|attribute| table.column(*attribute)).any(|(_, column)| {
-        let counts = matches!(column.family, TypeFamily::Integer | TypeFamily::BigInteger | TypeFamily::Unknown);
-        let is_counted = column.primary_key && columns.len() == 1 && column.foreign_key.is_none() && counts;
-        is_counted || column.has_default && !matches!(column.family, TypeFamily::Boolean | TypeFamily::Enum)
-    })
-}
-
-/// Whether rows of other tables keep rows of a class from being deleted.
-fn referred(db: &dyn Db, model: ClassRef) -> Refusal {
-    let referring = referring(db, model, ());
-    referring.map_or(Refusal::No, |(by, column)| Refusal::For(Cause::Referred { to: model, by, column }))
-}
-
-/// A column of another table that refers to rows of a class, and keeps them from being deleted.
-///
-/// A query of its own: all tables are looked through for it, once for a class.
-#[salsa::tracked(returns(copy))]
-fn referring(db: &dyn Db, model: ClassRef, _key: ()) -> Option<(ClassRef, Name)> {
-    mapped_tables(db).values().flatten().find_map(|other| {
-        let table = keyed_class(db, *other)?;
-        let found = table.columns.iter().find(|(attribute, _, column)| {
-            let lets_go = column.on_delete.is_some_and(|action| {
-                ["CASCADE", "SET NULL", "SET DEFAULT"].iter().any(|word| action.eq_ignore_ascii_case(word))
-            });
-            column.foreign_key.is_some() && !lets_go && points_at(db, *other, *attribute, model)
-        });
-        found.map(|(attribute, ..)| (*other, *attribute))
-    })
-}
-
-/// Whether data can make a statement fail.
-fn statement(db: &dyn Db, query: &QueryValue) -> Refusal {
-    let Some(model) = query.model else { return Refusal::Unknown };
-    // Rows of one statement are locked one after the other as well.
-    let of_many = if finds_one(db, model, query) { Refusal::No } else { Refusal::For(Cause::Deadlock) };
-    match query.kind {
-        QueryKind::Insert => {
-            let Some(insertion) = &query.insertion else { return Refusal::Unknown };
-            if insertion.passes != Passes::None {
-                return Refusal::No;
-            }
-            let Some(table) = keyed_class(db, model) else { return Refusal::Unknown };
-            let is_fresh = |attribute: &Name| {
-                insertion.supplies.iter().any(|(name, supplied)| {
-                    *supplied == Supplied::Fresh && table.column(*name).is_some_and(|(own, _)| own == *attribute)
-                })
-            };
-            let taken =
-                table.keys.iter().find(|key| !is_made_anew(&table, &key.columns) && !key.columns.iter().any(is_fresh));
-            taken.map_or(Refusal::No, |key| Refusal::For(Cause::Taken(model, key.columns.clone())))
-        }
-        QueryKind::Update => {
-            let set = query.sets.iter().map(|(column, _)| sets(db, model, *column, Saved::Unknown, None));
-            set.reduce(Refusal::or).unwrap_or(Refusal::Unknown).or(of_many)
-        }
-        QueryKind::Delete => referred(db, model).or(of_many),
-        _ => Refusal::Unknown,
-    }
-}
-
-/// Whether a statement changes one row at most: it asks for a whole unique key.
-fn finds_one(db: &dyn Db, model: ClassRef, query: &QueryValue) -> bool {
-    let Some(table) = keyed_class(db, model) else { return false };
-    let asks_for = |attribute: &Name| {
-        query.filters.iter().any(|filter| table.column(*filter).is_some_and(|(own, _)| own == *attribute))
-    };
-    !query.among && table.keys.iter().any(|key| key.columns.iter().all(asks_for))
 }

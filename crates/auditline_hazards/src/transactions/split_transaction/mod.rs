@@ -14,8 +14,10 @@ use crate::catalogue::{Check, Family, Hazard};
 use crate::edit;
 use crate::finding::{Evidence, Finding, Fix, Place, Safety, Severity, Story, symbol};
 
+mod again;
 mod written;
 
+use super::failing;
 use written::{What, Written};
 
 /// AUD104.
@@ -221,6 +223,13 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, splits: &[Split], split: &
         1 => ("two".to_owned(), "the second"),
         more => ((more + 1).to_string(), "a later one"),
     };
+    let chained = splits.iter().filter(|other| other.chain == split.chain);
+    let last = chained.clone().map(|other| other.next.ordinal).max().unwrap_or(next.ordinal);
+    // Else only the connection or the process can go between the two, and the request is made again.
+    let behind = (first.ordinal + 1..=last).filter(|ordinal| unit.can_follow(first.ordinal, *ordinal));
+    let may_fail = chained.count() > 1
+        || failing::may_fail(db, of, unit, behind)
+        || one.model.is_some_and(|model| again::is_turned_away(unit, first.ordinal, model));
     let commits = match first.by {
         Some(by) => format!("`{}`, which `{name}` calls, commits", classes::simple(by.path)),
         None => format!("`{name}` commits"),
@@ -228,7 +237,7 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, splits: &[Split], split: &
     Finding {
         hazard: &HAZARD,
         // Who calls a helper that commits may have no other.
-        severity: if first.by.is_some() || next.by.is_some() || entry::is_unused(db, of) {
+        severity: if first.by.is_some() || next.by.is_some() || entry::is_unused(db, of) || !may_fail {
             Severity::Information
         } else {
             Severity::Warning
