@@ -109,9 +109,7 @@ fn finding(
             .is_some_and(|event| matches!(event.kind, EventKind::Write { constant: Some(_), .. }));
     let is_repeated = match commit {
         Committed::Here(commit) => {
-            let in_loop = unit.events.get(removal as usize).is_none_or(|event| unit.in_loop(event.frame));
             is_gone_for_good
-                && !in_loop
                 && is_lenient(db, of, unit, removal, DEPTH)
                 && !may_be_refused(db, of, unit, removal, commit)
         }
