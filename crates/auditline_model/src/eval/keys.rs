@@ -93,6 +93,23 @@ impl Evaluator<'_> {
         }
     }
 
+    /// The column of another mapped class that a condition wants to be equal to something which is no column.
+    pub(crate) fn column_of_other(&self, code: &Code, expr: ExprId, model: ClassRef) -> Option<(ClassRef, Name)> {
+        let Expr::Compare { left, rest } = &code[expr] else { return None };
+        let [(CompareOp::Eq, right)] = rest[..] else { return None };
+        let column = |side: ExprId| match &code[side] {
+            Expr::Attribute { value, attr } => match self.symbol(code, *value) {
+                Symbol::Class(class) => Some((class, *attr)),
+                _ => None,
+            },
+            _ => None,
+        };
+        match (column(*left), column(right)) {
+            (Some(found), None) | (None, Some(found)) if found.0 != model => Some(found),
+            _ => None,
+        }
+    }
+
     /// The column of the model that an expression names: `Item.id`, `col(Item.id)`.
     pub(super) fn own_column(&self, code: &Code, expr: ExprId, model: Option<ClassRef>) -> Option<Name> {
         match &code[expr] {

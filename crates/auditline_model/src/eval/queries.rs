@@ -303,6 +303,9 @@ impl Evaluator<'_> {
                     }
                     self.filter_columns(code, arg.value, next.model, &mut next.filters);
                     self.filter_keys(code, arg.value, next.model, &mut next.keys);
+                    if let Some(model) = next.model {
+                        next.through.extend(self.column_of_other(code, arg.value, model));
+                    }
                     next.among |= is_among(code, arg.value);
                 }
             }

@@ -50,7 +50,11 @@ pub(super) struct Filters {
 /// The columns by which a lookup filters.
 pub(super) fn filters(db: &dyn Db, of: FunctionRef, unit: &Unit, lookup: u32) -> Filters {
     let Some(event) = unit.events.get(lookup as usize) else { return Filters::default() };
-    let said = |query: &QueryValue| Filters { columns: query.filters.to_vec(), nulls: query.sought.nulls.to_vec() };
+    let said = |query: &QueryValue| {
+        let mut columns = query.filters.to_vec();
+        columns.extend(query.model.into_iter().flat_map(|model| references(db, model, query)));
+        Filters { columns, nulls: query.sought.nulls.to_vec() }
+    };
     match &event.kind {
         EventKind::Load { query, form: LoadForm::Get(_), by: None, .. } => {
             Filters { columns: query.model.map_or_else(Vec::new, |model| keys(db, model)), nulls: Vec::new() }
@@ -59,7 +63,7 @@ pub(super) fn filters(db: &dyn Db, of: FunctionRef, unit: &Unit, lookup: u32) ->
         EventKind::Load { query, by: None, .. } if !query.filters.is_empty() => said(query),
         EventKind::Load { query, by: Some(by), .. } if *by != of => {
             let returned = returned_filters(db, *by, ());
-            if query.filters.is_empty() || query.filters[..] == returned.columns[..] {
+            if returned.columns.starts_with(&query.filters) {
                 (*returned).clone()
             } else {
                 said(query)
@@ -68,6 +72,20 @@ pub(super) fn filters(db: &dyn Db, of: FunctionRef, unit: &Unit, lookup: u32) ->
         EventKind::Load { query, .. } => said(query),
         _ => Filters::default(),
     }
+}
+
+/// The foreign keys of a class by which a lookup finds its rows through the unique key of another:
+/// `join(User).filter(User.email == email)`.
+fn references(db: &dyn Db, model: ClassRef, query: &QueryValue) -> Vec<Name> {
+    let Some(own) = tables::orm_model(db, model) else { return Vec::new() };
+    let is_found = |other: ClassRef, column: Name| {
+        tables::keyed_class(db, other).is_some_and(|table| table.keys.iter().any(|key| key.columns[..] == [column]))
+    };
+    let found = query.through.iter().filter(|(other, column)| is_found(*other, *column));
+    found
+        .flat_map(|(other, _)| own.columns().filter(|(own, _)| tables::points_at(db, model, own.name, *other)))
+        .map(|(own, _)| own.name)
+        .collect()
 }
 
 /// The columns by which a function looks for the row that it returns.

@@ -46,6 +46,9 @@ pub struct QueryValue {
     pub populates: bool,
     /// The columns it filters by.
     pub filters: SmallVec<[Name; 4]>,
+    /// The columns of other mapped classes that it wants to be equal to something which is no column:
+    /// `join(User).filter(User.email == email)`.
+    pub through: SmallVec<[(ClassRef, Name); 1]>,
     /// The columns that it wants to be equal to something that has a name of its own, and to what.
     pub keys: SmallVec<[(Name, Key); 1]>,
     /// By what it finds its rows, as written in the function that builds it.
@@ -83,6 +86,7 @@ impl QueryValue {
             among: false,
             populates: false,
             filters: SmallVec::new(),
+            through: SmallVec::new(),
             keys: SmallVec::new(),
             sought: Sought::default(),
             sets: SmallVec::new(),
