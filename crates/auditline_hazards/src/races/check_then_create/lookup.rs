@@ -63,11 +63,7 @@ pub(super) fn filters(db: &dyn Db, of: FunctionRef, unit: &Unit, lookup: u32) ->
         EventKind::Load { query, by: None, .. } if !query.filters.is_empty() => said(query),
         EventKind::Load { query, by: Some(by), .. } if *by != of => {
             let returned = returned_filters(db, *by, ());
-            if returned.columns.starts_with(&query.filters) {
-                (*returned).clone()
-            } else {
-                said(query)
-            }
+            if returned.columns.starts_with(&query.filters) { (*returned).clone() } else { said(query) }
         }
         EventKind::Load { query, .. } => said(query),
         _ => Filters::default(),

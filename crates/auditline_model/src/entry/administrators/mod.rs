@@ -4,6 +4,7 @@
 //! decorator of one's own), and projects write `is_superuser`, `Role.ADMIN`, `@admin_required`, `get_current_admin`.
 
 mod refusal;
+mod routers;
 mod word;
 
 use auditline_syntax::python::ir::{ArgKind, Block, Code, Expr, ExprId, Stmt, StmtKind};
@@ -53,7 +54,8 @@ fn guard(db: &dyn Db, of: FunctionRef, depth: u32) -> Option<AdministratorGuard>
         .map(at_start)
         .or_else(|| {
             let attached = super::attached_closely_to(db, of);
-            let is_attached = attached.iter().any(|dependency| is_guard(db, *dependency, depth));
+            let by_router = || super::router_of(db, of).is_some_and(|router| routers::is_guarded(db, router));
+            let is_attached = attached.iter().any(|dependency| is_guard(db, *dependency, depth)) || by_router();
             is_attached.then(|| function(db, of).map(|body| at_start(body.name_range)))?
         })
         .or_else(|| {
