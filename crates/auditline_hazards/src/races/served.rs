@@ -87,7 +87,8 @@ pub(super) fn administrators_guard(db: &dyn Db, of: FunctionRef, at: TextRange) 
     match visitors(db, of, Some(at), DEPTH, &mut Vec::new()) {
         Visitors::Administrators(function, range) => Some(Evidence {
             place: Place::InFunction(function, range),
-            message: "only administrators get past this: two of them would have to meet".to_owned(),
+            message: "only administrators get past this: one of them would have to meet another request in that moment"
+                .to_owned(),
         }),
         Visitors::Nobody | Visitors::Anybody => None,
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auditline_model::eval::value::{RowOrigin, RowValue};
+use auditline_model::eval::value::{RowOrigin, RowValue, Step};
 use auditline_model::unit::{EventKind, Unit, unit_of};
 use auditline_model::{Db, FunctionRef, classes, entry};
 use auditline_syntax::Name;
@@ -271,8 +271,11 @@ fn seldom_met(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Opt
     }
     let model = change.row.model?;
     let mut guards = change.writes.iter().map(|(at, column, _)| {
-        let guard = served::administrators_guard(db, of, unit.events.get(*at as usize)?.range)?;
-        writers::are_administrators(db, model, *column).then_some(guard)
+        let event = unit.events.get(*at as usize)?;
+        let guard = served::administrators_guard(db, of, event.range)?;
+        // What a visitor has added to a sum is lost for good.
+        let is_sum = matches!(event.kind, EventKind::Write { step: Step::Up | Step::Down, .. });
+        (!is_sum || writers::are_administrators(db, model, *column)).then_some(guard)
     });
     let first = guards.next()??;
     guards.all(|guard| guard.is_some()).then_some(first)
