@@ -81,15 +81,17 @@ pub(super) fn seldom_met(db: &dyn Db, of: FunctionRef, at: TextRange) -> Option<
     if serial::is_unbroken(db, of) { Some(serial::told(of)) } else { administrators_guard(db, of, at) }
 }
 
+/// What stops everybody but administrators on the way to a place of a function, as evidence of a race.
+pub(super) fn administrators_guard(db: &dyn Db, of: FunctionRef, at: TextRange) -> Option<Evidence> {
+    let message = "only administrators get past this: one of them would have to meet another request in that moment";
+    administrators_only(db, of, at).map(|place| Evidence { place, message: message.to_owned() })
+}
+
 /// What stops everybody but administrators on the way to a place of a function: each way from a route passes such a guard, and no
 /// task or delivery leads there.
-pub(super) fn administrators_guard(db: &dyn Db, of: FunctionRef, at: TextRange) -> Option<Evidence> {
+pub(crate) fn administrators_only(db: &dyn Db, of: FunctionRef, at: TextRange) -> Option<Place> {
     match visitors(db, of, Some(at), DEPTH, &mut Vec::new()) {
-        Visitors::Administrators(function, range) => Some(Evidence {
-            place: Place::InFunction(function, range),
-            message: "only administrators get past this: one of them would have to meet another request in that moment"
-                .to_owned(),
-        }),
+        Visitors::Administrators(function, range) => Some(Place::InFunction(function, range)),
         Visitors::Nobody | Visitors::Anybody => None,
     }
 }

@@ -9,6 +9,7 @@ use auditline_model::{Db, FunctionRef, classes, entry};
 use crate::catalogue::{Check, Family, Hazard};
 use crate::edit;
 use crate::finding::{Evidence, Finding, Fix, Place, Safety, Severity, symbol};
+use crate::races::served;
 
 /// AUD105.
 pub const HAZARD: Hazard = Hazard {
@@ -56,6 +57,12 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
                 message: format!("the request that `{}` answers reaches it", classes::simple(endpoint.path)),
             });
         }
+        let guard = served::administrators_only(db, of, event.range).map(|place| Evidence {
+            place,
+            message: "only administrators get past this: who sees it fail can look what is left".to_owned(),
+        });
+        let is_looked_after = guard.is_some();
+        evidence.extend(guard);
         let mut fixes = Vec::new();
         if by.is_none() && event.frame == id {
             let call = event.range;
@@ -68,7 +75,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             hazard: &HAZARD,
             // A helper's commit in a loop is often one of things that stand for themselves, and where asking again does what is
             // left, nothing is lost.
-            severity: if by.is_some() || is_repeatable(&unit, session, id, looped) {
+            severity: if by.is_some() || is_looked_after || is_repeatable(&unit, session, id, looped) {
                 Severity::Information
             } else {
                 Severity::Warning
