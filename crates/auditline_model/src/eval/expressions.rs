@@ -404,6 +404,10 @@ impl Evaluator<'_> {
         }
         let held = super::attribute(self.db, class, attr);
         match held {
+            // What Flask-SQLAlchemy's class has, and a class that derives from it does not set.
+            Value::Unknown if attr == "session" && super::extension::is_extension(self.db, class) => {
+                Value::Session(context_session(false))
+            }
             Value::Unknown => {
                 let value = Value::Attribute(Box::new(object.value.clone()), attr);
                 match self.sessions_by_use.get(&value) {

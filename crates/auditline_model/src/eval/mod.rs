@@ -17,6 +17,7 @@ mod denials;
 mod entries;
 mod executed;
 mod expressions;
+mod extension;
 mod found;
 mod handed;
 mod handlers;

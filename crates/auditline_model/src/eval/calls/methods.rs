@@ -181,14 +181,15 @@ impl Evaluator<'_> {
                         let receiver = Bound { value: *receiver, from: object.from.clone() };
                         self.method(code, &receiver, name, &arguments, args, (id, range))
                     }
+                    Value::Attribute(..)
+                        if self.is_flask(&object.value)
+                            && let Some(bound) =
+                                self.flask_method(code, (receiver_id, attr), &arguments, args, (id, range)) =>
+                    {
+                        bound
+                    }
                     Value::Attribute(..) if matches!(object.value, Value::Made(_)) => {
                         let Value::Made(path) = &object.value else { return Bound::unknown() };
-                        if path.as_str() == libraries::FLASK
-                            && let Some(bound) =
-                                self.flask_method(code, (receiver_id, attr), &arguments, args, (id, range))
-                        {
-                            return bound;
-                        }
                         if libraries::reads_answer(path, &attr) {
                             return Bound {
                                 value: Value::Made(Name::new(&format!("{path}.{attr}"))),

@@ -1,0 +1,94 @@
+//! Rows and sessions that a function reaches by another way than plain calls and annotations.
+#![allow(clippy::unwrap_used)] // Helpers of tests stand outside of test functions.
+
+use auditline_model::RootDatabase;
+use auditline_model::eval::value::{RowOrigin, SessionOrigin};
+use auditline_model::fixture::{fixture, function};
+use auditline_model::unit::{EventKind, SessionAction, unit_of};
+
+/// What a function does, in short: `load Task`, `write Task.count`, `commit registry`.
+fn story(db: &RootDatabase, file: &str, name: &str) -> Vec<String> {
+    let unit = unit_of(db, function(db, file, name));
+    let told = unit.events.iter().filter_map(|event| match &event.kind {
+        EventKind::Write { row, column, .. } => {
+            let is_loaded = matches!(row.origin, RowOrigin::Loaded { .. });
+            let model = row.model.map_or("?", |model| model.path.as_str());
+            Some(format!("write {}{model}.{column}", if is_loaded { "loaded " } else { "" }))
+        }
+        EventKind::Session { session, action: SessionAction::Commit, .. } => {
+            let by = match session.origin {
+                SessionOrigin::Registry(_) => "registry",
+                SessionOrigin::Param(_) => "parameter",
+                _ => "session",
+            };
+            Some(format!("commit {by}"))
+        }
+        _ => None,
+    });
+    told.collect()
+}
+
+const FLASK_TASK: &str = "
+from extensions import db
+
+class Task(db.Model):
+    id = db.Column(db.Integer, primary_key=True)
+    count = db.Column(db.Integer)
+
+def by_query(task_id):
+    task = Task.query.get(task_id)
+    task.count += 1
+    db.session.commit()
+
+def by_session(task_id):
+    task = db.session.get(Task, task_id)
+    task.count += 1
+    db.session.commit()
+
+def or_not_found(task_id):
+    task = db.get_or_404(Task, task_id)
+    task.count += 1
+    db.session.commit()
+
+def by_statement(task_id):
+    task = db.session.execute(db.select(Task).filter_by(id=task_id)).scalar_one()
+    task.count += 1
+    db.session.commit()
+
+def by_own_method(task_id):
+    task = db.session.get(Task, task_id)
+    task.count += 1
+    db.save(task)
+";
+
+#[test]
+fn an_object_of_a_class_derived_from_flask_sqlalchemy_is_one() {
+    let forms = [
+        "from flask_sqlalchemy import SQLAlchemy as _Base\n\
+         class SQLAlchemy(_Base):\n    def save(self, row):\n        self.session.add(row)\n        self.session.commit()\n\
+         db = SQLAlchemy()\n",
+        "from flask_sqlalchemy import SQLAlchemy\n\
+         class AppSQLAlchemy(SQLAlchemy):\n    def apply_pool_defaults(self, app, options):\n        return super(AppSQLAlchemy, self).apply_pool_defaults(app, options)\n\
+         class Saving(AppSQLAlchemy):\n    def save(self, row):\n        self.session.add(row)\n        self.session.commit()\n\
+         db: Saving = Saving(session_options={'expire_on_commit': False})\n",
+    ];
+    for form in forms {
+        let db = fixture(&[("extensions.py", form), ("tasks.py", FLASK_TASK)]);
+        for name in ["by_query", "by_session", "or_not_found", "by_statement", "by_own_method"] {
+            assert_eq!(
+                story(&db, "tasks.py", name),
+                ["write loaded Task.count", "commit registry"],
+                "{name} of {form}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_a_derived_class_sets_itself_is_its_own() {
+    let own = "from flask_sqlalchemy import SQLAlchemy\n\
+         class AppSQLAlchemy(SQLAlchemy):\n    def session(self):\n        return open_anew()\n\
+         db = AppSQLAlchemy()\n";
+    let db = fixture(&[("extensions.py", own), ("tasks.py", FLASK_TASK)]);
+    assert!(!story(&db, "tasks.py", "by_session").contains(&"commit registry".to_owned()));
+}
