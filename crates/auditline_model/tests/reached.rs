@@ -92,3 +92,55 @@ fn what_a_derived_class_sets_itself_is_its_own() {
     let db = fixture(&[("extensions.py", own), ("tasks.py", FLASK_TASK)]);
     assert!(!story(&db, "tasks.py", "by_session").contains(&"commit registry".to_owned()));
 }
+
+const REPOSITORIES: &str = "
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+class Base(DeclarativeBase): ...
+
+class Task(Base):
+    __tablename__ = 'tasks'
+    id: Mapped[int] = mapped_column(primary_key=True)
+    count: Mapped[int]
+
+class Storing:
+    def __init__(self, db: Session):
+        self.db = db
+
+    def get(self, id):
+        return self.db.get(Task, id)
+
+class Named(Storing):
+    def get(self, id):
+        return None
+
+class ByTwo(Storing):
+    def bump(self, id):
+        task = super(ByTwo, self).get(id)
+        task.count += 1
+
+class BehindAnother(Named):
+    def bump(self, id):
+        task = super(Named, self).get(id)
+        task.count += 1
+
+class BehindTheNext(Named):
+    def bump(self, id):
+        task = super(BehindTheNext, self).get(id)
+        task.count += 1
+
+class OfAnother(Storing):
+    def bump(self, id, other):
+        task = super(OfAnother, other).get(id)
+        task.count += 1
+";
+
+#[test]
+fn super_with_two_arguments_looks_behind_the_class_that_is_named() {
+    let db = fixture(&[("repositories.py", REPOSITORIES)]);
+    let story = |class: &str| story(&db, "repositories.py", &format!("{class}.bump"));
+    assert_eq!(story("ByTwo"), ["write loaded Task.count"]);
+    assert_eq!(story("BehindAnother"), ["write loaded Task.count"]);
+    assert!(story("BehindTheNext").is_empty());
+    assert!(story("OfAnother").is_empty());
+}
