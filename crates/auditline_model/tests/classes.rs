@@ -81,6 +81,22 @@ fn annotations_are_resolved_through_aliases_in_other_files() {
 }
 
 #[test]
+fn markers_of_containers_ask_for_their_argument() {
+    let db = fixture(&[(
+        "main.py",
+        "from aioinject import Injected\nfrom dishka import FromDishka as FromDI\nfrom dishka.integrations.fastapi import FromDishka\nimport wireup\nfrom other import Injected as Wrapped\n\
+         class Service: ...\nAsked = FromDishka[Service]\n\
+         def f(a: FromDishka[Service], b: FromDI[Service | None], c: Injected[Service], d: wireup.Injected[Service], e: Asked, f: Wrapped[Service]): ...\n",
+    )]);
+    let show_param = |index| param(&db, "main.py", "f", index);
+    for index in [0, 2, 3, 4] {
+        assert_eq!(show_param(index), "Service with 0");
+    }
+    assert_eq!(show_param(1), "Service | None with 0");
+    assert_eq!(show_param(5), "other.Injected[Service]", "of a library that is not known");
+}
+
+#[test]
 fn circular_aliases_end() {
     let db = fixture(&[
         ("a.py", "from b import B\nfrom typing import Optional\nA = Optional[B]\ndef f(x: A): ...\n"),

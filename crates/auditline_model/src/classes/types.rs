@@ -7,7 +7,7 @@ use auditline_syntax::python::ir::{BinaryOp, Code, Expr, ExprId};
 use super::detached::{Detached, detach};
 use super::variables::{VariableKind, variable};
 use crate::db::{ClassRef, Db, FunctionRef, SourceFile};
-use crate::eval::libraries::{Known, known};
+use crate::eval::libraries::{Known, known, marks_injected};
 use crate::names::{Scope, canonical, resolve};
 use crate::symbols::Symbol;
 
@@ -252,6 +252,10 @@ fn subscript(db: &dyn Db, scope: Scope, code: &Code, value: ExprId, index: ExprI
             ),
             None => TypeExpr::Unknown,
         },
+        // Another word for `Annotated[T, …]`.
+        marker if marks_injected(marker) && items.len() == 1 => {
+            annotated(type_at(db, scope, code, index, depth + 1), Vec::new())
+        }
         "typing.ClassVar" | "typing.Final" | "typing.Required" | "typing.NotRequired" | "typing.ReadOnly" => {
             TypeExpr::Symbol { symbol: base.symbol(), args: types(items) }
         }

@@ -17,6 +17,24 @@ pub(crate) fn request_sessions(path: &str) -> Option<bool> {
     }
 }
 
+/// Whether an annotation `Marker[T]` of a library for dependency injection asks for a `T`: to its container, and to a type
+/// checker, it is one.
+///
+/// <https://dishka.readthedocs.io/en/stable/integrations/index.html>, <https://maldoinc.github.io/wireup/latest/>,
+/// <https://aioinject.readthedocs.io/>, <https://injector.readthedocs.io/en/latest/api.html#injector.Inject>,
+/// <https://pypi.org/project/fastapi-injected/>
+pub(crate) fn marks_injected(path: &str) -> bool {
+    let (root, last) = (path.split('.').next().unwrap_or(path), path.rsplit('.').next().unwrap_or(path));
+    match last {
+        // Packages that bring dishka to a framework hand its marker on: `dishka_flet.FromDishka`.
+        "FromDishka" => root == "dishka" || root.starts_with("dishka_"),
+        "Injected" => matches!(root, "aioinject" | "wireup"),
+        "Inject" => root == "injector",
+        "Dep" => root == "fastapi_injected",
+        _ => false,
+    }
+}
+
 /// What a name outside the workspace is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Known {
