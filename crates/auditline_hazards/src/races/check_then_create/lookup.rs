@@ -7,7 +7,7 @@ use auditline_model::eval::value::{Key, QueryValue, Value};
 use auditline_model::owner::argument_of;
 use auditline_model::schema::kept_apart;
 use auditline_model::symbols::Symbol;
-use auditline_model::tables::{self, Attribute, Column};
+use auditline_model::tables::{self, Attribute, Column, TypeFamily};
 use auditline_model::unit::{EventKind, LoadForm, Unit, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef, function};
 use auditline_syntax::Name;
@@ -246,6 +246,33 @@ pub(super) fn has_composed_key(db: &dyn Db, unit: &Unit, create: u32, class: Cla
         unique || keys(db, class)[..] == [name]
     };
     unit.composed.iter().any(|(row, attribute)| *row == create && is_key(*attribute))
+}
+
+/// Whether the database may refuse a row that is made there because another one has its key, whichever that is: a unique
+/// constraint or index of its table, or a primary key that is not given to each row anew.
+pub(super) fn may_be_refused(db: &dyn Db, of: FunctionRef, unit: &Unit, create: u32, class: ClassRef) -> bool {
+    let Some(model) = tables::orm_model(db, class) else { return true };
+    let key = keys(db, class);
+    let is_anew = match key[..] {
+        [only] => model.column(only).is_some_and(|column| {
+            let is_counted = matches!(column.family, TypeFamily::Integer | TypeFamily::BigInteger);
+            let is_made = column.has_default || column.has_server_default || is_counted;
+            is_made && column.foreign_key.is_none() && !is_given(db, of, unit, create, only)
+        }),
+        _ => false,
+    };
+    !is_anew
+        || !model.unique.is_empty()
+        || !model.partly_unique.is_empty()
+        || model.columns().any(|(_, column)| column.unique)
+        || !kept_apart(db, class).is_empty()
+}
+
+/// Whether a row is made with a value for an attribute, by its name.
+fn is_given(db: &dyn Db, of: FunctionRef, unit: &Unit, create: u32, attribute: Name) -> bool {
+    let (Some(event), Some(body)) = (unit.events.get(create as usize), function(db, of)) else { return false };
+    let made = spelled::arguments(&body.code, event.range);
+    made.is_some_and(|made| spelled::keyword(made, attribute).is_some())
 }
 
 /// Whether a constraint makes rows with these columns unique.

@@ -114,12 +114,14 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             known => known,
         };
         let wanted = match uniqueness {
-            Uniqueness::NotUnique | Uniqueness::NotForNull { .. } => Wanted::Named,
+            // What is never raised is not handled.
+            Uniqueness::NotUnique if !lookup::may_be_refused(db, of, &unit, creation.create, creation.model) => None,
+            Uniqueness::NotUnique | Uniqueness::NotForNull { .. } => Some(Wanted::Named),
             Uniqueness::Unique { .. } | Uniqueness::Within { .. } | Uniqueness::Partly | Uniqueness::Unknown => {
-                Wanted::Broad
+                Some(Wanted::Broad)
             }
         };
-        if conflict::is_handled(db, of, &unit, &creation, wanted) {
+        if wanted.is_some_and(|wanted| conflict::is_handled(db, of, &unit, &creation, wanted)) {
             continue;
         }
         // The second one is refused either way; only the answer is another.
