@@ -84,6 +84,62 @@ fn an_object_of_a_class_derived_from_flask_sqlalchemy_is_one() {
     }
 }
 
+const HELPERS: &str = "
+from extensions import db
+from tasks import Task
+
+def rows_of(model):
+    return model.query if hasattr(model, 'query') else db.session.query(model)
+
+def first_of(model, key):
+    return model.query.filter(model.id == key).first()
+
+def scalar_of(model, key):
+    return db.session.query(model).filter(model.id == key).scalar()
+
+def from_rows(model, key):
+    return rows_of(model).filter(model.id == key).first()
+
+def words_of(request: Text, key):
+    return request.query.get(key)
+
+class Store:
+    model = Task
+
+    def get(self, key):
+        return self.model.query.get(key)
+
+def by_first(key):
+    task = first_of(Task, key)
+    task.count += 1
+
+def by_scalar(key):
+    task = scalar_of(Task, key)
+    task.count += 1
+
+def by_rows(key):
+    task = from_rows(Task, key)
+    task.count += 1
+
+def by_store(key):
+    task = Store().get(key)
+    task.count += 1
+
+def by_words(key):
+    task = words_of(Task, key)
+    task.count += 1
+";
+
+#[test]
+fn a_helper_asks_for_rows_of_the_class_it_is_handed() {
+    let extension = "from flask_sqlalchemy import SQLAlchemy\ndb = SQLAlchemy()\n";
+    let db = fixture(&[("extensions.py", extension), ("tasks.py", FLASK_TASK), ("helpers.py", HELPERS)]);
+    for name in ["by_first", "by_scalar", "by_rows", "by_store"] {
+        assert_eq!(story(&db, "helpers.py", name), ["write loaded Task.count"], "{name}");
+    }
+    assert!(story(&db, "helpers.py", "by_words").is_empty(), "not a class, as it says");
+}
+
 #[test]
 fn what_a_derived_class_sets_itself_is_its_own() {
     let own = "from flask_sqlalchemy import SQLAlchemy\n\

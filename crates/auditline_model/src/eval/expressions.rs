@@ -294,6 +294,9 @@ impl Evaluator<'_> {
             | Value::Lent(_)
             | Value::Column(..)
             | Value::Aggregate(_) => Value::Method(Box::new(object.value.clone()), attr),
+            Value::Param(_) | Value::Attribute(..) if attr == "query" && self.may_be_mapped(&object.value) => {
+                Value::Query(Arc::new(super::queries::flask_query_of(None, Some(object.value.clone()))))
+            }
             Value::Param(_) | Value::Attribute(..) => {
                 let value = Value::Attribute(Box::new(object.value.clone()), attr);
                 match self.sessions_by_use.get(&value) {

@@ -166,7 +166,7 @@ impl Evaluator<'_> {
     }
 
     pub(crate) fn flask_query(&mut self, class: ClassRef) -> Value {
-        Value::Query(Arc::new(QueryValue { session: Some(context_session(false)), ..QueryValue::select(Some(class)) }))
+        Value::Query(Arc::new(flask_query_of(Some(class), None)))
     }
 
     /// `db.get_or_404(Item, id)`, `db.select(Item)` of Flask-SQLAlchemy's object; `None` for anything else.
@@ -324,7 +324,7 @@ impl Evaluator<'_> {
                 return Bound::of(Value::Row(self.load(next, form, range)));
             }
             "scalar" | "scalar_one" | "scalar_one_or_none" if executes => {
-                if next.entities && next.model.is_some() {
+                if next.entities && (next.model.is_some() || next.of.is_some()) {
                     return Bound::of(Value::Row(self.load(next, form, range)));
                 }
                 return self.executed_columns(next, false, form, range);
@@ -479,6 +479,11 @@ impl Lock {
             (known, _) => known,
         }
     }
+}
+
+/// `Item.query`, or `model.query` where only callers know the class.
+pub(super) fn flask_query_of(class: Option<ClassRef>, of: Option<Value>) -> QueryValue {
+    QueryValue { of, session: Some(context_session(false)), ..QueryValue::select(class) }
 }
 
 /// `EXISTS` over the rows of a statement.

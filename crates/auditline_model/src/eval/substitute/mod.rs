@@ -93,6 +93,12 @@ impl Evaluator<'_> {
                     query.session.as_ref().and_then(|session| self.session_of(session, callee, object, filled));
                 let mut query = (**query).clone();
                 query.session = session;
+                if let Some(of) = &query.of {
+                    (query.model, query.of) = match self.class_named(of, object, filled) {
+                        Some(Value::Symbol(Symbol::Class(class))) => (Some(class), None),
+                        of => (query.model, of),
+                    };
+                }
                 // What it sets is made from what only the callee knows.
                 query.changes = Arc::default();
                 if let crate::eval::value::Lock::IfParam(index) = query.lock {
