@@ -37,6 +37,7 @@ impl Evaluator<'_> {
         };
         is_handed && !names::files_mentioning(self.db, "flask_sqlalchemy").is_empty()
     }
+
     /// Whether a value is Flask-SQLAlchemy's object, or one of a class that derives from its class.
     pub(super) fn is_flask(&self, value: &Value) -> bool {
         match value {
