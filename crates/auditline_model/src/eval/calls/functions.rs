@@ -90,7 +90,13 @@ impl Evaluator<'_> {
             self.event(EventKind::Release, range);
         }
         self.unit.changes |= effect.changes;
-        let asked = self.asked_of_arguments(callee, &filled);
+        let mut asked = self.asked_of_arguments(callee, &filled);
+        asked.extend(self.asked_of_rows(
+            callee,
+            &filled,
+            !effect.held.is_empty() || is_quieted(self.db, callee),
+            range,
+        ));
         let raises = !is_quieted(self.db, callee);
         let holds = if raises { &effect.held[..] } else { &[] };
         let held = holds.iter().filter_map(|condition| self.held_of(condition, callee, object, &filled));
