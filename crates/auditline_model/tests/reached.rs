@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)] // Helpers of tests stand outside of test functions.
 
 use auditline_model::RootDatabase;
-use auditline_model::eval::value::{RowOrigin, SessionOrigin};
+use auditline_model::eval::value::{Lock, RowOrigin, SessionOrigin};
 use auditline_model::fixture::{fixture, function};
 use auditline_model::unit::{EventKind, SessionAction, unit_of};
 
@@ -199,4 +199,83 @@ fn super_with_two_arguments_looks_behind_the_class_that_is_named() {
     assert_eq!(story("BehindAnother"), ["write loaded Task.count"]);
     assert!(story("BehindTheNext").is_empty());
     assert!(story("OfAnother").is_empty());
+}
+
+const OPTIONAL: &str = "
+from sqlalchemy import Select, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+class Base(DeclarativeBase): ...
+
+class Task(Base):
+    __tablename__ = 'tasks'
+    id: Mapped[int] = mapped_column(primary_key=True)
+    count: Mapped[int]
+
+class Tasks:
+    def __init__(self, db: Session):
+        self.db = db
+
+    def get(self, id, statement=None):
+        if statement is None:
+            statement = select(Task)
+        return self.db.execute(statement.where(Task.id == id)).scalar_one()
+
+    def get_or(self, id, statement: Select | None = None):
+        statement = statement or select(Task)
+        return self.db.scalars(statement.where(Task.id == id)).one()
+
+    def by_caller(self, id, statement=None):
+        return self.get(id, statement)
+
+    def result(self, id, statement=None):
+        return self.db.execute((select(Task) if statement is None else statement).where(Task.id == id))
+
+def own(db: Session, id):
+    Tasks(db).get(id).count += 1
+    Tasks(db).get_or(id).count += 1
+    Tasks(db).by_caller(id).count += 1
+    Tasks(db).result(id).scalar_one().count += 1
+
+def given(db: Session, id):
+    wanted = select(Task)
+    Tasks(db).get(id, wanted).count += 1
+    Tasks(db).get_or(id, statement=wanted).count += 1
+    Tasks(db).by_caller(id, wanted).count += 1
+    Tasks(db).result(id, wanted).scalar_one().count += 1
+
+def locked(db: Session, id):
+    wanted = select(Task).with_for_update()
+    Tasks(db).get(id, wanted).count += 1
+    Tasks(db).get_or(id, statement=wanted).count += 1
+    Tasks(db).by_caller(id, wanted).count += 1
+    Tasks(db).result(id, wanted).scalar_one().count += 1
+
+def untold(db: Session, id):
+    wanted = make_statement()
+    Tasks(db).get(id, wanted).count += 1
+    Tasks(db).get_or(id, statement=wanted).count += 1
+    Tasks(db).by_caller(id, wanted).count += 1
+";
+
+/// The locks with which the rows were loaded that a function writes.
+fn locks(db: &RootDatabase, file: &str, name: &str) -> Vec<Lock> {
+    let unit = unit_of(db, function(db, file, name));
+    let written = unit.events.iter().filter_map(|event| match &event.kind {
+        EventKind::Write { row, .. } => match row.origin {
+            RowOrigin::Loaded { lock, .. } => Some(lock),
+            _ => None,
+        },
+        _ => None,
+    });
+    written.collect()
+}
+
+#[test]
+fn a_statement_that_may_be_handed_in_locks_as_the_one_that_is() {
+    let db = fixture(&[("tasks.py", OPTIONAL)]);
+    assert_eq!(locks(&db, "tasks.py", "own"), [Lock::No; 4]);
+    assert_eq!(locks(&db, "tasks.py", "given"), [Lock::No; 4]);
+    assert_eq!(locks(&db, "tasks.py", "locked"), [Lock::Yes; 4]);
+    assert!(!locks(&db, "tasks.py", "untold").contains(&Lock::No));
 }

@@ -8,7 +8,7 @@ use auditline_syntax::{Name, TextRange};
 use crate::classes;
 use crate::db::{ClassRef, FunctionRef, head};
 use crate::eval::conditions::count_condition;
-use crate::eval::substitute::by_statement;
+use crate::eval::substitute::{brought, by_statement};
 use crate::eval::value::{
     ArgName, ContextValue, CountSource, Entry, InstanceOrigin, Lock, QueryValue, RowOrigin, RowValue, SessionOrigin,
     SessionValue, Tells, Value,
@@ -286,7 +286,12 @@ impl Evaluator<'_> {
         range: TextRange,
     ) -> Option<Bound> {
         let session = self.session_of(query.session.as_ref()?, callee, object, filled)?;
-        if let Lock::AsStatement(index) = query.lock {
+        let given = match query.lock {
+            Lock::AsStatement(index) => Some(index),
+            Lock::OrStatement(index) if brought(query.lock, filled) == Lock::Unknown => Some(index),
+            _ => None,
+        };
+        if let Some(index) = given {
             let statement = filled.get(index as usize)?.as_ref()?.value.clone();
             let name = Name::new(if scalars { "scalars" } else { "execute" });
             return Some(self.execute(&session, name, &statement, LoadForm::Elsewhere, range));
@@ -475,7 +480,7 @@ impl Evaluator<'_> {
 
 /// Whether a callee that locks if it is told to does so in a call.
 pub(in crate::eval) fn flagged(lock: Lock, body: &Function, filled: &[Option<Bound>], open: bool) -> Lock {
-    let Lock::IfParam(index) = lock else { return lock };
+    let Lock::IfParam(index) = lock else { return brought(lock, filled) };
     match flag_value(body, filled, index, open) {
         Some(true) => Lock::Yes,
         Some(false) => Lock::No,

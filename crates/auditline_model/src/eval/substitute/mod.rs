@@ -11,7 +11,7 @@ use crate::unit::{Condition, Subject};
 
 use crate::eval::calls::Arguments;
 use crate::eval::value::{
-    ArgName, ContextValue, InstanceOrigin, InstanceValue, Key, QueryValue, RowOrigin, RowValue, Value,
+    ArgName, ContextValue, InstanceOrigin, InstanceValue, Key, Lock, QueryValue, RowOrigin, RowValue, Value,
 };
 use crate::eval::{Bound, Evaluator};
 
@@ -85,14 +85,20 @@ impl Evaluator<'_> {
                 Value::Instance(Arc::new(InstanceValue { class: instance.class, arguments, origin }))
             }
             Value::Query(query) => {
-                if let crate::eval::value::Lock::AsStatement(index) = query.lock {
+                if let Lock::AsStatement(index) = query.lock {
                     let Value::Query(given) = argument(filled, index) else { return Value::Unknown };
+                    return Value::Query(Arc::new(built_on(&given, query)));
+                }
+                if let Lock::OrStatement(index) = query.lock
+                    && let Value::Query(given) = argument(filled, index)
+                {
                     return Value::Query(Arc::new(built_on(&given, query)));
                 }
                 let session =
                     query.session.as_ref().and_then(|session| self.session_of(session, callee, object, filled));
                 let mut query = (**query).clone();
                 query.session = session;
+                query.lock = brought(query.lock, filled);
                 if let Some(of) = &query.of {
                     (query.model, query.of) = match self.class_named(of, object, filled) {
                         Some(Value::Symbol(Symbol::Class(class))) => (Some(class), None),
@@ -101,13 +107,13 @@ impl Evaluator<'_> {
                 }
                 // What it sets is made from what only the callee knows.
                 query.changes = Arc::default();
-                if let crate::eval::value::Lock::IfParam(index) = query.lock {
+                if let Lock::IfParam(index) = query.lock {
                     query.lock = match filled.get(index as usize).and_then(Option::as_ref).map(|bound| &bound.value) {
-                        Some(Value::Bool(true)) => crate::eval::value::Lock::Yes,
-                        Some(Value::Bool(false)) => crate::eval::value::Lock::No,
-                        Some(Value::Param(outer)) => crate::eval::value::Lock::IfParam(*outer),
-                        Some(_) => crate::eval::value::Lock::Unknown,
-                        None => crate::eval::value::Lock::No,
+                        Some(Value::Bool(true)) => Lock::Yes,
+                        Some(Value::Bool(false)) => Lock::No,
+                        Some(Value::Param(outer)) => Lock::IfParam(*outer),
+                        Some(_) => Lock::Unknown,
+                        None => Lock::No,
                     };
                 }
                 Value::Query(Arc::new(query))
@@ -287,8 +293,14 @@ pub(in crate::eval) fn by_statement(
         Value::Many(inner) => (inner.row()?, true),
         _ => return None,
     };
-    let RowOrigin::Loaded { lock: crate::eval::value::Lock::AsStatement(index), single, by } = row.origin else {
-        return None;
+    let (index, single, by) = match row.origin {
+        RowOrigin::Loaded { lock: Lock::AsStatement(index), single, by } => (index, single, by),
+        RowOrigin::Loaded { lock: Lock::OrStatement(index), single, by }
+            if matches!(brought(Lock::OrStatement(index), filled), Lock::Unknown) =>
+        {
+            (index, single, by)
+        }
+        _ => return None,
     };
     let given = match argument(filled, index) {
         Value::Query(given) if given.entities && given.width <= 1 => given,
@@ -298,6 +310,17 @@ pub(in crate::eval) fn by_statement(
     let origin = RowOrigin::Loaded { lock: given.lock, single, by };
     let row = Value::Row(Arc::new(RowValue { model: given.model.or(row.model), origin, ..(**row).clone() }));
     Some((if many { Value::Many(Box::new(row)) } else { row }, Some(given)))
+}
+
+/// Whether a callee's own statement locks where a parameter of it brings no other one; it cannot be told where it does.
+pub(in crate::eval) fn brought(lock: Lock, filled: &[Option<Bound>]) -> Lock {
+    let Lock::OrStatement(index) = lock else { return lock };
+    match filled.get(index as usize).and_then(Option::as_ref).map(|bound| &bound.value) {
+        None | Some(Value::None) => Lock::No,
+        // Its own caller decides.
+        Some(Value::Param(outer)) => Lock::OrStatement(*outer),
+        Some(_) => Lock::Unknown,
+    }
 }
 
 fn argument(filled: &[Option<Bound>], index: u32) -> Value {

@@ -189,6 +189,16 @@ impl Value {
         match (self, other) {
             (a, b) if a == b => a.clone(),
             (Self::None | Self::Never, known) | (known, Self::None | Self::Never) => known.clone(),
+            // `statement or select(Item)`, where nothing says what is handed in, or it says that a statement is.
+            (Self::Param(index), Self::Query(own)) | (Self::Query(own), Self::Param(index)) => {
+                own.or_given(*index, None).map_or(Self::Unknown, |joined| Self::Query(Arc::new(joined)))
+            }
+            (Self::Query(given), Self::Query(own)) | (Self::Query(own), Self::Query(given))
+                if let Lock::AsStatement(index) = given.lock
+                    && let Some(joined) = own.or_given(index, Some(given)) =>
+            {
+                Self::Query(Arc::new(joined))
+            }
             (Self::Query(a), Self::Query(b)) if a.kind == b.kind && a.model == b.model => {
                 let mut joined = (**a).clone();
                 joined.lock = a.lock.join(b.lock);

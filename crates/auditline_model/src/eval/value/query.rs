@@ -66,6 +66,22 @@ pub struct QueryValue {
 }
 
 impl QueryValue {
+    /// What is known of a statement that a parameter brings, or of the function's own where it brings none:
+    /// `statement or select(Item)`. `given` is what the annotation says of the first.
+    pub(super) fn or_given(&self, parameter: u32, given: Option<&Self>) -> Option<Self> {
+        let is_plain = self.kind == QueryKind::Select && self.lock == Lock::No && self.session.is_none();
+        let is_other = given.is_some_and(|given| given.model.is_some() && given.model != self.model);
+        if !is_plain || is_other {
+            return None;
+        }
+        let mut joined = Self { lock: Lock::OrStatement(parameter), ..self.clone() };
+        // What only one of them asks for is not asked for by both.
+        joined.filters.retain(|name| given.is_some_and(|given| given.filters.contains(name)));
+        joined.keys.retain(|key| given.is_some_and(|given| given.keys.contains(key)));
+        joined.sought = given.map_or_else(Sought::default, |given| self.sought.join(&given.sought));
+        Some(joined)
+    }
+
     /// A statement that selects the rows of a class, with nothing added to it.
     pub(crate) fn select(model: Option<ClassRef>) -> Self {
         Self {
@@ -153,6 +169,8 @@ pub enum Lock {
     IfParam(u32),
     /// As the statement does that this parameter of the function holds; it also says what is loaded.
     AsStatement(u32),
+    /// As the statement does that this parameter of the function brings; it does not where the parameter brings none.
+    OrStatement(u32),
     /// It cannot be told.
     Unknown,
 }
