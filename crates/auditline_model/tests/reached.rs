@@ -279,3 +279,87 @@ fn a_statement_that_may_be_handed_in_locks_as_the_one_that_is() {
     assert_eq!(locks(&db, "tasks.py", "locked"), [Lock::Yes; 4]);
     assert!(!locks(&db, "tasks.py", "untold").contains(&Lock::No));
 }
+
+const HANDED: &str = "
+from sqlalchemy.exc import NoResultFound
+from sqlalchemy.orm import Session
+from repositories import Storing, Task
+
+def or_404(fn, *args, **kwargs):
+    try:
+        found = fn(*args, **kwargs)
+        if found is None:
+            abort(404)
+    except NoResultFound:
+        abort(404)
+    return found
+
+async def awaited(fn, key):
+    return await fn(key)
+
+def guarded(fn, key):
+    with table_lock():
+        return fn(key)
+
+def again(fn, key):
+    for attempt in range(3):
+        found = fn(key)
+    return found
+
+def another(fn, key):
+    found = fn(key)
+    found = copy_of(found)
+    return found
+
+def first(fn, other, key):
+    return fn(other, fn, key)
+
+class Tasks(Storing):
+    async def fetch(self, id):
+        return self.db.get(Task, id)
+
+    async def run(self, method, id):
+        return await method(id)
+
+    async def by_own_method(self, id):
+        task = await self.run(self.fetch, id)
+        task.count += 1
+
+def find(db: Session, key):
+    return db.get(Task, key)
+
+def by_function(db: Session, key):
+    task = or_404(find, db, key=key)
+    task.count += 1
+
+def by_method(db: Session, key):
+    task = or_404(Storing(db).get, key)
+    task.count += 1
+
+def under_lock(db: Session, key):
+    task = guarded(Storing(db).get, key)
+    task.count += 1
+
+def in_loop(db: Session, key):
+    task = again(Storing(db).get, key)
+    task.count += 1
+
+def of_another(db: Session, key):
+    task = another(Storing(db).get, key)
+    task.count += 1
+
+def round_about(key):
+    task = first(first, first, key)
+    task.count += 1
+";
+
+#[test]
+fn a_function_is_called_by_whoever_hands_it_to_a_helper() {
+    let db = fixture(&[("repositories.py", REPOSITORIES), ("handed.py", HANDED)]);
+    for name in ["by_function", "by_method", "Tasks.by_own_method"] {
+        assert_eq!(story(&db, "handed.py", name), ["write loaded Task.count"], "{name}");
+    }
+    for name in ["under_lock", "in_loop", "of_another", "round_about"] {
+        assert!(story(&db, "handed.py", name).is_empty(), "{name}");
+    }
+}

@@ -171,6 +171,8 @@ pub(crate) struct Evaluator<'a> {
     returned: bool,
     yielded: bool,
     splits: u32,
+    /// How many helpers stand around a call that hand a function on.
+    forwards: u32,
 }
 
 impl<'a> Evaluator<'a> {
@@ -198,6 +200,7 @@ impl<'a> Evaluator<'a> {
             returned: false,
             yielded: false,
             splits: 0,
+            forwards: 0,
         }
     }
 

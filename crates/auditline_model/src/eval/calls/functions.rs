@@ -119,6 +119,11 @@ impl Evaluator<'_> {
         {
             return result;
         }
+        if effect.operations.is_empty()
+            && let Some(result) = self.forwarded(callee, &filled, bound_params(&body, object), arguments, range)
+        {
+            return result;
+        }
         let returns = self.substituted(&effect.returns, callee, object, &filled);
         let count = effect.counts.map(|counted| self.counted_elsewhere(counted, callee, range));
         let mut from = arguments.sources();
@@ -150,10 +155,7 @@ impl Evaluator<'_> {
 
     /// Which value fills which parameter.
     pub(crate) fn fill(&self, body: &Function, object: &Value, arguments: &Arguments) -> Vec<Option<Bound>> {
-        let is_static = classes::is_static(body);
-        let bound_first = body.class.is_some() && !is_static && !matches!(object, Value::Unknown);
-        let unbound = matches!(object, Value::Symbol(Symbol::Class(_))) && !classes::is_class_method(body);
-        let shift = u32::from(bound_first && !unbound);
+        let shift = bound_params(body, object);
         body.params
             .iter()
             .zip(0u32..)
@@ -476,6 +478,13 @@ impl Evaluator<'_> {
         }
         flag_value(body, filled, index, open)
     }
+}
+
+/// How many parameters the object fills that a method is called on.
+fn bound_params(body: &Function, object: &Value) -> u32 {
+    let bound_first = body.class.is_some() && !classes::is_static(body) && !matches!(object, Value::Unknown);
+    let unbound = matches!(object, Value::Symbol(Symbol::Class(_))) && !classes::is_class_method(body);
+    u32::from(bound_first && !unbound)
 }
 
 /// Whether a callee that locks if it is told to does so in a call.

@@ -3,6 +3,7 @@
 mod arguments;
 mod builtins;
 mod containers;
+mod forwarded;
 mod functions;
 mod generators;
 mod methods;
