@@ -363,3 +363,46 @@ fn a_function_is_called_by_whoever_hands_it_to_a_helper() {
         assert!(story(&db, "handed.py", name).is_empty(), "{name}");
     }
 }
+
+const OF_REQUEST: &str = "
+from flask import Flask, g
+from sqlalchemy import create_engine
+from sqlalchemy.orm import sessionmaker
+from repositories import Task
+
+app = Flask(__name__)
+SessionLocal = sessionmaker(create_engine('postgresql://db/shop'))
+
+@app.before_request
+def open_session():
+    g.db = SessionLocal()
+
+def current():
+    if 'kept' not in g:
+        g.kept = SessionLocal()
+    return g.kept
+
+def by_attribute(key):
+    task = g.db.get(Task, key)
+    task.count += 1
+    g.db.commit()
+
+def by_getter(key):
+    db = current()
+    task = db.get(Task, key)
+    task.count += 1
+    db.commit()
+
+def of_nobody(key):
+    task = g.other.get(Task, key)
+    task.count += 1
+";
+
+#[test]
+fn a_session_stands_on_the_object_of_a_flask_request() {
+    let db = fixture(&[("repositories.py", REPOSITORIES), ("app.py", OF_REQUEST)]);
+    for name in ["by_attribute", "by_getter"] {
+        assert_eq!(story(&db, "app.py", name), ["write loaded Task.count", "commit session"], "{name}");
+    }
+    assert!(story(&db, "app.py", "of_nobody").is_empty());
+}

@@ -261,7 +261,11 @@ impl Evaluator<'_> {
             }
             Value::Symbol(Symbol::External(path)) => match super::libraries::request_sessions(path.as_str()) {
                 Some(is_async) if attr == "session" => Value::Session(context_session(is_async)),
-                _ => Value::Symbol(Symbol::External(names::canonical(Name::new(&format!("{path}.{attr}"))))),
+                _ => {
+                    let value = Value::Symbol(Symbol::External(names::canonical(Name::new(&format!("{path}.{attr}")))));
+                    let is_state = crate::owner::is_request_state(&object.value);
+                    if is_state { self.on_request(value, &object.value, attr) } else { value }
+                }
             },
             Value::Symbol(Symbol::Class(class)) => self.class_attribute(*class, attr),
             Value::SelfObject => match self.receiver {

@@ -1,4 +1,4 @@
-//! Sessions that a middleware keeps on the request: `request.state.db = SessionLocal()`.
+//! Sessions that a middleware keeps on the request, `request.state.db = SessionLocal()`, or a function of Flask's: `g.db = …`.
 
 use std::sync::Arc;
 
@@ -9,8 +9,9 @@ use auditline_syntax::python::walk_statements;
 use crate::classes;
 use crate::db::{Db, FunctionRef, Settings, SourceFile, function, parsed};
 use crate::eval::value::{SessionValue, Value};
-use crate::names::files_mentioning;
+use crate::names::{self, files_mentioning};
 use crate::place::Place;
+use crate::symbols::Symbol;
 use crate::unit::{EventKind, unit_of};
 
 use super::providers::{OnFailure, at_moment};
@@ -28,17 +29,23 @@ pub struct OnRequest {
 }
 
 /// Whether a value is what Starlette lets a middleware keep with a request: `request.state`. That of the application is
-/// another one.
+/// another one. Flask and Quart have one such object, `g`.
 #[must_use]
 pub fn is_request_state(object: &Value) -> bool {
     match object {
+        Value::Symbol(Symbol::External(path)) => is_global_of_request(path),
         Value::Attribute(inner, name) if *name == "state" => matches!(&**inner, Value::Made(path)
             if matches!(path.as_str().rsplit('.').next(), Some("Request" | "WebSocket" | "HTTPConnection"))),
         _ => false,
     }
 }
 
-/// The session that stands in an attribute of `request.state`; `None` where none does, or where several functions put one there.
+/// Whether a name from outside is what holds values as long as one request: <https://flask.palletsprojects.com/api/#flask.g>.
+fn is_global_of_request(path: &str) -> bool {
+    matches!(path, "flask.g" | "flask.globals.g" | "quart.g")
+}
+
+/// The session that stands in an attribute of `request.state` or of `g`; `None` where none does, or where several functions put one there.
 #[must_use]
 pub fn on_request(db: &dyn Db, attribute: Name) -> Option<OnRequest> {
     on_request_query(db, Settings::get(db), attribute)
@@ -85,8 +92,12 @@ fn keepers(db: &dyn Db, file: SourceFile, _key: ()) -> Arc<[(Name, FunctionRef)]
                 _ => return,
             };
             for target in targets {
-                if let Expr::Attribute { value: state, attr } = &body.code[*target]
-                    && let Expr::Attribute { value: object, attr: held } = &body.code[*state]
+                let Expr::Attribute { value: state, attr } = &body.code[*target] else { continue };
+                if matches!(names::resolve_in(db, of, &body.code, *state),
+                    Symbol::External(path) if is_global_of_request(&path))
+                {
+                    found.push((*attr, of));
+                } else if let Expr::Attribute { value: object, attr: held } = &body.code[*state]
                     && *held == "state"
                     && let Expr::Name(object) = &body.code[*object]
                     && is_request(db, of, body, *object)
@@ -105,7 +116,7 @@ fn is_request(db: &dyn Db, of: FunctionRef, body: &Function, name: Name) -> bool
     let Some(param) = body.params.iter().find(|param| param.name == name) else { return false };
     if let Some(annotation) = param.annotation {
         return match classes::type_expr(db, of.file, Some(of), &body.code, annotation) {
-            classes::TypeExpr::Symbol { symbol: crate::symbols::Symbol::External(path), .. } => {
+            classes::TypeExpr::Symbol { symbol: Symbol::External(path), .. } => {
                 matches!(path.as_str().rsplit('.').next(), Some("Request" | "WebSocket" | "HTTPConnection"))
             }
             _ => false,
