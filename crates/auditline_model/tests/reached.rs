@@ -406,3 +406,59 @@ fn a_session_stands_on_the_object_of_a_flask_request() {
     }
     assert!(story(&db, "app.py", "of_nobody").is_empty());
 }
+
+const SET_LATE: &str = "
+from sqlalchemy import create_engine
+from sqlalchemy.orm import sessionmaker
+from repositories import Storing, Task
+
+Opened = None
+storing = None
+either = None
+shadowed = None
+never = None
+
+def start(url):
+    global Opened, storing, either
+    engine = create_engine(url)
+    Opened = sessionmaker(bind=engine)
+    storing = Storing(Opened())
+    either = Storing(Opened())
+    shadowed = Storing(Opened())
+
+def start_again(url):
+    global either
+    either = Storing(url)
+
+def by_factory(key):
+    with Opened() as db:
+        task = db.get(Task, key)
+        task.count += 1
+        db.commit()
+
+def by_object(key):
+    task = storing.get(key)
+    task.count += 1
+
+def by_either(key):
+    task = either.get(key)
+    task.count += 1
+
+def by_shadowed(key):
+    task = shadowed.get(key)
+    task.count += 1
+
+def by_never(key):
+    task = never.get(key)
+    task.count += 1
+";
+
+#[test]
+fn a_variable_of_the_module_may_be_set_when_the_program_starts() {
+    let db = fixture(&[("repositories.py", REPOSITORIES), ("late.py", SET_LATE)]);
+    assert_eq!(story(&db, "late.py", "by_factory"), ["write loaded Task.count", "commit session"]);
+    assert_eq!(story(&db, "late.py", "by_object"), ["write loaded Task.count"]);
+    for name in ["by_either", "by_shadowed", "by_never"] {
+        assert!(story(&db, "late.py", name).is_empty(), "{name}");
+    }
+}

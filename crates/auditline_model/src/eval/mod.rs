@@ -24,6 +24,7 @@ mod handlers;
 mod inherited;
 mod insertions;
 mod keys;
+mod late;
 pub mod libraries;
 mod messages;
 mod nested;
@@ -397,6 +398,12 @@ pub(crate) fn evaluate_variable(db: &dyn Db, of: VariableRef) -> Value {
         if !matches!(typed, Value::Session(_)) || value.is_none() {
             result = typed;
         }
+    }
+    if matches!(result, Value::Unknown | Value::None)
+        && value.is_none_or(|value| is_none(&module.code, value))
+        && let Some(late) = late::set_late(db, of)
+    {
+        return late;
     }
     result
 }
