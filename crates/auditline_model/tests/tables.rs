@@ -260,3 +260,39 @@ fn types_of_the_project_are_read() {
     assert_eq!(column(&m, "secret").family, TypeFamily::Binary);
     assert_eq!(column(&m, "vector").family, TypeFamily::Other(Name::new("TSVectorType")));
 }
+
+#[test]
+fn constraints_of_the_table_say_what_single_columns_are() {
+    let constraints = "
+from sqlalchemy import Column, ForeignKeyConstraint, Integer, MetaData, PrimaryKeyConstraint, String, Table
+from app.base import Base
+
+class Member(Base):
+    __tablename__ = 'members'
+    __table_args__ = (
+        PrimaryKeyConstraint('channel', 'person_id'),
+        ForeignKeyConstraint(['channel', 'package'], ['packages.channel', 'packages.name']),
+        ForeignKeyConstraint(['person_id'], ['people.id'], ondelete='CASCADE'),
+    )
+    channel = Column(String)
+    package = Column(String)
+    person = Column('person_id', Integer)
+
+marks = Table(
+    'marks', MetaData(),
+    Column('person_id', Integer),
+    ForeignKeyConstraint(['person_id'], ['people.id']),
+)
+";
+    let db = fixture(&[("app/__init__.py", ""), BASE, ("app/models.py", constraints)]);
+    let member = model(&db, "app/models.py", "Member");
+    let person = column(&member, "person");
+    assert!(person.primary_key && column(&member, "channel").primary_key);
+    assert_eq!((person.foreign_key.as_deref(), person.on_delete.as_deref()), (Some("people.id"), Some("CASCADE")));
+    for name in ["channel", "package"] {
+        assert_eq!(column(&member, name).foreign_key, None, "{name}");
+    }
+    let tables = tables_of_module(&db, file(&db, "app/models.py"));
+    let (_, person) = &tables.iter().find(|table| table.name.as_deref() == Some("marks")).unwrap().columns[0];
+    assert_eq!(person.foreign_key.as_deref(), Some("people.id"));
+}

@@ -197,9 +197,7 @@ pub(super) fn durable(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32, row
     }
     let event = unit.events.get(write as usize)?;
     let in_scope = unit.ancestors(event.frame).any(|(_, frame)| match &frame.kind {
-        FrameKind::WithTransaction(session, auditline_model::eval::value::TransactionKind::Begin) => {
-            matches_session(session)
-        }
+        FrameKind::WithTransaction(session, kind) => kind.commits() && matches_session(session),
         _ => false,
     });
     let is_left = || row.session.as_ref().is_some_and(|session| is_committed_around(db, unit, event.frame, session));
@@ -246,9 +244,9 @@ fn by_caller(db: &dyn Db, site: &CallSite) -> Option<Durable> {
         return Some(Durable::Caller(site.function, ordinal));
     }
     let around = caller.events.get(site.ordinal as usize).is_some_and(|event| {
-        caller.ancestors(event.frame).any(|(_, frame)| {
-            matches!(&frame.kind, FrameKind::WithTransaction(_, auditline_model::eval::value::TransactionKind::Begin))
-        })
+        caller
+            .ancestors(event.frame)
+            .any(|(_, frame)| matches!(&frame.kind, FrameKind::WithTransaction(_, kind) if kind.commits()))
     });
     around.then_some(Durable::Caller(site.function, site.ordinal))
 }

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use auditline_syntax::python::ir::{Block, Code, StmtKind, WithItem};
+use auditline_syntax::python::ir::{Block, Code, Function, StmtKind, WithItem};
 use auditline_syntax::python::walk_statements;
 use auditline_syntax::{Name, TextRange};
 
-use crate::unit::{EventKind, FrameKind, LockScope};
+use crate::db::FunctionRef;
+use crate::unit::{Enclosing, EventKind, FrameId, FrameKind, LockScope, SessionAction, When};
 
 use super::statements::contains_break;
-use super::value::{ContextValue, SessionOrigin, SessionValue, TransactionKind, Value};
+use super::value::{ContextValue, Leaving, SessionOrigin, SessionValue, TransactionKind, Value};
 use super::{Bound, Evaluator, Flow};
 
 impl Evaluator<'_> {
@@ -35,14 +36,24 @@ impl Evaluator<'_> {
                 let id = self.new_try();
                 (id, self.push_frame(FrameKind::Try(id)), item.context)
             });
-            frames.push((frame, guarded));
+            let leaving = match &context.value {
+                Value::Context(context) => Some((Arc::clone(context), self.enclose(context), range)),
+                _ => None,
+            };
+            frames.push((frame, guarded, leaving));
             if let Some(target) = item.target {
                 let bound = Bound { value, from: context.from };
                 self.assign(code, target, &bound, None);
             }
         }
         let mut flow = self.block(body);
-        for (frame, guarded) in frames.into_iter().rev() {
+        for (frame, guarded, leaving) in frames.into_iter().rev() {
+            if let Some((context, scopes, range)) = leaving {
+                scopes.into_iter().rev().for_each(|scope| self.pop_frame(scope));
+                if flow != Flow::Raises {
+                    self.leave(&context, range);
+                }
+            }
             if let Some((id, body, context)) = guarded {
                 self.pop_frame(body);
                 // It is a handler with nothing in it.
@@ -56,6 +67,94 @@ impl Evaluator<'_> {
             self.pop_frame(frame);
         }
         flow
+    }
+
+    /// Opens the frames of what a context manager does with sessions of this function around its block.
+    fn enclose(&mut self, context: &ContextValue) -> Vec<FrameId> {
+        let mut frames = Vec::new();
+        for leaving in &context.leaving {
+            let session = || Arc::clone(&leaving.session);
+            if leaving.closes {
+                frames.push(self.push_frame(FrameKind::WithSession(session())));
+            }
+            let (commits, heals) = (leaving.commits == Some(true), leaving.heals);
+            if commits || heals {
+                let kind = TransactionKind::Helper { commits, heals };
+                frames.push(self.push_frame(FrameKind::WithTransaction(session(), kind)));
+            }
+            if leaving.is_savepoint {
+                frames.push(self.push_frame(FrameKind::WithTransaction(session(), TransactionKind::Savepoint)));
+            }
+        }
+        frames
+    }
+
+    /// What a context manager may do with sessions of this function when its block is left normally.
+    fn leave(&mut self, context: &ContextValue, range: TextRange) {
+        for leaving in &context.leaving {
+            if leaving.commits.is_none() {
+                let commit = EventKind::Session {
+                    session: Arc::clone(&leaving.session),
+                    action: SessionAction::Commit,
+                    by: Some(context.function),
+                    maybe: true,
+                };
+                self.event(commit, range);
+            }
+        }
+    }
+
+    /// What leaving the block of a context manager does with sessions of this function.
+    pub(super) fn leaving(
+        &mut self,
+        encloses: &[Enclosing],
+        body: &Function,
+        (callee, object): (FunctionRef, &Value),
+        filled: &[Option<Bound>],
+        open: bool,
+    ) -> Vec<Leaving> {
+        let mut found = Vec::new();
+        for enclosing in encloses {
+            let Some(session) = self.operated(&enclosing.session, callee, object, filled) else { continue };
+            let happens = |when: Option<When>| match when {
+                None => Some(false),
+                Some(When::Always) => Some(true),
+                Some(When::Maybe) => None,
+                Some(When::IfParam(index, wanted)) => {
+                    self.flag_in_call(body, filled, index, open).map(|truth| truth == wanted)
+                }
+                Some(When::UnlessParam(index, leaves)) => {
+                    self.flag_in_call(body, filled, index, open).map(|truth| truth != leaves)
+                }
+            };
+            // Where the session was given, it is not the one to be closed.
+            let is_own = matches!(enclosing.session.origin, SessionOrigin::GivenOrOwn(_));
+            found.push(Leaving {
+                commits: happens(enclosing.commits),
+                heals: enclosing.heals,
+                closes: !is_own && happens(enclosing.closes) == Some(true),
+                is_savepoint: enclosing.is_savepoint,
+                session,
+            });
+        }
+        found
+    }
+
+    /// The same of a context manager that a callee has made, in terms of this function.
+    pub(super) fn leaving_of(
+        &mut self,
+        leaving: &[Leaving],
+        callee: FunctionRef,
+        object: &Value,
+        filled: &[Option<Bound>],
+    ) -> Vec<Leaving> {
+        let mut found = Vec::new();
+        for one in leaving {
+            if let Some(session) = self.operated(&one.session, callee, object, filled) {
+                found.push(Leaving { session, ..one.clone() });
+            }
+        }
+        found
     }
 
     /// What a generator or context manager hands out.
@@ -107,11 +206,11 @@ impl Evaluator<'_> {
                 FrameKind::WithTransaction(Arc::clone(session), TransactionKind::Begin),
             ),
             Value::Transaction(session, kind) => {
-                let action = match kind {
-                    TransactionKind::Begin => crate::unit::SessionAction::Begin,
-                    TransactionKind::Savepoint => crate::unit::SessionAction::Savepoint,
-                };
-                self.session_event(session, action, range);
+                match kind {
+                    TransactionKind::Begin => self.session_event(session, SessionAction::Begin, range),
+                    TransactionKind::Savepoint => self.session_event(session, SessionAction::Savepoint, range),
+                    TransactionKind::Helper { .. } => {}
+                }
                 (Value::Unknown, FrameKind::WithTransaction(Arc::clone(session), *kind))
             }
             Value::Lent(session) => (Value::Session(Arc::clone(session)), FrameKind::With),

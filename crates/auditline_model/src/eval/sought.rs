@@ -30,6 +30,8 @@ pub struct Sought {
     pub limited: bool,
     /// Whether something else narrows its rows, or may: alternatives, other tables, patterns, what is not understood.
     pub open: bool,
+    /// Whether it compares columns that cannot be told: `getattr(Item, key) == value`, `filter(*conditions)`.
+    pub untold: bool,
 }
 
 /// Methods of statements that bring in other rows than those of the model.
@@ -81,7 +83,13 @@ impl Sought {
             order: self.order.filter(|order| other.order == Some(*order)),
             limited: self.limited && other.limited,
             open: self.open || other.open || apart,
+            untold: self.untold || other.untold,
         }
+    }
+
+    /// What a caller of a function that looks for rows sees of it: only whether it knows all columns.
+    pub(crate) fn seen_elsewhere(&self) -> Self {
+        Self { untold: self.untold, ..Self::default() }
     }
 
     /// With what a callee adds to it.
@@ -94,6 +102,7 @@ impl Sought {
         self.order = self.order.or(added.order);
         self.limited |= added.limited;
         self.open |= added.open;
+        self.untold |= added.untold;
     }
 
     fn push(&mut self, name: Name, is_fixed: bool) {
@@ -171,8 +180,10 @@ impl Evaluator<'_> {
     fn seek_by(&self, code: &Code, arg: &Arg, model: Option<ClassRef>, into: &mut Sought) {
         if arg.kind == ArgKind::Positional {
             self.seek_in(code, arg.value, model, into);
+            into.untold |= self.is_untold(code, arg.value);
         } else {
             into.open = true;
+            into.untold = true;
         }
     }
 
@@ -229,6 +240,19 @@ impl Evaluator<'_> {
             }
             _ => into.open = true,
         }
+    }
+
+    /// Whether a condition is about a column whose name is a value: `getattr(Item, key)`.
+    fn is_untold(&self, code: &Code, expr: ExprId) -> bool {
+        if let Expr::Call { func, args } = &code[expr]
+            && matches!(&code[*func], Expr::Name(name) if *name == "getattr")
+            && args.first().is_some_and(|of| matches!(self.symbol(code, of.value), Symbol::Class(_)))
+        {
+            return true;
+        }
+        let mut children = Vec::new();
+        auditline_syntax::python::children(&code[expr], |child| children.push(child));
+        children.into_iter().any(|child| self.is_untold(code, child))
     }
 
     /// Whether an expression has a mapped column in it, so that a comparison with it joins.

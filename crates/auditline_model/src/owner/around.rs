@@ -8,7 +8,7 @@ use auditline_syntax::{Name, TextRange};
 
 use crate::classes;
 use crate::db::{Db, FunctionRef, function};
-use crate::eval::value::{SessionOrigin, SessionValue, TransactionKind, Value};
+use crate::eval::value::{SessionOrigin, SessionValue, Value};
 use crate::symbols::Symbol;
 use crate::unit::{EventKind, FrameKind, SessionAction, Unit, unit_of};
 
@@ -130,7 +130,7 @@ fn commits_behind(unit: &Unit, body: &Function, call: TextRange, args: &[Arg]) -
     }
     let in_transaction = unit.events.iter().filter(|event| call.contains_range(event.range)).any(|event| {
         unit.ancestors(event.frame).any(|(_, frame)| match &frame.kind {
-            FrameKind::WithTransaction(session, TransactionKind::Begin) => is_foreign(&session.origin),
+            FrameKind::WithTransaction(session, kind) => kind.commits() && is_foreign(&session.origin),
             _ => false,
         })
     });

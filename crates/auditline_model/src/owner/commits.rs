@@ -3,7 +3,7 @@
 use auditline_syntax::Name;
 
 use crate::db::{ClassRef, Db, FunctionRef, head};
-use crate::eval::value::{SessionOrigin, SessionValue, TransactionKind, Value};
+use crate::eval::value::{SessionOrigin, SessionValue, Value};
 use crate::eval::{Depended, attribute, attribute_method, dependency_of_param};
 use crate::symbols::Symbol;
 use crate::unit::{EventKind, FrameKind, SessionAction, Unit, same_session, unit_of};
@@ -125,7 +125,7 @@ fn commits_after(unit: &Unit, at: u32, session: &SessionValue) -> bool {
     });
     let around = unit.events.get(at as usize).is_some_and(|event| {
         unit.ancestors(event.frame).any(|(_, frame)| match &frame.kind {
-            FrameKind::WithTransaction(other, TransactionKind::Begin) => same_session(other, session),
+            FrameKind::WithTransaction(other, kind) => kind.commits() && same_session(other, session),
             _ => false,
         })
     });

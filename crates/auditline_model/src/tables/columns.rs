@@ -304,7 +304,7 @@ fn is_ellipsis(value: &Detached) -> bool {
 }
 
 /// `"users.id"` of `ForeignKey("users.id")`, `ForeignKey(User.id)`.
-fn reference(value: &Detached) -> Option<Name> {
+pub(super) fn reference(value: &Detached) -> Option<Name> {
     match value {
         Detached::Str(text) => Some(*text),
         Detached::Path { base: (Symbol::Class(class), rest), .. } => {

@@ -8,8 +8,8 @@ use crate::classes::{Detached, variable};
 use crate::db::{Db, SourceFile, VariableRef};
 use crate::names::{Binding, module_scope};
 
+use super::arguments::{led_by, single_reference};
 use super::columns::Column;
-use super::model::led_by;
 
 /// A table made by `Table(...)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +102,15 @@ fn table_of_value(db: &dyn Db, reference: VariableRef, value: &Detached) -> Opti
                     table.unique.push(arg.positional().skip(1).filter_map(Detached::text).collect());
                 }
             }
-            Some("ForeignKeyConstraint" | "CheckConstraint" | "ExcludeConstraint") => {}
+            Some("ForeignKeyConstraint") => {
+                if let Some((own, reference)) = single_reference(arg)
+                    && let Some((_, column)) = table.columns.iter_mut().find(|(name, _)| *name == own)
+                {
+                    column.foreign_key = Some(reference.to);
+                    column.on_delete = reference.on_delete;
+                }
+            }
+            Some("CheckConstraint" | "ExcludeConstraint") => {}
             _ => table.complete = false,
         }
     }

@@ -1,5 +1,6 @@
 //! Mapped classes and tables: which columns and relationships a model has.
 
+mod arguments;
 mod attributes;
 mod children;
 mod columns;

@@ -10,6 +10,7 @@ use crate::classes::{BaseTarget, ClassInfo, Detached, class_info, last, mro};
 use crate::db::{ClassRef, Db, FunctionRef, SourceFile, function};
 use crate::symbols::Symbol;
 
+use super::arguments::{Reference, table_args};
 use super::attributes::{Attribute, AttributeKind, Derived, Style, attribute_kind, method_kind};
 use super::columns::Column;
 use super::core::table_of_variable;
@@ -62,7 +63,9 @@ pub struct OrmModel {
     /// Why it is not complete.
     pub gaps: Vec<Gap>,
     /// Columns that only a `PrimaryKeyConstraint` makes keys.
-    keys: Vec<Name>,
+    pub(super) keys: Vec<Name>,
+    /// Columns that only a `ForeignKeyConstraint` makes refer to another.
+    pub(super) referring: Vec<(Name, Reference)>,
     index: FxHashMap<Name, u32>,
 }
 
@@ -127,6 +130,21 @@ impl OrmModel {
     #[must_use]
     pub fn column(&self, name: Name) -> Option<&Column> {
         match &self.attribute(name)?.kind {
+            AttributeKind::Column(column) => Some(column),
+            _ => None,
+        }
+    }
+
+    /// The column that a constraint names: by its attribute, or as the table calls it.
+    fn named_column(&mut self, name: Name) -> Option<&mut Column> {
+        let is_called = |column: &Column| column.column_name == Some(name);
+        let index = self.index.get(&name).map(|index| *index as usize).or_else(|| {
+            self.attributes.iter().position(|attribute| match &attribute.kind {
+                AttributeKind::Column(column) => is_called(column),
+                _ => false,
+            })
+        })?;
+        match &mut self.attributes.get_mut(index)?.kind {
             AttributeKind::Column(column) => Some(column),
             _ => None,
         }
@@ -211,15 +229,26 @@ fn orm_model_at(db: &dyn Db, file: SourceFile, path: Name) -> Option<Arc<OrmMode
         table_args(&index, &mut model);
     }
     name_table(db, of, &info, root.kind, root.is_start, &order, &mut model);
+    constrain_columns(&mut model);
+    Some(Arc::new(model))
+}
+
+/// What constraints of the table say of single columns.
+fn constrain_columns(model: &mut OrmModel) {
     for key in std::mem::take(&mut model.keys) {
-        if let Some(index) = model.index.get(&key).copied()
-            && let AttributeKind::Column(column) = &mut model.attributes[index as usize].kind
-        {
+        if let Some(column) = model.named_column(key) {
             column.primary_key = true;
             column.nullable = Some(false);
         }
     }
-    Some(Arc::new(model))
+    for (own, reference) in std::mem::take(&mut model.referring) {
+        if let Some(column) = model.named_column(own)
+            && column.foreign_key.is_none()
+        {
+            column.foreign_key = Some(reference.to);
+            column.on_delete = reference.on_delete;
+        }
+    }
 }
 
 /// Decides whether the class has a table, and how that is named.
@@ -399,109 +428,6 @@ fn special(db: &dyn Db, ancestor: ClassRef, name: Name, value: &Detached, model:
             },
             _ => model.gap(Gap::Table),
         },
-        _ => {}
-    }
-}
-
-fn table_args(value: &Detached, model: &mut OrmModel) {
-    let columns = |call: &Detached, skip: usize| -> Vec<Name> {
-        call.positional()
-            .skip(skip)
-            .filter_map(|arg| match arg {
-                Detached::Path { path, .. } => Some(last(*path)),
-                other => other.text(),
-            })
-            .collect()
-    };
-    match value {
-        Detached::Sequence(items) => items.iter().for_each(|item| table_args(item, model)),
-        Detached::Dict(entries) => {
-            for (key, value) in entries {
-                if key.as_ref().and_then(Detached::text).is_some_and(|key| key == "schema") {
-                    model.schema = value.text();
-                }
-            }
-        }
-        Detached::Call { .. } => match value.last_name().as_deref() {
-            Some(kind @ ("UniqueConstraint" | "PrimaryKeyConstraint")) => {
-                let named = columns(value, 0);
-                if let Some(name) = value.keyword("name").and_then(Detached::text) {
-                    model.constraints.push((name, named.clone()));
-                }
-                if kind == "UniqueConstraint" {
-                    model.nulls_are_equal |= are_nulls_equal(value);
-                    model.unique.push(named);
-                } else {
-                    model.leads.extend(named.first());
-                    model.keys.extend(named);
-                }
-            }
-            Some("ForeignKeyConstraint") => {
-                if let Some(Detached::Sequence(own)) = value.positional().next() {
-                    model.references.push(own.iter().filter_map(Detached::text).collect());
-                }
-            }
-            Some("Index") => {
-                // A partial unique index is unique only where its condition holds.
-                let holds_where = value.keyword("postgresql_where").or_else(|| value.keyword("sqlite_where"));
-                let is_partial = holds_where.is_some();
-                let is_plain = |arg: &Detached| matches!(arg, Detached::Path { .. } | Detached::Str(_));
-                if value.keyword("unique").and_then(Detached::bool) == Some(true) {
-                    model.nulls_are_equal |= are_nulls_equal(value);
-                    if !is_partial && value.positional().skip(1).all(is_plain) {
-                        model.unique.push(columns(value, 1));
-                    } else {
-                        let mut named = Vec::new();
-                        value.positional().skip(1).for_each(|arg| mentioned(arg, &mut named));
-                        model.partly_unique.push(PartlyUnique::new(named, holds_where));
-                    }
-                }
-                model.leads.extend(led_by(value));
-                model.indexes.push(columns(value, 1));
-            }
-            Some("CheckConstraint") => {}
-            _ => model.more_indexes = true,
-        },
-        Detached::None => {}
-        _ => model.more_indexes = true,
-    }
-}
-
-/// Whether a constraint or index may say that NULL equals NULL.
-fn are_nulls_equal(constraint: &Detached) -> bool {
-    constraint.keyword("postgresql_nulls_not_distinct").is_some_and(|said| said.bool() != Some(false))
-}
-
-/// The columns of the first part of an index.
-pub(super) fn led_by(index: &Detached) -> Vec<Name> {
-    let mut named = Vec::new();
-    // `Index("…", Item.name)`; without a name the columns come first.
-    let skipped = usize::from(matches!(index.positional().next(), Some(Detached::Str(_) | Detached::None)));
-    if let Some(first) = index.positional().nth(skipped) {
-        mentioned(first, &mut named);
-    }
-    named
-}
-
-/// The names in what an index is over: `email` of `func.lower(Column("email"))`.
-pub(super) fn mentioned(value: &Detached, into: &mut Vec<Name>) {
-    match value {
-        Detached::Path { path, .. } => into.push(last(*path)),
-        // `text("lower(email)")`
-        Detached::Str(text) => {
-            let words = text.split(|char: char| !char.is_alphanumeric() && char != '_').filter(|word| !word.is_empty());
-            into.extend(words.map(Name::new));
-        }
-        Detached::Call { func, .. } => {
-            // `created_at.desc()`, `Item.data["name"].astext`
-            match &**func {
-                Detached::Path { path, .. } => into.extend(path.as_str().split('.').map(Name::new)),
-                func => mentioned(func, into),
-            }
-            value.positional().for_each(|arg| mentioned(arg, into));
-        }
-        Detached::Attribute { value, .. } | Detached::Subscript { value, .. } => mentioned(value, into),
-        Detached::Sequence(items) => items.iter().for_each(|item| mentioned(item, into)),
         _ => {}
     }
 }

@@ -2,7 +2,7 @@
 
 use auditline_syntax::Name;
 
-use super::model::mentioned;
+use super::arguments::mentioned;
 use crate::classes::Detached;
 
 /// A unique index that holds for some rows only, or over expressions:

@@ -26,7 +26,7 @@ impl Unit {
         let mut fates = Vec::new();
         for (at, frame) in self.ancestors(frame) {
             if self.guard_at((at, frame), session).is_some()
-                || matches!(&frame.kind, FrameKind::WithTransaction(held, _) if same_session(held, session))
+                || matches!(&frame.kind, FrameKind::WithTransaction(held, kind) if kind.heals() && same_session(held, session))
             {
                 fates.push(Fate::Healed);
                 return fates;

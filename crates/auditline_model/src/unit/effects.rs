@@ -8,6 +8,7 @@ use auditline_syntax::Name;
 use crate::eval::value::{QueryKind, QueryValue, RowOrigin, SessionOrigin, Value};
 use crate::eval::{for_callers, param_row};
 
+use super::enclosing::{Enclosing, enclosing};
 use super::{
     Breadth, Condition, Counted, EventKind, FrameId, FrameKind, LockScope, Refusal, SessionAction, Subject, Test, Unit,
     same_session,
@@ -38,6 +39,8 @@ pub struct Effect {
     pub missing: Vec<Vec<Name>>,
     /// What holds of the rows it was handed when it returns, because it raises where that does not hold.
     pub held: Vec<Condition>,
+    /// What it does, as a context manager, around the block of a `with` with sessions that its caller can see.
+    pub encloses: Vec<Enclosing>,
     /// What it does to what its caller can see, in program order, without repetitions.
     pub operations: Vec<Operation>,
 }
@@ -165,7 +168,7 @@ pub(super) fn effect_of(unit: &Unit) -> Effect {
             EventKind::Updates { query, .. } => *query = Arc::new(for_callers(query)),
             _ => {}
         }
-        let operation = Operation { kind, when: when(unit, event) };
+        let operation = Operation { kind, when: when(unit, event, FrameId(0)) };
         if !operations.contains(&operation) && operations.len() < OPERATIONS {
             operations.push(operation);
         }
@@ -182,6 +185,7 @@ pub(super) fn effect_of(unit: &Unit) -> Effect {
         absent: absent(unit),
         missing: missing(unit),
         held: held(unit),
+        encloses: enclosing(unit),
         operations,
     }
 }
@@ -318,12 +322,16 @@ fn asked(unit: &Unit, load: u32) -> Option<Arc<QueryValue>> {
     }
 }
 
-fn when(unit: &Unit, event: &super::Event) -> When {
+/// When an event happens, seen from a frame: what stands around both decides nothing.
+pub(super) fn when(unit: &Unit, event: &super::Event, from: FrameId) -> When {
     let mut result = match &event.kind {
         EventKind::Session { maybe: true, .. } => When::Maybe,
         _ => When::Always,
     };
-    for (_, frame) in unit.ancestors(event.frame) {
+    for (id, frame) in unit.ancestors(event.frame) {
+        if unit.ancestors(from).any(|(around, _)| around == id) {
+            break;
+        }
         match &frame.kind {
             FrameKind::Branch { rest, .. } => {
                 result = match (result, flag_of(&frame.kind)) {

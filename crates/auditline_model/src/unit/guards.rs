@@ -1,7 +1,7 @@
 //! What happens to a session when an event fails.
 
 use crate::eval::libraries::runs_later;
-use crate::eval::value::{SessionOrigin, SessionValue, TransactionKind, Value};
+use crate::eval::value::{SessionOrigin, SessionValue, Value};
 
 use super::{Breadth, Event, EventKind, Frame, FrameId, FrameKind, SessionAction, TryId, Unit, Use};
 
@@ -96,9 +96,8 @@ impl Unit {
     /// As [`Unit::guard_of_frame`], for one of the frames around the failure.
     pub(super) fn guard_at(&self, (at, frame): (FrameId, &Frame), session: &SessionValue) -> Option<Guard> {
         match &frame.kind {
-            FrameKind::WithSession(held) | FrameKind::WithTransaction(held, TransactionKind::Begin)
-                if same_session(held, session) =>
-            {
+            FrameKind::WithSession(held) if same_session(held, session) => Some(Guard::With),
+            FrameKind::WithTransaction(held, kind) if kind.rolls_back() && same_session(held, session) => {
                 Some(Guard::With)
             }
             FrameKind::Try(id) => {

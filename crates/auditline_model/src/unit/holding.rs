@@ -206,8 +206,8 @@ fn is_scoped(unit: &Unit, taken: &Taken<'_>) -> bool {
 
 fn ends_transaction(kind: &FrameKind, taken: &Taken<'_>) -> bool {
     match kind {
-        FrameKind::WithSession(session)
-        | FrameKind::WithTransaction(session, crate::eval::value::TransactionKind::Begin) => {
+        FrameKind::WithSession(session) => taken.session.is_none_or(|own| same_session(own, session)),
+        FrameKind::WithTransaction(session, kind) if kind.commits() => {
             taken.session.is_none_or(|own| same_session(own, session))
         }
         _ => false,

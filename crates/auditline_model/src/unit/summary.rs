@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::db::{ClassRef, Db, FunctionRef};
 use crate::eval::own_class;
-use crate::eval::value::{Lock, QueryKind, QueryValue, RowOrigin, SessionOrigin, SessionValue, TransactionKind};
+use crate::eval::value::{Lock, QueryKind, QueryValue, RowOrigin, SessionOrigin, SessionValue};
 use crate::owner::{Ownership, owner};
 use crate::symbols::Symbol;
 
@@ -121,7 +121,7 @@ impl Walk<'_> {
             }
         }
         for frame in &unit.frames {
-            if matches!(frame.kind, FrameKind::WithTransaction(_, TransactionKind::Begin)) {
+            if matches!(frame.kind, FrameKind::WithTransaction(_, kind) if kind.commits()) {
                 let in_loop = in_loop || frame.parent.is_some_and(|parent| unit.in_loop(parent));
                 self.summary.commits.push(Commit { by, in_loop });
             }

@@ -51,6 +51,9 @@ pub(super) struct Filters {
 pub(super) fn filters(db: &dyn Db, of: FunctionRef, unit: &Unit, lookup: u32) -> Filters {
     let Some(event) = unit.events.get(lookup as usize) else { return Filters::default() };
     let said = |query: &QueryValue| {
+        if query.sought.untold {
+            return Filters::default();
+        }
         let mut columns = query.filters.to_vec();
         columns.extend(query.model.into_iter().flat_map(|model| references(db, model, query)));
         Filters { columns, nulls: query.sought.nulls.to_vec() }

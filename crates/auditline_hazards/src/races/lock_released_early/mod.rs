@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auditline_model::eval::value::{Lock, RowOrigin, RowValue, TransactionKind};
+use auditline_model::eval::value::{Lock, RowOrigin, RowValue};
 use auditline_model::unit::{EventKind, FrameKind, SessionAction, Unit, same_session, unit_of};
 use auditline_model::{Db, FunctionRef, classes, entry};
 use auditline_syntax::Name;
@@ -114,7 +114,7 @@ fn release(unit: &Unit, row: &RowValue, lock: u32, write: u32) -> Option<Release
     }
     let at = unit.events.get(write as usize)?.frame;
     let left = unit.ancestors(unit.events.get(lock as usize)?.frame).find(|(id, frame)| {
-        matches!(&frame.kind, FrameKind::WithTransaction(own, TransactionKind::Begin) if same_session(own, session))
+        matches!(&frame.kind, FrameKind::WithTransaction(own, kind) if kind.commits() && same_session(own, session))
             && !unit.ancestors(at).any(|(other, _)| other == *id)
     });
     let (_, frame) = left?;

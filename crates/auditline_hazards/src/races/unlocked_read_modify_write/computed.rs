@@ -1,6 +1,6 @@
 //! Whether the database may compute a column of a row in place of Python.
 
-use auditline_model::eval::value::{OnCommit, RowOrigin, RowValue, TransactionKind, Value};
+use auditline_model::eval::value::{OnCommit, RowOrigin, RowValue, Value};
 use auditline_model::owner::{argument_of, callers};
 use auditline_model::tables::{called_for, told};
 use auditline_model::unit::{EventKind, FrameId, FrameKind, SessionAction, Unit, same_session, unit_of};
@@ -145,7 +145,7 @@ fn is_left(db: &dyn Db, unit: &Unit, row: &RowValue, write: u32, until: u32) -> 
         return false;
     };
     unit.ancestors(event.frame).any(|(id, frame)| match &frame.kind {
-        FrameKind::WithTransaction(session, TransactionKind::Begin) => {
+        FrameKind::WithTransaction(session, kind) if kind.commits() => {
             reads_again(session_of(db, row).as_deref().unwrap_or(session), SessionAction::Commit)
                 && !unit.ancestors(later.frame).any(|(other, _)| other == id)
         }

@@ -1,6 +1,6 @@
 //! AUD302: a session that a function opens and does not close on every path.
 
-use auditline_model::eval::value::{SessionOrigin, SessionValue, Value};
+use auditline_model::eval::value::{SessionOrigin, SessionValue, TransactionKind, Value};
 use auditline_model::owner::ends_its_session;
 use auditline_model::unit::{Event, EventKind, FrameKind, SessionAction, Unit, Use, effect, same_session, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef, classes, entry, function};
@@ -80,18 +80,23 @@ enum Lack {
     OnlyAtTheEnd(u32),
 }
 
-/// Whether a function gives back what it is handed: `checked(session)`.
+/// Whether a function does nothing with what it is handed but give it back (`checked(session)`), or stand around a block with it
+/// (`with guarded(session):`).
 fn hands_back(db: &dyn Db, callee: FunctionRef, receiver: Option<ClassRef>) -> bool {
-    match &effect(db, callee, receiver).returns {
+    let effect = effect(db, callee, receiver);
+    match &effect.returns {
         Value::Param(_) => true,
         Value::Session(session) => matches!(session.origin, SessionOrigin::Param(_)),
-        _ => false,
+        _ => !effect.encloses.is_empty(),
     }
 }
 
 fn lack(db: &dyn Db, unit: &Unit, open: u32, session: &SessionValue) -> Option<Lack> {
     let in_with = unit.frames.iter().any(|frame| match &frame.kind {
-        FrameKind::WithSession(held) | FrameKind::WithTransaction(held, _) => same_session(held, session),
+        FrameKind::WithSession(held)
+        | FrameKind::WithTransaction(held, TransactionKind::Begin | TransactionKind::Savepoint) => {
+            same_session(held, session)
+        }
         _ => false,
     });
     if in_with || unit.events.iter().any(|event| escapes(db, event, session)) {

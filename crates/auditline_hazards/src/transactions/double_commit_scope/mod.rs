@@ -52,8 +52,13 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
 /// The `with` around a frame that ends the session's transaction when it is left: SQLAlchemy refuses a second transaction
 /// in it once the first is over, also where it is the scope of a savepoint.
 fn scope_of<'a>(unit: &'a Unit, frame: FrameId, session: &SessionValue) -> Option<(FrameId, &'a Frame)> {
-    unit.ancestors(frame)
-        .find(|(_, frame)| matches!(&frame.kind, FrameKind::WithTransaction(held, _) if same_session(held, session)))
+    unit.ancestors(frame).find(|(_, frame)| match &frame.kind {
+        // One of a helper commits what there is, however often.
+        FrameKind::WithTransaction(held, TransactionKind::Begin | TransactionKind::Savepoint) => {
+            same_session(held, session)
+        }
+        _ => false,
+    })
 }
 
 fn in_scope(
@@ -82,6 +87,7 @@ fn in_scope(
         (TransactionKind::Savepoint, _) => "a `begin_nested()` scope",
         (TransactionKind::Begin, SessionOrigin::Begun(_)) => "a scope of the session factory's `begin()`",
         (TransactionKind::Begin, _) => "a `begin()` scope",
+        (TransactionKind::Helper { .. }, _) => return None,
     };
     let (severity, outcome) = match later {
         Some(_) => (Severity::Error, "the next statement in it fails with `InvalidRequestError`, after half was saved"),
@@ -120,7 +126,7 @@ fn in_scope(
     let mut fixes = Vec::new();
     if by.is_none() {
         let saved = match kind {
-            TransactionKind::Begin => Saved::ByScope,
+            TransactionKind::Begin | TransactionKind::Helper { .. } => Saved::ByScope,
             TransactionKind::Savepoint => saved(db, of, unit, session, (event.frame, id)),
         };
         fixes.extend(fix(of, event.range, later.is_some(), saved));

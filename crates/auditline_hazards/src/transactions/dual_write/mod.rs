@@ -5,7 +5,7 @@ mod removed;
 
 use std::sync::Arc;
 
-use auditline_model::eval::value::{OnCommit, RowOrigin, RowValue, SessionValue, TransactionKind};
+use auditline_model::eval::value::{OnCommit, RowOrigin, RowValue, SessionValue};
 use auditline_model::unit::{EventKind, FrameKind, Reach, SessionAction, Unit, same_session, started, unit_of};
 use auditline_model::{Db, FunctionRef, classes, function};
 
@@ -139,7 +139,7 @@ fn pending(unit: &Unit, event: u32, row: &Arc<RowValue>) -> Option<Pending> {
 /// The `with` around the event whose leaving commits the session.
 fn committing_scope(unit: &Unit, event: u32, session: &SessionValue) -> Option<Commit> {
     unit.ancestors(unit.events.get(event as usize)?.frame).find_map(|(_, frame)| match &frame.kind {
-        FrameKind::WithTransaction(held, TransactionKind::Begin) if same_session(held, session) => {
+        FrameKind::WithTransaction(held, kind) if kind.commits() && same_session(held, session) => {
             let opening = unit.events.get(frame.first.checked_sub(1)? as usize)?;
             Some(Commit::Scope(opening.range))
         }

@@ -1,7 +1,7 @@
 //! A file or an object of a storage that is removed before the commit that takes its name out of the database.
 
 use auditline_model::eval::param_row;
-use auditline_model::eval::value::{SessionValue, TransactionKind, Value};
+use auditline_model::eval::value::{SessionValue, Value};
 use auditline_model::owner::is_committed_later;
 use auditline_model::unit::{
     Discarded, EventKind, FrameKind, Reach, SessionAction, Unit, effect, same_session, unit_of,
@@ -62,7 +62,7 @@ fn committed(db: &dyn Db, of: FunctionRef, unit: &Unit, removal: u32, discarded:
     let in_block = |ordinal: u32| {
         unit.events.get(ordinal as usize).is_some_and(|event| {
             unit.ancestors(event.frame).any(|(_, frame)| {
-                matches!(&frame.kind, FrameKind::WithTransaction(session, TransactionKind::Begin) if is_own(session))
+                matches!(&frame.kind, FrameKind::WithTransaction(session, kind) if kind.commits() && is_own(session))
             })
         })
     };

@@ -56,9 +56,16 @@ impl Evaluator<'_> {
                         (Value::Session(Arc::new(own)), false)
                     }
                 },
+                // It goes on behind the block.
+                (Value::Session(own), Value::Session(given))
+                    if matches!(own.origin, SessionOrigin::Param(_) | SessionOrigin::SelfAttribute(..)) =>
+                {
+                    (Value::Session(given), true)
+                }
                 (_, yields) => (yields, false),
             };
-            return Bound::of(Value::Context(Arc::new(ContextValue { function: callee, yields, given })));
+            let leaving = self.leaving(&effect.encloses, &body, (callee, object), &filled, arguments.open);
+            return Bound::of(Value::Context(Arc::new(ContextValue { function: callee, yields, given, leaving })));
         }
         let effect = effect(self.db, callee, receiver);
         let mut external = None;
@@ -361,6 +368,7 @@ impl Evaluator<'_> {
             lock: flagged(found.lock, body, filled, open),
             waits: found.waits,
             filters: found.filters.clone(),
+            sought: found.sought.seen_elsewhere(),
             ..QueryValue::select(found.model)
         };
         self.read_elsewhere(query, callee, range)
@@ -407,6 +415,7 @@ impl Evaluator<'_> {
             query.among = lookup.among;
             query.populates = lookup.populates;
             query.filters = lookup.filters.clone();
+            query.sought = lookup.sought.seen_elsewhere();
             query.keys = lookup.keys.clone();
         }
         self.event(
@@ -468,7 +477,13 @@ struct Given<'a> {
 
 impl Evaluator<'_> {
     /// The truth of a flag parameter in a call; what this function is handed and may be `None` cannot be told.
-    fn flag_in_call(&self, body: &Function, filled: &[Option<Bound>], index: u32, open: bool) -> Option<bool> {
+    pub(in crate::eval) fn flag_in_call(
+        &self,
+        body: &Function,
+        filled: &[Option<Bound>],
+        index: u32,
+        open: bool,
+    ) -> Option<bool> {
         if let Some(Some(Bound { value: Value::Instance(instance), .. })) = filled.get(index as usize)
             && let InstanceOrigin::Param(own) = instance.origin
             && let Some(default) = self.function.params.get(own as usize).and_then(|param| param.default)

@@ -123,6 +123,7 @@ impl Evaluator<'_> {
                 function: context.function,
                 yields: self.substituted(&context.yields, callee, object, filled),
                 given: context.given,
+                leaving: self.leaving_of(&context.leaving, callee, object, filled),
             })),
             Value::Dict(_)
             | Value::KeyOf(_)

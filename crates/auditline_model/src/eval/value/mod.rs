@@ -151,6 +151,23 @@ pub struct ContextValue {
     pub yields: Value,
     /// Whether that is a session of the caller, which the context manager hands back, and which outlives it.
     pub given: bool,
+    /// What leaving its block does with sessions of the caller.
+    pub leaving: Vec<Leaving>,
+}
+
+/// What leaving the block of a context manager does with a session of the function that enters it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Leaving {
+    /// The session.
+    pub session: Arc<SessionValue>,
+    /// Whether it commits where nothing fails; `None` where that cannot be told.
+    pub commits: Option<bool>,
+    /// Whether it rolls back where something fails.
+    pub heals: bool,
+    /// Whether it closes the session in any case.
+    pub closes: bool,
+    /// Whether the block is a savepoint.
+    pub is_savepoint: bool,
 }
 
 /// The row that a value is, or of which it is a list.

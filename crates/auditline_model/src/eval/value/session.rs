@@ -154,6 +154,44 @@ pub enum TransactionKind {
     Begin,
     /// `begin_nested()`: a savepoint.
     Savepoint,
+    /// A context manager of the workspace that is handed the session, which goes on behind it.
+    Helper {
+        /// Whether leaving commits where nothing fails.
+        commits: bool,
+        /// Whether leaving rolls back where something fails.
+        heals: bool,
+    },
+}
+
+impl TransactionKind {
+    /// Whether leaving it normally commits.
+    #[must_use]
+    pub fn commits(self) -> bool {
+        match self {
+            Self::Begin => true,
+            Self::Savepoint => false,
+            Self::Helper { commits, .. } => commits,
+        }
+    }
+
+    /// Whether leaving it by an error rolls the whole transaction back.
+    #[must_use]
+    pub fn rolls_back(self) -> bool {
+        match self {
+            Self::Begin => true,
+            Self::Savepoint => false,
+            Self::Helper { heals, .. } => heals,
+        }
+    }
+
+    /// Whether the session can be used again when it is left by an error of the database.
+    #[must_use]
+    pub fn heals(self) -> bool {
+        match self {
+            Self::Begin | Self::Savepoint => true,
+            Self::Helper { heals, .. } => heals,
+        }
+    }
 }
 
 impl SessionValue {

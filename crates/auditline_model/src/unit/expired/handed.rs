@@ -193,14 +193,14 @@ fn flag_of_frame(unit: &Unit, frame: FrameId) -> Option<(u32, bool)> {
 
 /// The scope around a frame whose leaving commits the session.
 fn committing_scope(scene: &Scene<'_>, frame: FrameId, session: &SessionValue) -> Option<u32> {
-    use crate::eval::value::{OnCommit, SessionOrigin, TransactionKind};
+    use crate::eval::value::{OnCommit, SessionOrigin};
     if crate::owner::on_commit(scene.db, scene.of, session) != OnCommit::Expires {
         return None;
     }
     scopes(scene.unit).into_iter().find_map(|(scope, begins, held)| {
         let around = scene.unit.ancestors(frame).any(|(id, _)| id == scope) && same_session(held, session);
         let commits = match &scene.unit.frames[scope.0 as usize].kind {
-            FrameKind::WithTransaction(_, kind) => *kind == TransactionKind::Begin,
+            FrameKind::WithTransaction(_, kind) => kind.commits(),
             FrameKind::WithSession(_) => false,
             _ => matches!(&held.origin, SessionOrigin::Context(by) if always_commits(scene.db, *by)),
         };
@@ -252,8 +252,7 @@ fn always_commits_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
             && unconditional(&unit, event.frame)
     });
     let by_scope = unit.ancestors(frame).any(|(_, frame)| {
-        matches!(&frame.kind, FrameKind::WithTransaction(held, crate::eval::value::TransactionKind::Begin)
-            if same_session(held, session))
+        matches!(&frame.kind, FrameKind::WithTransaction(held, kind) if kind.commits() && same_session(held, session))
     });
     !keeps && (by_event || by_scope) && unconditional(&unit, frame)
 }

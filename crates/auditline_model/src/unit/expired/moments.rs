@@ -4,9 +4,7 @@ use auditline_syntax::Name;
 
 use crate::classes;
 use crate::db::{ClassRef, Db};
-use crate::eval::value::{
-    InstanceValue, OnCommit, RowOrigin, RowValue, SessionOrigin, SessionValue, TransactionKind, Value,
-};
+use crate::eval::value::{InstanceValue, OnCommit, RowOrigin, RowValue, SessionOrigin, SessionValue, Value};
 use crate::owner::{OnFailure, exit_of, on_commit, provider};
 use crate::unit::{
     Breadth, Condition, EventKind, FrameId, FrameKind, SessionAction, Unit, Use, When, effect, same_session,
@@ -178,7 +176,7 @@ pub(super) fn expirations(scene: &Scene<'_>, session: &SessionValue, row: &RowVa
     if by_commit {
         for (frame, begins, held) in scopes(unit) {
             let commits = match &unit.frames[frame.0 as usize].kind {
-                FrameKind::WithTransaction(_, kind) => *kind == TransactionKind::Begin,
+                FrameKind::WithTransaction(_, kind) => kind.commits(),
                 FrameKind::WithSession(_) => false,
                 _ => match &held.origin {
                     SessionOrigin::Context(by) => super::handed::always_commits(scene.db, *by),
