@@ -462,3 +462,84 @@ fn a_variable_of_the_module_may_be_set_when_the_program_starts() {
         assert!(story(&db, "late.py", name).is_empty(), "{name}");
     }
 }
+
+const UNANNOTATED: &str = "
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import select
+from sqlalchemy.orm import sessionmaker
+from repositories import Task
+
+db = SQLAlchemy()
+SessionLocal = sessionmaker()
+
+class Tasks:
+    def __init__(self, session, out):
+        self.session = session
+        self.out = out
+
+    def get(self, id):
+        found = select(Task).where(Task.id == id)
+        return self.session.execute(found).scalar_one()
+
+    def save(self):
+        self.session.commit()
+        self.out.write('saved')
+        self.out.flush()
+
+class Extended:
+    def __init__(self, database):
+        self.database = database
+
+    def get(self, id):
+        return self.database.session.get(Task, id)
+
+class Anything:
+    def __init__(self, database):
+        self.database = database
+
+    def get(self, id):
+        return self.database.session.get(Task, id)
+
+extended = Extended(db)
+
+def by_session(key):
+    with SessionLocal() as session:
+        tasks = Tasks(session, None)
+        task = tasks.get(key)
+        task.count += 1
+        tasks.save()
+
+def by_extension(key):
+    task = extended.get(key)
+    task.count += 1
+    db.session.commit()
+
+def by_anything(key, one):
+    task = Anything(one).get(key)
+    task.count += 1
+    db.session.commit()
+";
+
+#[test]
+fn what_a_constructor_is_handed_is_a_session_by_its_use() {
+    let db = fixture(&[("repositories.py", REPOSITORIES), ("unannotated.py", UNANNOTATED)]);
+    for name in ["by_session", "by_extension"] {
+        let told = story(&db, "unannotated.py", name);
+        assert_eq!(told.first().map(String::as_str), Some("write loaded Task.count"), "{name}");
+        assert_eq!(told.len(), 2, "{name}: {told:?}");
+    }
+    let unit = unit_of(&db, function(&db, "unannotated.py", "by_session"));
+    let committed = unit.events.iter().find_map(|event| match &event.kind {
+        EventKind::Session { session, action: SessionAction::Commit, .. } => Some(session.origin.clone()),
+        _ => None,
+    });
+    assert!(matches!(committed, Some(SessionOrigin::Scoped(_))), "{committed:?}");
+    let session_of_row = |name: &str| {
+        unit_of(&db, function(&db, "unannotated.py", name)).events.iter().find_map(|event| match &event.kind {
+            EventKind::Write { row, .. } => row.session.as_ref().map(|session| session.origin.clone()),
+            _ => None,
+        })
+    };
+    assert!(matches!(session_of_row("by_extension"), Some(SessionOrigin::Registry(_))));
+    assert!(!matches!(session_of_row("by_anything"), Some(SessionOrigin::Registry(_))));
+}

@@ -1,11 +1,13 @@
 //! Commands: functions that a person starts from a terminal, so that their process ends with a failure.
 
+use std::sync::Arc;
+
 use auditline_syntax::python::ir::Expr;
 
 use crate::classes;
 use crate::db::{Db, FunctionRef, function, head};
 use crate::eval::own_class;
-use crate::owner::callers;
+use crate::owner::{callers, constructions};
 use crate::symbols::Symbol;
 
 /// How many calls lie between a command and what it is taken to reach.
@@ -23,7 +25,11 @@ fn reached_only(db: &dyn Db, of: FunctionRef, depth: u32) -> bool {
     }
     let Some(depth) = depth.checked_sub(1) else { return false };
     let mut any = false;
-    for site in callers(db, of).iter() {
+    let made = match own_class(db, of) {
+        Some(class) if classes::simple(of.path) == "__init__" => constructions(db, class),
+        _ => Arc::default(),
+    };
+    for site in callers(db, of).iter().chain(made.iter()) {
         if site.function == of || super::is_test(db, site.function.file) {
             continue;
         }

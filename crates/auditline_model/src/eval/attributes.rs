@@ -11,6 +11,7 @@ use crate::unit;
 use crate::symbols::Symbol;
 
 use super::handed::{class_handed_up, is_base, kept_parameter};
+use super::kept::kept;
 use super::nested;
 use super::value::{FactoryValue, InstanceOrigin, InstanceValue, SessionOrigin, SessionValue, Value};
 
@@ -75,7 +76,10 @@ pub fn attribute(db: &dyn Db, class: ClassRef, name: Name) -> Value {
                     Value::Instance(in_terms_of_self(db, &unit, class, &instance))
                 }
                 // What a constructor is handed without an annotation is known where the object is constructed.
-                Value::Param(_) => continue,
+                Value::Param(index) => match kept(db, class, *method, name, *index) {
+                    Some(kept) => kept,
+                    None => continue,
+                },
                 value => value.clone(),
             };
             held = Some(match held {

@@ -23,6 +23,7 @@ mod handed;
 mod handlers;
 mod inherited;
 mod insertions;
+mod kept;
 mod keys;
 mod late;
 pub mod libraries;
