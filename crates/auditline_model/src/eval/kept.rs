@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use auditline_syntax::Name;
-use auditline_syntax::python::ir::{Arg, ArgKind, Code, Expr, ExprId, Function};
+use auditline_syntax::python::ir::{Arg, ArgKind, Expr, ExprId, Function};
 use auditline_syntax::python::{walk_expression, walk_statements};
 
 use crate::classes;
-use crate::db::{ClassRef, Db, FunctionRef, SourceFile, function, parsed};
-use crate::entry;
-use crate::names::{Scope, files_mentioning, resolve};
+use crate::db::{ClassRef, Db, FunctionRef, function};
+use crate::names::{Scope, resolve};
+use crate::owner::is_given_extension;
 use crate::symbols::Symbol;
 use crate::tables::orm_model;
 
@@ -46,7 +46,7 @@ pub(super) fn kept(
             class: SessionClass::Unknown,
         })));
     }
-    is_extension(db, class, constructor, parameter).then(|| Value::Made(Name::new(libraries::FLASK)))
+    is_given_extension(db, constructor, parameter).then(|| Value::Made(Name::new(libraries::FLASK)))
 }
 
 /// Whether the methods of a class use an attribute as a session, and whether as an asynchronous one, where that can be told.
@@ -133,53 +133,4 @@ fn names_table(db: &dyn Db, of: FunctionRef, body: &Function, args: &[Arg]) -> b
         }
     });
     found || speaks(first.value)
-}
-
-/// Whether everybody who makes an object of a class hands in Flask-SQLAlchemy's object there.
-fn is_extension(db: &dyn Db, class: ClassRef, constructor: FunctionRef, parameter: u32) -> bool {
-    let Some(name) = function(db, constructor).and_then(|body| Some(body.params.get(parameter as usize)?.name)) else {
-        return false;
-    };
-    let mut family = classes::subclasses(db, class);
-    family.push(class);
-    let mut given: Option<bool> = None;
-    for class in family {
-        for file in files_mentioning(db, classes::simple(class.path)).iter().filter(|file| !entry::is_test(db, **file))
-        {
-            for is_it in handed_in(db, *file, class, (name, parameter)) {
-                given = Some(given.unwrap_or(true) && is_it);
-            }
-        }
-    }
-    given == Some(true)
-}
-
-/// For each object of a class that a file makes, whether Flask-SQLAlchemy's object is handed in for a parameter.
-fn handed_in(db: &dyn Db, file: SourceFile, class: ClassRef, (name, parameter): (Name, u32)) -> Vec<bool> {
-    let module = &parsed(db, file).module;
-    let in_code = |code: &Code, scope: Scope| -> Vec<bool> {
-        let made = code.exprs.iter().filter_map(|expr| match expr {
-            Expr::Call { func, args } if resolve(db, scope, code, *func) == Symbol::Class(class) => Some(args),
-            _ => None,
-        });
-        made.map(|args| {
-            let at = args.iter().enumerate().find(|(at, arg)| match arg.kind {
-                ArgKind::Keyword(own) => own == name,
-                ArgKind::Positional => u32::try_from(*at + 1) == Ok(parameter),
-                ArgKind::Starred | ArgKind::DoubleStarred => false,
-            });
-            at.is_some_and(|(_, arg)| match resolve(db, scope, code, arg.value) {
-                Symbol::Variable(variable) => {
-                    matches!(super::variable(db, variable), Value::Made(path) if path == libraries::FLASK)
-                }
-                _ => false,
-            })
-        })
-        .collect()
-    };
-    let mut found = in_code(&module.code, Scope::Module(file));
-    for function in &module.functions {
-        found.extend(in_code(&function.code, Scope::Function(FunctionRef { file, path: function.path })));
-    }
-    found
 }

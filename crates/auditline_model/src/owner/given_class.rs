@@ -9,6 +9,7 @@ use auditline_syntax::python::walk_statements;
 use crate::classes;
 use crate::db::{ClassRef, Db, FunctionRef, function, head};
 use crate::eval::construct::session_class;
+use crate::eval::{Depended, dependency_of_param};
 use crate::names::{self, Scope};
 use crate::symbols::Symbol;
 use crate::tables::orm_model;
@@ -70,10 +71,7 @@ fn class_of(db: &dyn Db, scope: Scope, code: &Code, given: ExprId) -> Option<Cla
     if let Expr::Call { func, .. } = &code[given] {
         return match names::resolve(db, scope, code, *func) {
             Symbol::Class(class) => is_plain(db, class).then_some(class),
-            Symbol::Function(function) => {
-                let body = head(db, function)?;
-                typed(db, function, &body.code, body.returns?)
-            }
+            Symbol::Function(function) => returned_class(db, function, ()),
             _ => None,
         };
     }
@@ -94,7 +92,10 @@ fn class_of(db: &dyn Db, scope: Scope, code: &Code, given: ExprId) -> Option<Cla
             if let Some((index, param)) = (0u32..).zip(&body.params).find(|(_, param)| param.name == *name) {
                 return match param.annotation {
                     Some(annotation) => typed(db, of, &body.code, annotation),
-                    None => given_class(db, of, index),
+                    None => match dependency_of_param(db, of, index as usize) {
+                        Some(Depended::On(dependency)) => class_of_dependency(db, dependency),
+                        _ => given_class(db, of, index),
+                    },
                 };
             }
             // `repo = ItemRepo()`, and nothing else.
@@ -114,6 +115,33 @@ fn class_of(db: &dyn Db, scope: Scope, code: &Code, given: ExprId) -> Option<Cla
         }
         _ => None,
     }
+}
+
+/// The class of what a dependency gives.
+fn class_of_dependency(db: &dyn Db, dependency: Symbol) -> Option<ClassRef> {
+    match dependency {
+        Symbol::Function(function) => returned_class(db, function, ()),
+        Symbol::Class(class) => is_plain(db, class).then_some(class),
+        _ => None,
+    }
+}
+
+/// The class of the object that a function returns: as its annotation says, or as all that it returns is written.
+#[salsa::tracked(returns(copy), cycle_result = crate::cycles::nothing)]
+fn returned_class(db: &dyn Db, of: FunctionRef, _key: ()) -> Option<ClassRef> {
+    let body = function(db, of)?;
+    if let Some(returns) = body.returns {
+        return typed(db, of, &body.code, returns);
+    }
+    let mut returned = Vec::new();
+    walk_statements(&body.code.block, &mut |stmt| {
+        if let StmtKind::Return(value) = &stmt.kind {
+            returned.push(*value);
+        }
+    });
+    let mut classes = returned.into_iter().map(|value| class_of(db, Scope::Function(of), &body.code, value?));
+    let first = classes.next()??;
+    (!body.is_generator && classes.all(|class| class == Some(first))).then_some(first)
 }
 
 fn typed(db: &dyn Db, of: FunctionRef, code: &Code, annotation: ExprId) -> Option<ClassRef> {
