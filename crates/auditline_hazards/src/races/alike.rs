@@ -23,7 +23,7 @@ pub(super) fn only_sets_the_same(db: &dyn Db, of: FunctionRef, unit: &Unit, writ
     let Some(own) = written(&event.kind) else { return false };
     let Written { row, column, constant, .. } = own;
     let (Some(class), Some(set)) = (row.model, constant) else { return false };
-    let overwrite = Overwrite::of(db, &own, write);
+    let overwrite = Overwrite::of(db, &own, write, own.row.model);
     let Some((guarded, condition)) = decisive(db, of, unit, &overwrite) else { return false };
     let tests_state = condition.holds && condition.test == Test::EqualsConstant;
     let Some(left) = condition.constant.filter(|_| tests_state) else { return false };

@@ -25,15 +25,20 @@ pub(super) enum Dependence {
 
 /// Whether the write at an event depends on the old value of its column.
 pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) -> Option<Dependence> {
+    // What the row is must be known: of a relationship to many, as in `order.items += more`, the ORM writes what was added
+    // and removed, not the whole. One to a row whose key this one holds is that key.
+    let class = written(&unit.events.get(write as usize)?.kind)?.row.model?;
+    dependence_as(db, of, unit, write, class)
+}
+
+/// The same of a row that is of that class, whether the function knows it or not.
+fn dependence_as(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32, class: ClassRef) -> Option<Dependence> {
     let event = unit.events.get(write as usize)?;
     let written = written(&event.kind)?;
     let Written { row, column, from, in_sql, in_place, by, .. } = written;
     if in_sql {
         return None;
     }
-    // What the row is must be known: of a relationship to many, as in `order.items += more`, the ORM writes what was added
-    // and removed, not the whole. One to a row whose key this one holds is that key.
-    let class = row.model?;
     let model = tables::orm_model(db, class).filter(|model| model.is_table())?;
     // An UPDATE statement runs no listener of a row.
     let is_flushed = matches!(event.kind, EventKind::Write { .. });
@@ -67,11 +72,11 @@ pub(super) fn dependence(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) 
     if let Some(field) = own.filter(|_| !is_converted(unit, event.frame, row.id, column)) {
         return Some(Dependence::OwnValue(field.read));
     }
-    let overwrite = Overwrite::of(db, &written, write);
+    let overwrite = Overwrite::of(db, &written, write, Some(class));
     let tested = decisive(db, of, unit, &overwrite).map(|(_, condition)| Dependence::State(condition.at));
     tested
         .or_else(|| is_sought(db, unit, &overwrite).then_some(Dependence::Sought(row.id)))
-        .or_else(|| by.filter(|by| decides_itself(db, *by, column)).map(|_| Dependence::State(write)))
+        .or_else(|| by.filter(|by| decides_itself(db, *by, column, class)).map(|_| Dependence::State(write)))
 }
 
 /// Whether a callee gives a column what it holds already: `note(order, status="late", number=order.number)`.
@@ -106,18 +111,18 @@ fn sets_to(db: &dyn Db, of: FunctionRef, column: Name) -> Option<u32> {
     }
 }
 
-/// Whether a function writes a column of a row that it was handed only in a certain state of it: `order.ship()`.
+/// Whether a function writes a column of a row of that class that it was handed only in a certain state of it: `order.ship()`.
 ///
 /// A query of its own, so that a check does not depend on the units of another file.
 #[salsa::tracked(returns(copy))]
-fn decides_itself(db: &dyn Db, of: FunctionRef, column: Name) -> bool {
+fn decides_itself(db: &dyn Db, of: FunctionRef, column: Name, class: ClassRef) -> bool {
     let unit = unit_of(db, of);
     unit.numbered().any(|(ordinal, event)| {
         written(&event.kind).is_some_and(|own| {
             own.by.is_none()
                 && own.column == column
                 && matches!(own.row.origin, RowOrigin::Param(_) | RowOrigin::SelfRow)
-                && matches!(dependence(db, of, &unit, ordinal), Some(Dependence::State(_)))
+                && matches!(dependence_as(db, of, &unit, ordinal, class), Some(Dependence::State(_)))
         })
     })
 }
@@ -287,13 +292,13 @@ pub(super) struct Overwrite<'a> {
 }
 
 impl<'a> Overwrite<'a> {
-    pub(super) fn of(db: &dyn Db, written: &Written<'a>, at: u32) -> Self {
+    pub(super) fn of(db: &dyn Db, written: &Written<'a>, at: u32, class: Option<ClassRef>) -> Self {
         let Written { row, column, from, constant, by, .. } = *written;
-        let declared = row.model.and_then(|class| tables::orm_model(db, class));
+        let declared = class.and_then(|class| tables::orm_model(db, class));
         let declared = declared.as_ref().and_then(|model| model.column(column));
         let family = declared.map(|column| column.family).unwrap_or_default();
         let never_null = declared.is_some_and(|column| column.nullable == Some(false));
-        Self { row: row.id, model: row.model, column, family, never_null, constant, from, by, at }
+        Self { row: row.id, model: class, column, family, never_null, constant, from, by, at }
     }
 
     /// Whether it is set to what the clock says, and nothing else.

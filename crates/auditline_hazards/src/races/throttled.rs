@@ -14,7 +14,7 @@ use super::written::written;
 pub(super) fn only_throttles(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32) -> bool {
     let Some(event) = unit.events.get(write as usize) else { return false };
     let Some(own) = written(&event.kind) else { return false };
-    let overwrite = Overwrite::of(db, &own, write);
+    let overwrite = Overwrite::of(db, &own, write, own.row.model);
     let Some((guarded, condition)) = decisive(db, of, unit, &overwrite) else { return false };
     overwrite.is_now()
         && match condition.test {
