@@ -2,7 +2,7 @@
 
 use auditline_model::eval::key_of_argument;
 use auditline_model::eval::value::{
-    Derivation, InstanceOrigin, Key, Lock, Part, QueryKind, QueryValue, RowOrigin, Sources, Value,
+    Derivation, InstanceOrigin, Key, Lock, Part, QueryKind, QueryValue, RowOrigin, Sources, Step, Value,
 };
 use auditline_model::tables::{AttributeKind, Column, TypeFamily};
 use auditline_model::unit::{Condition, Event, EventKind, FrameId, FrameKind, Subject, Test, Unit, unit_of};
@@ -21,6 +21,8 @@ pub(super) enum Dependence {
     State(u32),
     /// The row was looked for by its state, at that event.
     Sought(u32),
+    /// The database computes the new value, but whether it may is tested at that event against an old one.
+    Checked(u32),
 }
 
 /// Whether the write at an event depends on the old value of its column.
@@ -36,9 +38,6 @@ fn dependence_as(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32, class: C
     let event = unit.events.get(write as usize)?;
     let written = written(&event.kind)?;
     let Written { row, column, from, in_sql, in_place, by, .. } = written;
-    if in_sql {
-        return None;
-    }
     let model = tables::orm_model(db, class).filter(|model| model.is_table())?;
     // An UPDATE statement runs no listener of a row.
     let is_flushed = matches!(event.kind, EventKind::Write { .. });
@@ -54,6 +53,15 @@ fn dependence_as(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32, class: C
         return None;
     }
     let declared = model.column(column);
+    if in_sql {
+        let counts = declared.is_some_and(|column| is_number(column.family) && !column.is_checked);
+        let overwrite = Overwrite::of(db, &written, write, Some(class));
+        let tested = decisive(db, of, unit, &overwrite).filter(|_| counts);
+        // The database keeps the sum, whoever comes first; the limit is kept by nobody.
+        return tested
+            .filter(|(_, condition)| nears(written.step, condition))
+            .map(|(_, condition)| Dependence::Checked(condition.at));
+    }
     if in_place {
         // The ORM sees a change in place only where the column's type watches for it.
         return declared.is_some_and(|column| column.mutable).then_some(Dependence::OwnValue(write));
@@ -242,6 +250,36 @@ fn is_converted(unit: &Unit, frame: FrameId, row: u32, column: Name) -> bool {
         }),
         _ => false,
     })
+}
+
+/// Whether a step leads to the limit that a condition has found to be far enough.
+fn nears(step: Step, condition: &Condition) -> bool {
+    let nears = match step {
+        Step::Up | Step::MaybeUp => condition.holds,
+        Step::Down | Step::MaybeDown => !condition.holds,
+        Step::Unknown => false,
+    };
+    nears && condition.test == Test::Order
+}
+
+fn is_number(family: TypeFamily) -> bool {
+    match family {
+        TypeFamily::Integer | TypeFamily::BigInteger | TypeFamily::Numeric | TypeFamily::Float => true,
+        TypeFamily::Interval
+        | TypeFamily::Json
+        | TypeFamily::Array
+        | TypeFamily::Unknown
+        | TypeFamily::String
+        | TypeFamily::Text
+        | TypeFamily::Boolean
+        | TypeFamily::DateTime
+        | TypeFamily::Date
+        | TypeFamily::Time
+        | TypeFamily::Uuid
+        | TypeFamily::Enum
+        | TypeFamily::Binary
+        | TypeFamily::Other(_) => false,
+    }
 }
 
 /// Whether changes of a column add up: a number, a document or a list. What a function makes of a text (a hash, a cleaned form)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auditline_model::FunctionRef;
-use auditline_model::eval::value::{RowValue, Sources};
+use auditline_model::eval::value::{RowValue, Sources, Step};
 use auditline_model::unit::EventKind;
 use auditline_syntax::Name;
 
@@ -14,6 +14,8 @@ pub(super) struct Written<'a> {
     pub(super) column: Name,
     /// What the new value is made from.
     pub(super) from: &'a Sources,
+    /// Which way it lies of the old one.
+    pub(super) step: Step,
     /// Whether the database evaluates it.
     pub(super) in_sql: bool,
     /// Whether the column is changed in place.
@@ -27,7 +29,8 @@ pub(super) struct Written<'a> {
 /// The column that an event writes.
 pub(super) fn written(kind: &EventKind) -> Option<Written<'_>> {
     match kind {
-        EventKind::Write { row, column, from, in_sql, in_place, constant, by, .. } => Some(Written {
+        EventKind::Write { row, column, from, step, in_sql, in_place, constant, by } => Some(Written {
+            step: *step,
             row,
             column: *column,
             from,
@@ -36,9 +39,16 @@ pub(super) fn written(kind: &EventKind) -> Option<Written<'_>> {
             constant: *constant,
             by: *by,
         }),
-        EventKind::Overwrite { row, column, from, in_sql, constant, by } => {
-            Some(Written { row, column: *column, from, in_sql: *in_sql, in_place: false, constant: *constant, by: *by })
-        }
+        EventKind::Overwrite { row, column, from, step, in_sql, constant, by } => Some(Written {
+            step: *step,
+            row,
+            column: *column,
+            from,
+            in_sql: *in_sql,
+            in_place: false,
+            constant: *constant,
+            by: *by,
+        }),
         _ => None,
     }
 }

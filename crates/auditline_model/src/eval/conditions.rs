@@ -221,8 +221,9 @@ impl Evaluator<'_> {
             }
             CompareOp::Less | CompareOp::LessEq | CompareOp::Greater | CompareOp::GreaterEq => {
                 let mut conditions = Vec::new();
-                for (side, other) in [(left, right), (right, left)] {
-                    let mut of_side = self.field_conditions(&side.from, &Test::Order, true);
+                let below = matches!(op, CompareOp::Less | CompareOp::LessEq);
+                for (side, other, below) in [(left, right, below), (right, left, !below)] {
+                    let mut of_side = self.field_conditions(&side.from, &Test::Order, below);
                     for condition in &mut of_side {
                         condition.against = other.from.fields.iter().map(|field| (field.row, field.column)).collect();
                     }

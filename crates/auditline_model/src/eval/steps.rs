@@ -11,16 +11,31 @@ pub enum Step {
     Up,
     /// Below it: `row.used -= 1`, `max(0, row.used - 1)`.
     Down,
+    /// Above it where the number that was handed in is none below zero: `row.used += size`.
+    MaybeUp,
+    /// Below it where that is so: `row.used -= size`.
+    MaybeDown,
     /// It cannot be told.
     #[default]
     Unknown,
 }
 
 impl Step {
+    /// Whether it goes that way whatever is handed in.
+    #[must_use]
+    pub fn is_sure(self) -> bool {
+        match self {
+            Self::Up | Self::Down => true,
+            Self::MaybeUp | Self::MaybeDown | Self::Unknown => false,
+        }
+    }
+
     fn reversed(self) -> Self {
         match self {
             Self::Up => Self::Down,
             Self::Down => Self::Up,
+            Self::MaybeUp => Self::MaybeDown,
+            Self::MaybeDown => Self::MaybeUp,
             Self::Unknown => Self::Unknown,
         }
     }
@@ -108,6 +123,6 @@ fn amount(code: &Code, expr: ExprId) -> Step {
         Expr::Unary { op: UnaryOp::Minus, operand } => amount(code, *operand).reversed(),
         Expr::Attribute { .. } => Step::Up,
         Expr::Call { func, .. } if matches!(&code[*func], Expr::Name(name) if *name == "len") => Step::Up,
-        _ => Step::Unknown,
+        _ => Step::MaybeUp,
     }
 }

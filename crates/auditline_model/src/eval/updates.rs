@@ -56,6 +56,11 @@ impl Evaluator<'_> {
                 row: Arc::clone(&row),
                 column: entry.name,
                 from: entry.from.clone(),
+                step: query
+                    .sets
+                    .iter()
+                    .find(|(name, _)| *name == entry.name)
+                    .map_or(super::value::Step::Unknown, |(_, step)| *step),
                 in_sql: entry.in_sql,
                 constant: entry.constant,
                 by,

@@ -66,7 +66,7 @@ pub(super) fn table_args(value: &Detached, model: &mut OrmModel) {
                 model.leads.extend(led_by(value));
                 model.indexes.push(columns(value, 1));
             }
-            Some("CheckConstraint") => {}
+            Some("CheckConstraint") => value.positional().for_each(|arg| mentioned(arg, &mut model.checked)),
             _ => model.more_indexes = true,
         },
         Detached::None => {}

@@ -54,6 +54,8 @@ pub struct Column {
     pub is_deferred: bool,
     /// Whether the database computes it.
     pub is_computed: bool,
+    /// Whether a CHECK constraint names it: the database refuses some of its values.
+    pub is_checked: bool,
 }
 
 /// The type of a column.
@@ -257,7 +259,8 @@ impl Column {
             Some("Computed") => self.is_computed = true,
             Some("FetchedValue" | "DefaultClause") => self.has_server_default = true,
             Some("ColumnDefault") => self.has_default = true,
-            Some("CheckConstraint") | None => {}
+            Some("CheckConstraint") => self.is_checked = true,
+            None => {}
             _ => self.set_type(db, value),
         }
     }

@@ -64,6 +64,8 @@ pub struct OrmModel {
     pub gaps: Vec<Gap>,
     /// Columns that only a `PrimaryKeyConstraint` makes keys.
     pub(super) keys: Vec<Name>,
+    /// Columns, or words, in `CheckConstraint`s.
+    pub(super) checked: Vec<Name>,
     /// Columns that only a `ForeignKeyConstraint` makes refer to another.
     pub(super) referring: Vec<(Name, Reference)>,
     index: FxHashMap<Name, u32>,
@@ -239,6 +241,11 @@ fn constrain_columns(model: &mut OrmModel) {
         if let Some(column) = model.named_column(key) {
             column.primary_key = true;
             column.nullable = Some(false);
+        }
+    }
+    for name in std::mem::take(&mut model.checked) {
+        if let Some(column) = model.named_column(name) {
+            column.is_checked = true;
         }
     }
     for (own, reference) in std::mem::take(&mut model.referring) {

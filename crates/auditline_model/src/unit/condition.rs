@@ -64,7 +64,7 @@ pub enum Subject {
     },
     /// A parameter.
     Param(u32),
-    /// A number or sum of rows: [`Test::Order`] holds where it is below a limit.
+    /// A number or sum of rows.
     Count {
         /// The ordinal of the load that counted them, or brought those that were counted.
         load: u32,
@@ -80,7 +80,7 @@ pub enum Test {
     EqualsConstant,
     /// Comparison with another value for equality.
     EqualsOther,
-    /// `<`, `>` and their like.
+    /// `<`, `>` and their like. Holds means: it is below.
     Order,
     /// Of what class the value is: `isinstance(x, C)`.
     Class,

@@ -84,6 +84,8 @@ pub enum EventKind {
         column: Name,
         /// What the new value is made from.
         from: Sources,
+        /// Which way the new value lies of the old one.
+        step: Step,
         /// Whether the new value is an expression that the database evaluates.
         in_sql: bool,
         /// The new value as written, where it is a constant.

@@ -1,7 +1,7 @@
 //! Rows that a request saves: it says what the row is to be, whether there is one yet or not. Where a constraint refuses the
 //! second of two first saves, whoever asked does it again, and sets the row that is there.
 
-use auditline_model::eval::value::{QueryKind, QueryValue, RowValue, Sources, Step};
+use auditline_model::eval::value::{QueryKind, QueryValue, RowValue, Sources};
 use auditline_model::names::files_mentioning;
 use auditline_model::owner::users_of_dependency;
 use auditline_model::unit::{EventKind, Unit, unit_of};
@@ -48,7 +48,7 @@ pub(super) fn sets_found(unit: &Unit, creation: &Creation) -> bool {
 pub(super) fn counts_found(unit: &Unit, creation: &Creation) -> Option<u32> {
     unit.numbered().find_map(|(ordinal, event)| {
         let counts = match &event.kind {
-            EventKind::Write { row, step, .. } => row.id == creation.lookup && *step != Step::Unknown,
+            EventKind::Write { row, step, .. } => row.id == creation.lookup && step.is_sure(),
             _ => false,
         };
         (counts && unit.can_follow(creation.lookup, ordinal)).then_some(ordinal)

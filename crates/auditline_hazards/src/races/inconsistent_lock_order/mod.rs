@@ -1,6 +1,6 @@
 //! AUD211: two transactions lock the same rows in different orders.
 
-use auditline_model::eval::value::{InstanceOrigin, Key, Lock, QueryKind, QueryValue, Step, Value};
+use auditline_model::eval::value::{InstanceOrigin, Key, Lock, QueryKind, QueryValue, Value};
 use auditline_model::unit::{EventKind, FrameKind, LoadForm, SessionAction, Unit, lock_pairs, pairs_from, unit_of};
 use auditline_model::{Db, FunctionRef, classes, entry, tables};
 
@@ -125,7 +125,7 @@ fn counted(db: &dyn Db, of: FunctionRef, unit: &Unit, findings: &mut Vec<Finding
     for (ordinal, event) in unit.numbered() {
         let EventKind::Execute(query) = &event.kind else { continue };
         // What steps a counter is written by whoever names the row; what a request merely sets may be its own.
-        let steps = query.kind == QueryKind::Update && query.sets.iter().any(|(_, step)| *step != Step::Unknown);
+        let steps = query.kind == QueryKind::Update && query.sets.iter().any(|(_, step)| step.is_sure());
         let Some(model) = query.model.filter(|_| steps) else { continue };
         let by_key = tables::orm_model(db, model).and_then(|model| model.key());
         let one_row = by_key.is_some_and(|key| query.filters.contains(&key)) && !query.among;

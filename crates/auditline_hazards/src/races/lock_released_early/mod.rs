@@ -182,7 +182,7 @@ fn finding(
     };
     let what = match dependence {
         Dependence::OwnValue(_) => format!("`{column}` is written from its old value here, without the lock"),
-        Dependence::State(_) | Dependence::Sought(_) => {
+        Dependence::State(_) | Dependence::Sought(_) | Dependence::Checked(_) => {
             format!("`{column}` is changed here, without the lock, because of its old state")
         }
     };
@@ -206,7 +206,7 @@ fn story(model: &str, column: Name, dependence: Dependence) -> Story {
         Dependence::OwnValue(_) => {
             (format!("`{column}` = *v*"), "The change of request A is lost, although both took the lock.")
         }
-        Dependence::State(_) | Dependence::Sought(_) => {
+        Dependence::State(_) | Dependence::Sought(_) | Dependence::Checked(_) => {
             (format!("the same `{column}`"), "What was to happen once has happened twice, although both took the lock.")
         }
     };

@@ -86,7 +86,9 @@ fn reliance(db: &dyn Db, of: FunctionRef, unit: &Unit, row: u32) -> Option<Relia
             rows::durable(db, of, unit, ordinal, written)?;
             Some(match dependence {
                 Dependence::OwnValue(_) => Reliance { at: ordinal, column: *column, decides: false },
-                Dependence::State(read) => Reliance { at: read, column: *column, decides: true },
+                Dependence::State(read) | Dependence::Checked(read) => {
+                    Reliance { at: read, column: *column, decides: true }
+                }
                 // The query that locks it may ask for the state again.
                 Dependence::Sought(_) => return None,
             })

@@ -140,6 +140,7 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
             let what = match why {
                 Dependence::OwnValue(_) => "written from the old value",
                 Dependence::State(_) | Dependence::Sought(_) => "changed depending on the old state",
+                Dependence::Checked(_) => "counted by the database behind a check",
             };
             format!("; {} {is} {what} too", named(&of_others))
         }
@@ -164,6 +165,12 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
                 "{listed} {is} changed depending on {its} old state, but the row was loaded without a lock: two requests {outcome}{besides}"
             )
         }
+        Dependence::Checked(_) => {
+            format!(
+                "{listed} {is} checked, and then counted by the database, but the row was loaded without a lock: two requests \
+                 can both pass the check{besides}"
+            )
+        }
         Dependence::Sought(_) => {
             format!(
                 "{listed} {is} changed in a row that was looked for by {its} old state, without a lock: two requests can both find \
@@ -176,6 +183,7 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, change: &Change) -> Findin
     let read = match dependence {
         Dependence::OwnValue(read) => Some((read, "the old value is read here")),
         Dependence::State(read) => Some((read, "the old state decides here")),
+        Dependence::Checked(read) => Some((read, "the old value is checked here")),
         // The load itself asks for it.
         Dependence::Sought(_) => None,
     };
@@ -321,7 +329,7 @@ fn repeats(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32, dependence: De
     match dependence {
         Dependence::OwnValue(_) => alike::only_repeats(db, of, unit, write),
         Dependence::State(_) => alike::only_sets_the_same(db, of, unit, write),
-        Dependence::Sought(_) => false,
+        Dependence::Sought(_) | Dependence::Checked(_) => false,
     }
 }
 
@@ -339,6 +347,12 @@ fn story(model: &str, column: Name, dependence: Dependence) -> Story {
             (0, format!("changes `{model}.{column}`, commits")),
             (1, format!("changes `{model}.{column}` once more, commits")),
         ],
+        Dependence::Checked(_) => vec![
+            (0, format!("checks `{model}.{column}`: passes")),
+            (1, format!("checks `{model}.{column}`: passes as well")),
+            (0, format!("counts `{model}.{column}` in SQL, commits")),
+            (1, format!("counts `{model}.{column}` in SQL, commits")),
+        ],
         Dependence::Sought(_) => vec![
             (0, format!("looks for a `{model}` by its `{column}`: finds it")),
             (1, format!("looks for a `{model}` by its `{column}`: finds the same")),
@@ -349,6 +363,7 @@ fn story(model: &str, column: Name, dependence: Dependence) -> Story {
     let outcome = match dependence {
         Dependence::OwnValue(_) => "The change of request A is lost.".to_owned(),
         Dependence::State(_) => "What was to happen once has happened twice.".to_owned(),
+        Dependence::Checked(_) => format!("Both are counted, and `{model}.{column}` has passed its limit."),
         Dependence::Sought(_) => format!("Both have the `{model}` that only one was to get."),
     };
     Story { actors: vec!["Request A".to_owned(), "Request B".to_owned()], steps, outcome }
