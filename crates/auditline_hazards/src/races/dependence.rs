@@ -54,13 +54,8 @@ fn dependence_as(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32, class: C
     }
     let declared = model.column(column);
     if in_sql {
-        let counts = declared.is_some_and(|column| is_number(column.family) && !column.is_checked);
-        let overwrite = Overwrite::of(db, &written, write, Some(class));
-        let tested = decisive(db, of, unit, &overwrite).filter(|_| counts);
         // The database keeps the sum, whoever comes first; the limit is kept by nobody.
-        return tested
-            .filter(|(_, condition)| nears(written.step, condition))
-            .map(|(_, condition)| Dependence::Checked(condition.at));
+        return limit(db, of, unit, write, class).map(Dependence::Checked);
     }
     if in_place {
         // The ORM sees a change in place only where the column's type watches for it.
@@ -85,6 +80,16 @@ fn dependence_as(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32, class: C
     tested
         .or_else(|| is_sought(db, unit, &overwrite).then_some(Dependence::Sought(row.id)))
         .or_else(|| by.filter(|by| decides_itself(db, *by, column, class)).map(|_| Dependence::State(write)))
+}
+
+/// The read that decides whether a write may take a number nearer to its limit, where no constraint keeps that.
+pub(super) fn limit(db: &dyn Db, of: FunctionRef, unit: &Unit, write: u32, class: ClassRef) -> Option<u32> {
+    let written = written(&unit.events.get(write as usize)?.kind)?;
+    let model = tables::orm_model(db, class)?;
+    model.column(written.column).filter(|column| is_number(column.family) && !column.is_checked)?;
+    let overwrite = Overwrite::of(db, &written, write, Some(class));
+    let (_, condition) = decisive(db, of, unit, &overwrite)?;
+    nears(written.step, condition).then_some(condition.at)
 }
 
 /// Whether a callee gives a column what it holds already: `note(order, status="late", number=order.number)`.

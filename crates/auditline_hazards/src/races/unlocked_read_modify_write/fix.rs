@@ -17,6 +17,7 @@ use auditline_syntax::{Name, TextRange};
 use super::{computed, decided};
 use crate::edit::{self, Refresh, RowLock, Scope};
 use crate::finding::{Fix, Safety};
+use crate::races::dependence::limit;
 use crate::races::identity::{self, handed_in_together, session_of};
 use crate::races::inconsistent_lock_order::disorder;
 use crate::races::lock_released_early::is_in_vain;
@@ -29,6 +30,8 @@ pub(super) fn fixes(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue, w
         && from.fields.iter().any(|field| field.column == *column && field.how == Derivation::Computed)
         && let Some(model) = row.model
         && is_number(db, model, *column)
+        // A check of the old value would then protect nothing.
+        && limit(db, of, unit, write, model).is_none()
         && computed::may_be(db, of, unit, row, write)
     {
         let statement = event.statement;
@@ -44,6 +47,7 @@ pub(super) fn fixes(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue, w
         && field.how == Derivation::Computed
         && let Some(read) = unit.events.get(field.read as usize).map(|event| event.range)
         && let Some(model) = row.model
+        && limit(db, of, unit, write, model).is_none()
     {
         let name = classes::simple(model.path);
         fixes.push(Fix::new(format!("Compute `{column}` in SQL from `{name}.{column}`"), Safety::Unsafe, move |db| {
