@@ -6,9 +6,10 @@ use auditline_model::eval::value::{Lock, Passes, QueryKind, QueryValue, RowOrigi
 use auditline_model::tables::orm_model;
 use auditline_model::unit::{EventKind, FrameId, FrameKind, Unit, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef};
+use auditline_syntax::Name;
 
 use super::conflict::recovers;
-use super::{Creation, missed, rows};
+use super::{Creation, lookup, missed, rows};
 
 /// The creation by the callee of that call, if it happens only because a lookup of the same model found nothing.
 pub(super) fn creation(db: &dyn Db, of: FunctionRef, unit: &Unit, call: u32, callee: FunctionRef) -> Option<Creation> {
@@ -83,6 +84,43 @@ fn makes(db: &dyn Db, of: FunctionRef, _key: ()) -> Arc<[ClassRef]> {
     }
     made.dedup();
     made.into()
+}
+
+/// Whether the callee that makes the row looks for one by the same columns itself: the race is there.
+pub(super) fn looks_again(db: &dyn Db, of: FunctionRef, unit: &Unit, creation: &Creation) -> bool {
+    let Some(create) = unit.events.get(creation.create as usize) else { return false };
+    let sought = || {
+        let mut sought = lookup::filters(db, of, unit, creation.lookup).columns;
+        sought.sort_unstable();
+        sought
+    };
+    unit.events.iter().any(|event| match &event.kind {
+        EventKind::Call { callee, .. } if event.range == create.range && *callee != of => {
+            let own = looked_for(db, *callee, creation.model);
+            !own.is_empty() && *own == *sought()
+        }
+        _ => false,
+    })
+}
+
+/// The columns, sorted, by which a function looks for a row of that class before it makes one where there is none.
+///
+/// A query of its own: its answer is small, and the unit of another file is not.
+#[salsa::tracked(returns(clone), cycle_result = looks_for_nothing)]
+fn looked_for(db: &dyn Db, of: FunctionRef, model: ClassRef) -> Arc<[Name]> {
+    let unit = unit_of(db, of);
+    let lookup = unit.numbered().find_map(|(ordinal, event)| match &event.kind {
+        EventKind::Create(row) if row.model == Some(model) => missed(db, of, &unit, ordinal, model, Lock::No),
+        _ => None,
+    });
+    let Some((lookup, _)) = lookup else { return Arc::default() };
+    let mut columns = lookup::filters(db, of, &unit, lookup).columns;
+    columns.sort_unstable();
+    columns.into()
+}
+
+fn looks_for_nothing(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _model: ClassRef) -> Arc<[Name]> {
+    Arc::default()
 }
 
 /// The class of which an INSERT makes rows, where a conflict is an error.

@@ -83,6 +83,7 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
             || is_asked_locked(db, &unit, creation.lookup)
             || isolation::is_serializable(db, of, creation.session.as_deref())
             || made::is_fallback(db, &unit, &creation)
+            || made::looks_again(db, of, &unit, &creation)
             || entry::is_command(db, of)
         {
             continue;
