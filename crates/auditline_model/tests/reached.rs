@@ -543,3 +543,24 @@ fn what_a_constructor_is_handed_is_a_session_by_its_use() {
     assert!(matches!(session_of_row("by_extension"), Some(SessionOrigin::Registry(_))));
     assert!(!matches!(session_of_row("by_anything"), Some(SessionOrigin::Registry(_))));
 }
+
+const SCOPED: &str = "
+from sqlalchemy.orm import scoped_session, sessionmaker
+from repositories import Task
+
+Session = scoped_session(sessionmaker())
+
+def finish(session):
+    session.commit()
+
+def by_registry(key):
+    task = Session.get(Task, key)
+    task.count += 1
+    finish(Session)
+";
+
+#[test]
+fn a_registry_that_is_handed_on_is_its_session() {
+    let db = fixture(&[("repositories.py", REPOSITORIES), ("scoped.py", SCOPED)]);
+    assert_eq!(story(&db, "scoped.py", "by_registry"), ["write loaded Task.count", "commit registry"]);
+}

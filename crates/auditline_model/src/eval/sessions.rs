@@ -27,16 +27,8 @@ const BARE_SESSION_METHODS: &[&str] = &["commit", "rollback", "flush"];
 
 impl Evaluator<'_> {
     pub(crate) fn open_session(&mut self, factory: FactoryValue, range: TextRange) -> Value {
-        let origin =
-            if factory.scoped { SessionOrigin::Registry(factory.variable) } else { SessionOrigin::Opened(factory) };
         let id = if factory.scoped { 0 } else { self.next_ordinal() };
-        let session = Arc::new(SessionValue {
-            origin,
-            is_async: factory.is_async,
-            id,
-            on_commit: factory.on_commit,
-            class: factory.class,
-        });
+        let session = Arc::new(factory.session(id));
         self.event(EventKind::Open(Arc::clone(&session)), range);
         Value::Session(session)
     }

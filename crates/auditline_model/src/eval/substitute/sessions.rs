@@ -150,6 +150,12 @@ impl Evaluator<'_> {
 
     /// The session that a value is, by what it is or by how it was used.
     pub(crate) fn as_session(&self, value: &Value) -> Option<Arc<SessionValue>> {
+        // `finish(Session)`: a `scoped_session` takes the calls of its session.
+        if let Value::Factory(factory) = value
+            && factory.scoped
+        {
+            return Some(Arc::new(factory.session(0)));
+        }
         value.session().cloned().or_else(|| self.sessions_by_use.get(value).cloned())
     }
 }

@@ -147,6 +147,14 @@ pub struct FactoryValue {
     pub variable: Option<VariableRef>,
 }
 
+impl FactoryValue {
+    /// A session that it gives: one of its own, or that of the registry.
+    pub(crate) fn session(self, id: u32) -> SessionValue {
+        let origin = if self.scoped { SessionOrigin::Registry(self.variable) } else { SessionOrigin::Opened(self) };
+        SessionValue { origin, is_async: self.is_async, id, on_commit: self.on_commit, class: self.class }
+    }
+}
+
 /// The kinds of transaction contexts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TransactionKind {
