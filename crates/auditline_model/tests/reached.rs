@@ -564,3 +564,26 @@ fn a_registry_that_is_handed_on_is_its_session() {
     let db = fixture(&[("repositories.py", REPOSITORIES), ("scoped.py", SCOPED)]);
     assert_eq!(story(&db, "scoped.py", "by_registry"), ["write loaded Task.count", "commit registry"]);
 }
+
+const OF_STATE: &str = "
+from fastapi import Depends, FastAPI, Request
+from repositories import Task
+
+app = FastAPI()
+
+async def get_db(request: Request):
+    async with request.app.state.session_factory() as session:
+        yield session
+
+@app.post('/')
+async def by_use(key: int, db=Depends(get_db)):
+    task = await db.get(Task, key)
+    task.count += 1
+    await db.commit()
+";
+
+#[test]
+fn a_dependency_of_unknown_kind_is_a_session_by_its_use() {
+    let db = fixture(&[("repositories.py", REPOSITORIES), ("state.py", OF_STATE)]);
+    assert_eq!(story(&db, "state.py", "by_use"), ["write loaded Task.count", "commit session"]);
+}

@@ -16,6 +16,7 @@ use super::handed::named_by_callers;
 use super::libraries::Known;
 use super::queries::is_true;
 use super::substitute::handed_row;
+use super::types::{Depended, dependency_of_param};
 use super::value::{
     FactoryValue, Key, Lock, OnCommit, QueryValue, RowOrigin, RowValue, SessionClass, SessionOrigin, SessionValue,
     Sought, TransactionKind, Value,
@@ -106,7 +107,10 @@ impl Evaluator<'_> {
     /// Where an object comes from that is a session by its use or by its annotation.
     pub(super) fn origin_by_use(&self, object: &Value) -> SessionOrigin {
         match object {
-            Value::Param(index) => SessionOrigin::Param(*index),
+            Value::Param(index) => match dependency_of_param(self.db, self.of, *index as usize) {
+                Some(Depended::On(dependency)) => SessionOrigin::Dependency(dependency),
+                _ => SessionOrigin::Param(*index),
+            },
             Value::Attribute(inner, name) => match (&**inner, self.receiver) {
                 (Value::SelfObject, Some(class)) => SessionOrigin::SelfAttribute(class, *name),
                 (Value::Unknown, _) => SessionOrigin::Unknown,

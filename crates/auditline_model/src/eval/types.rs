@@ -493,7 +493,8 @@ impl Evaluator<'_> {
                 {
                     value = Value::Session(Arc::new(SessionValue { id: position + 1, ..(**session).clone() }));
                 }
-                value
+                // What it is used for may tell.
+                if value == Value::Unknown && ty.is_none() { Value::Param(position) } else { value }
             }
             Some(Depended::OnAnnotation) => match &ty {
                 Some(TypeExpr::Symbol { symbol: symbol @ Symbol::Class(_), .. }) => {
