@@ -17,6 +17,8 @@ fn the_exit_code_tells_findings_from_none() {
 #[test]
 fn text_shows_the_source_the_evidence_and_the_fixes() {
     let sandbox = Sandbox::shop();
+    // A check of the stock would need the lock.
+    sandbox.write("app/services.py", SERVICE.replace("item.stock >= amount", "amount"));
     sandbox.write("app/refill.py", SERVICE.replace("def take", "def refill").replace("- amount", "+ amount"));
     let ended = sandbox.check(1, &["app/services.py"]);
     assert_eq!(ended.err, "");
