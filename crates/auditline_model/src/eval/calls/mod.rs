@@ -9,6 +9,7 @@ mod generators;
 mod methods;
 mod outside;
 mod removals;
+mod returned;
 
 use std::sync::Arc;
 
