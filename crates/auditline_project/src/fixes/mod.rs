@@ -200,7 +200,7 @@ fn reject(
 
 /// The findings whose fixes put another hazard in its place, each with the other's code: two functions that were both given
 /// a lock may take their locks in opposite orders, which neither does alone; a helper's lock is held across whatever its
-/// callers do next, and lost with their next commit. A fix is suspected of what stands in a function that it changes, or has
+/// callers do next, and lost with their next commit; a rollback expires rows that the next round reads. A fix is suspected of what stands in a function that it changes, or has
 /// evidence there. Of several suspects of a finding one is named, the one that is suspected most often: the others may be
 /// sound without it.
 fn brought_in(
@@ -220,7 +220,19 @@ fn brought_in(
         .map(|finding| {
             let places = places_of(project, finding);
             let suspects = applied.iter().zip(changed).enumerate().filter(|(_, (candidate, changed))| {
-                candidate.family == Family::Races && candidate.key.code != finding.code && !changed.is_disjoint(&places)
+                let harms = match candidate.family {
+                    Family::Races => true,
+                    // A rollback expires rows; where that has a cure, the next pass applies it.
+                    Family::Transactions => finding.fixes.is_empty(),
+                    Family::Sessions
+                    | Family::Schema
+                    | Family::Security
+                    | Family::Resilience
+                    | Family::Delivery
+                    | Family::QueryCost
+                    | Family::Posture => false,
+                };
+                harms && candidate.key.code != finding.code && !changed.is_disjoint(&places)
             });
             (finding.code, suspects.map(|(index, _)| index).collect())
         })
