@@ -15,7 +15,7 @@ const DEPTH: u32 = 5;
 /// How many functions are looked at on the way.
 const MOST: usize = 500;
 
-/// Whether a route, a dependency of one or a webhook reaches the function.
+/// Whether a route, a dependency of one, a webhook or an update of a bot reaches the function.
 pub(crate) fn is_served(db: &dyn Db, of: FunctionRef) -> bool {
     entry::webhook(db, of).is_some() || reached(db, of, DEPTH, &mut Vec::new())
 }
@@ -27,6 +27,7 @@ fn reached(db: &dyn Db, of: FunctionRef, depth: u32, seen: &mut Vec<FunctionRef>
     seen.push(of);
     if entry::is_endpoint(db, of)
         || entry::is_socket(db, of)
+        || entry::is_update_handler(db, of)
         || !users_of_dependency(db, of).is_empty()
         || entry::is_attached(db, of)
     {
@@ -111,6 +112,7 @@ fn visitors(db: &dyn Db, of: FunctionRef, at: Option<TextRange>, depth: u32, see
     }
     let is_entry = entry::is_endpoint(db, of)
         || entry::is_socket(db, of)
+        || entry::is_update_handler(db, of)
         || entry::is_job(db, of)
         || entry::webhook(db, of).is_some()
         || entry::is_attached(db, of);

@@ -58,11 +58,12 @@ fn is_declared(db: &dyn Db, of: FunctionRef) -> bool {
     });
     let Some(body) = function(db, of) else { return false };
     by_library
-        || body.decorators.iter().any(|decorator| {
-            let target = match &body.code[*decorator] {
-                Expr::Call { func, .. } => *func,
-                _ => *decorator,
-            };
-            matches!(&body.code[target], Expr::Attribute { attr, .. } if *attr == "command")
-        })
+        || !super::is_update_handler(db, of)
+            && body.decorators.iter().any(|decorator| {
+                let target = match &body.code[*decorator] {
+                    Expr::Call { func, .. } => *func,
+                    _ => *decorator,
+                };
+                matches!(&body.code[target], Expr::Attribute { attr, .. } if *attr == "command")
+            })
 }

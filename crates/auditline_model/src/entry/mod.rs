@@ -7,6 +7,7 @@ mod deliveries;
 mod framework;
 mod own_loop;
 mod points;
+mod registered;
 mod requests;
 mod routes;
 mod script;
@@ -15,6 +16,8 @@ mod startup;
 #[cfg(test)]
 mod tests;
 mod unused;
+mod updates;
+mod views;
 mod webhooks;
 
 use auditline_syntax::Name;
@@ -29,11 +32,12 @@ pub use framework::{DependencyEnd, dependency_end};
 pub use own_loop::has_own_loop;
 pub use points::{EntryPoint, entry_point, is_job};
 pub use requests::request;
-pub use routes::{is_endpoint, is_socket, only_reads};
+pub use routes::{is_decorated_endpoint, is_endpoint, is_socket, only_reads};
 pub use script::is_script;
 pub use shared::{Routes, attached_closely_to, attached_to, is_attached, is_middleware, router_of, routes_through};
 pub use startup::{fails_with_start, is_start_hook, is_startup};
 pub use unused::is_unused;
+pub use updates::is_update_handler;
 pub use webhooks::webhook;
 
 /// Whether a file is a test or fixture: by the conventions of pytest and unittest, it stands in a directory for tests or

@@ -213,15 +213,12 @@ fn endpoints_in(db: &dyn Db, file: SourceFile) -> Arc<Vec<Endpoint>> {
     let mut found = Vec::new();
     for function in &parsed(db, file).module.functions {
         let of = FunctionRef { file, path: function.path };
-        if function.decorators.is_empty() || !super::is_endpoint(db, of) {
+        if !super::is_endpoint(db, of) {
             continue;
         }
-        let router = function.decorators.iter().find_map(|decorator| match &function.code[*decorator] {
-            Expr::Call { func, .. } => match &function.code[*func] {
-                Expr::Attribute { value, .. } => variable(db, Scope::Function(of), &function.code, *value),
-                _ => None,
-            },
-            _ => None,
+        let code = &function.code;
+        let router = function.decorators.iter().find_map(|decorator| {
+            variable(db, Scope::Function(of), code, super::routes::registration(code, *decorator)?.router)
         });
         found.push((of, router));
     }

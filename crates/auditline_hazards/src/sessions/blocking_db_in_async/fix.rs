@@ -13,7 +13,7 @@ use crate::finding::{Fix, Safety};
 /// For an endpoint or dependency that awaits nothing and that only the framework calls.
 pub(super) fn plain_def(db: &dyn Db, of: FunctionRef) -> Vec<Fix> {
     let Some(body) = function(db, of) else { return Vec::new() };
-    let is_called_by_framework = entry::is_endpoint(db, of) || !users_of_dependency(db, of).is_empty();
+    let is_called_by_framework = entry::is_decorated_endpoint(db, of) || !users_of_dependency(db, of).is_empty();
     if !is_called_by_framework || body.class.is_some() || awaits(&body) || needs_event_loop(db, of, &body) {
         return Vec::new();
     }
