@@ -21,12 +21,14 @@ mod picked;
 mod refused;
 mod saved;
 mod spelled;
+mod takers;
 
 use conflict::Wanted;
 pub(super) use conflict::is_violation_handled;
 use lookup::Uniqueness;
 pub(super) use lost::makes;
 use picked::Picked;
+use takers::Doubled;
 
 /// AUD202.
 pub const HAZARD: Hazard = Hazard {
@@ -391,11 +393,19 @@ fn finding(
     };
     let is_refused = unique || matches!(uniqueness, Uniqueness::Partly);
     let is_harmless = is_aside || is_refused && lost.is_none();
+    let is_doubled =
+        matches!(uniqueness, Uniqueness::NotUnique | Uniqueness::NotForNull { .. } | Uniqueness::Within { .. });
+    let doubled = (is_doubled && !is_harmless).then(|| takers::doubled(db, of, unit, creation, filters));
+    // Who refuses a second says that there is to be one only.
+    let is_unnoticed = matches!(doubled, Some(Doubled::Unnoticed)) && !creation.refuses;
     let seldom = if is_harmless { None } else { served::seldom_met(db, of, create.range) };
     let is_seldom = seldom.is_some();
     evidence.extend(seldom);
-    let severity = if is_harmless || is_seldom { Severity::Information } else { Severity::Warning };
+    let severity = if is_harmless || is_unnoticed || is_seldom { Severity::Information } else { Severity::Warning };
     evidence.extend(lost);
+    if let Some(Doubled::Taken(told)) = doubled {
+        evidence.push(told);
+    }
     Finding {
         hazard: &HAZARD,
         severity,
