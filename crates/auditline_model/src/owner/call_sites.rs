@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::classes;
 use crate::db::{ClassRef, Db, FunctionRef, head};
+use crate::eval::passes_on;
 use crate::eval::value::{ArgName, SessionValue, Value};
 use crate::names::files_mentioning;
 use crate::unit::{EventKind, unit_of};
@@ -27,14 +28,28 @@ pub fn callers(db: &dyn Db, of: FunctionRef) -> Arc<Vec<CallSite>> {
 
 #[salsa::tracked(returns(clone), cycle_result = crate::cycles::nothing)]
 fn callers_query(db: &dyn Db, of: FunctionRef, _key: ()) -> Arc<Vec<CallSite>> {
-    let name = classes::simple(of.path);
+    // Under its own name, and under those of functions that pass everything on to it.
+    let mut names = vec![classes::simple(of.path)];
     let mut sites = Vec::new();
-    for file in files_mentioning(db, name).iter() {
-        for caller in functions_calling(db, *file, name) {
-            let unit = unit_of(db, caller);
-            for (ordinal, event) in unit.numbered() {
-                if matches!(&event.kind, EventKind::Call { callee, .. } if *callee == of) {
-                    sites.push(CallSite { function: caller, ordinal, event: event.kind.clone() });
+    let mut at = 0;
+    while let Some(name) = names.get(at).copied() {
+        at += 1;
+        for file in files_mentioning(db, name).iter() {
+            for caller in functions_calling(db, *file, name) {
+                if passes_on(db, caller) == Some(of) {
+                    let other = classes::simple(caller.path);
+                    if !names.contains(&other) {
+                        names.push(other);
+                    }
+                    continue;
+                }
+                let unit = unit_of(db, caller);
+                for (ordinal, event) in unit.numbered() {
+                    let is_new = at == 1
+                        || !sites.iter().any(|known: &CallSite| (known.function, known.ordinal) == (caller, ordinal));
+                    if matches!(&event.kind, EventKind::Call { callee, .. } if *callee == of) && is_new {
+                        sites.push(CallSite { function: caller, ordinal, event: event.kind.clone() });
+                    }
                 }
             }
         }

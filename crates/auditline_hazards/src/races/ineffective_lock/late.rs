@@ -86,9 +86,22 @@ fn decided_before(db: &dyn Db, unit: &Unit, lock: u32, before: u32, behind: u32)
                     Test::Present | Test::EqualsOther | Test::Class => false,
                 }
         })?;
-        let again = conditions
-            .iter()
-            .any(|condition| (tests(condition, before) || tests(condition, behind)) && condition.at > lock);
+        // Another column that is set together with it says as much: `if locked.is_paid: return`.
+        let is_set_too = |name: Name| {
+            name == *column
+                || unit.numbered().skip(lock as usize + 1).any(|(_, event)| match &event.kind {
+                    EventKind::Write { row, column: other, .. } => {
+                        (row.id == before || row.id == behind) && *other == name
+                    }
+                    _ => false,
+                })
+        };
+        let again = conditions.iter().any(|condition| match condition.subject {
+            Subject::Field { row, column } => {
+                condition.at > lock && (row == before || row == behind) && is_set_too(column)
+            }
+            _ => false,
+        });
         (!again).then(|| (write, *column, (*decisive).clone()))
     })
 }

@@ -12,7 +12,7 @@ use crate::eval::substitute::{brought, by_statement};
 use crate::eval::value::{
     ArgName, ContextValue, CountSource, Entry, InstanceOrigin, Lock, SessionOrigin, SessionValue, Tells, Value,
 };
-use crate::eval::{Bound, Evaluator, libraries, own_class};
+use crate::eval::{Bound, Evaluator, libraries, own_class, passes_on};
 use crate::owner::is_quieted;
 use crate::symbols::Symbol;
 use crate::unit::{Condition, EventKind, Refusal, Test, When, effect};
@@ -30,6 +30,7 @@ impl Evaluator<'_> {
         arguments: &Arguments,
         range: TextRange,
     ) -> Bound {
+        let callee = passes_on(self.db, callee).unwrap_or(callee);
         let Some(body) = head(self.db, callee) else { return Bound::unknown() };
         let receiver = receiver.or_else(|| own_class(self.db, callee));
         let filled = self.fill(&body, object, arguments);

@@ -59,8 +59,8 @@ impl Evaluator<'_> {
         self.external_result(canonical, arguments, range)
     }
 
-    /// `cast(Item, row)`, `aliased(Item)`, `async_to_sync(work)`: what it was, under another type or name; `None` for anything
-    /// else.
+    /// `cast(Item, row)`, `aliased(Item)`, `async_to_sync(work)`, `import_module("app.items")`: what it was, under another type or
+    /// name; `None` for anything else.
     fn retyped(&self, code: &Code, path: &str, arguments: &Arguments, args: &[Arg]) -> Option<Bound> {
         match path {
             "typing.cast" | "typing_extensions.cast" => {
@@ -74,6 +74,14 @@ impl Evaluator<'_> {
             "sqlalchemy.orm.aliased" | "sqlalchemy.aliased" => {
                 let class = self.model_argument(Some(&arguments.first()))?;
                 Some(Bound::of(Value::Symbol(Symbol::Class(class))))
+            }
+            "importlib.import_module" => {
+                let Expr::Str(dotted) = &code[args.first()?.value] else { return None };
+                let absolute = Some(Name::new(dotted)).filter(|_| !dotted.starts_with('.'));
+                match names::resolve_module(self.db, self.of.file, 0, Some(absolute?)) {
+                    Symbol::Unknown => None,
+                    module => Some(Bound::of(Value::Symbol(module))),
+                }
             }
             // What is called with arguments is the coroutine, which then runs to its end.
             "asgiref.sync.async_to_sync" => arguments.position(0).cloned(),
