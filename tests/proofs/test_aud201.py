@@ -63,6 +63,15 @@ def test_transfer(world: World) -> dict:
     return {"answers": [one.brief for one in answers], "balances": [balance for (balance,) in balances]}
 
 
+@proof("AUD201", "A column that is asked for without its row", faulty=110, cured=120)
+def test_column(world: World) -> int:
+    world.tables("app.models")
+    world.sql("INSERT INTO accounts (balance, settings) VALUES (100, '{}')")
+    deposit = post("app.routers.deposits:router", "/deposits/1?amount=10")
+    world.race(deposit, deposit, before="^UPDATE accounts")
+    return world.value("SELECT balance FROM accounts")
+
+
 @proof(
     "AUD201",
     "The row comes from a repository",

@@ -21,7 +21,15 @@ pub(super) fn is_unlocked(db: &dyn Db, of: FunctionRef, row: &RowValue) -> bool 
         RowOrigin::Dependency(Symbol::Function(dependency)) => {
             let effect = effect(db, *dependency, classes_of(db, *dependency));
             let given = if matches!(effect.yields, Value::Unknown) { &effect.returns } else { &effect.yields };
-            matches!(given, Value::Row(row) if matches!(&row.origin, RowOrigin::Loaded { lock: Lock::No, .. }))
+            let is_plain = |row: &RowValue| matches!(row.origin, RowOrigin::Loaded { lock: Lock::No, .. });
+            match given {
+                Value::Row(row) => is_plain(row),
+                // It keeps the row on the request: `g.user = …`.
+                _ => unit_of(db, *dependency).events.iter().any(|event| match &event.kind {
+                    EventKind::Store { value: Value::Row(kept), .. } => kept.model == row.model && is_plain(kept),
+                    _ => false,
+                }),
+            }
         }
         RowOrigin::Param(index) => unlocked_site(db, of, *index).is_some(),
         // Followed from a row that is locked, it is not locked either, unless the lock was on a join: AUD214 tells them apart.

@@ -77,7 +77,9 @@ impl Evaluator<'_> {
             }
         }
         if !query.entities {
-            return self.executed_columns(query, true, form, range);
+            let is_one = name == "scalar";
+            let result = self.executed_columns(query, !is_one, form, range);
+            return if is_one { self.fetched_one(result, true) } else { result };
         }
         let many = name != "scalar";
         let query = self.loaded(query, many, form, range);

@@ -249,11 +249,20 @@ impl Evaluator<'_> {
                 value => value,
             },
             Symbol::Unknown => Value::Unknown,
+            Symbol::External(path) if super::libraries::is_current_user(&path) => {
+                match crate::owner::current_user(self.db) {
+                    Some(user) => self.kept_row(&user, &path),
+                    None => Value::Symbol(symbol),
+                }
+            }
             other => Value::Symbol(other),
         }
     }
 
     pub(crate) fn attribute_of(&mut self, code: &Code, object: &Bound, attr: Name, id: ExprId) -> Bound {
+        if let Some(column) = self.fetched_column(object, attr) {
+            return column;
+        }
         let value = match &object.value {
             Value::Symbol(symbol @ (Symbol::Module(_) | Symbol::Namespace(_))) => {
                 let member = names::member(self.db, *symbol, attr);
@@ -373,15 +382,38 @@ impl Evaluator<'_> {
     }
 
     /// What stands in an attribute of a request's state: the session that a middleware keeps there, where one does.
-    fn on_request(&self, value: Value, state: &Value, attr: Name) -> Value {
+    fn on_request(&mut self, value: Value, state: &Value, attr: Name) -> Value {
         match crate::owner::on_request(self.db, attr) {
             Some(kept) => Value::Session(Arc::new(super::value::SessionValue {
                 origin: super::value::SessionOrigin::ObjectAttribute(Box::new(state.clone()), attr),
                 id: 0,
                 ..(*kept.session).clone()
             })),
-            None => value,
+            None => match crate::owner::row_on_request(self.db, attr) {
+                Some(kept) => self.kept_row(&kept, &format!("g.{attr}")),
+                None => value,
+            },
         }
+    }
+
+    /// A row that was found before the endpoint, under the name by which it is kept: like a variable, it is locked once it is loaded
+    /// again with a lock. Its number is one that no event and no parameter has.
+    fn kept_row(&mut self, kept: &crate::owner::RowOnRequest, name: &str) -> Value {
+        const FIRST: u32 = 200;
+        const KEPT: u32 = 50;
+        let variable = Name::new(name);
+        if let Some(known) = self.environment.get(&variable) {
+            return known.value.clone();
+        }
+        let spread = name.bytes().fold(0u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
+        let row = Value::Row(Arc::new(RowValue {
+            id: super::param_row(FIRST + spread % KEPT),
+            model: kept.row.model,
+            origin: RowOrigin::Dependency(Symbol::Function(kept.by)),
+            session: None,
+        }));
+        self.environment.insert(variable, Bound::of(row.clone()));
+        row
     }
 
     fn class_attribute(&mut self, class: crate::db::ClassRef, attr: Name) -> Value {

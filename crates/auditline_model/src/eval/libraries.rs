@@ -17,6 +17,12 @@ pub(crate) fn request_sessions(path: &str) -> Option<bool> {
     }
 }
 
+/// Whether a name is the user of the request, as Flask-Login's loader finds it; Flask-Security hands on the same
+/// (<https://flask-login.readthedocs.io/en/latest/#flask_login.current_user>).
+pub(crate) fn is_current_user(path: &str) -> bool {
+    matches!(path, "flask_login.current_user" | "flask_login.utils.current_user" | "flask_security.current_user")
+}
+
 /// Whether an annotation `Marker[T]` of a library for dependency injection asks for a `T`: to its container, and to a type
 /// checker, it is one.
 ///

@@ -18,6 +18,7 @@ mod entries;
 mod executed;
 mod expressions;
 mod extension;
+mod fetched;
 mod found;
 mod handed;
 mod handlers;

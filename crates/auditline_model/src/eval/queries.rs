@@ -112,6 +112,7 @@ impl Evaluator<'_> {
         let mut beside = SmallVec::new();
         let mut of = None;
         let mut classes: SmallVec<[ClassRef; 2]> = SmallVec::new();
+        let mut columns: SmallVec<[(ClassRef, Name); 1]> = SmallVec::new();
         for (name, bound) in &arguments.list {
             if !matches!(name, super::value::ArgName::Position(_)) {
                 continue;
@@ -134,8 +135,9 @@ impl Evaluator<'_> {
                     if width == 1 {
                         entities = matches!(bound.value, Value::Attribute(..) | Value::Param(_));
                     }
-                    if let Value::Column(class, _) = bound.value {
+                    if let Value::Column(class, column) = bound.value {
                         model = model.or(Some(class));
+                        columns.push((class, column));
                     }
                     if let Value::Aggregate(class) = bound.value {
                         model = model.or(class);
@@ -144,10 +146,14 @@ impl Evaluator<'_> {
                 }
             }
         }
+        let all_columns = columns.len() as u32 == width && columns.iter().all(|(class, _)| Some(*class) == model);
+        let columns =
+            if all_columns { columns.into_iter().map(|(_, column)| column).collect() } else { SmallVec::new() };
         let mut query = QueryValue {
             of,
             entities,
             width,
+            columns,
             beside,
             aggregates: aggregates && width == 1,
             ..QueryValue::select(model)
@@ -256,6 +262,7 @@ impl Evaluator<'_> {
                 let selected = self.select_of(arguments);
                 next.entities = selected.entities && selected.model.is_some();
                 next.width = selected.width;
+                next.columns = if selected.model == next.model { selected.columns } else { SmallVec::new() };
                 next.beside = selected.beside;
                 next.aggregates = selected.aggregates;
             }
@@ -269,7 +276,10 @@ impl Evaluator<'_> {
                 next.model = next.model.or(named).or(inner);
             }
             // One number for each group.
-            "group_by" => next.aggregates = false,
+            "group_by" => {
+                next.aggregates = false;
+                next.columns.clear();
+            }
             "filter_by" => {
                 for (name, _) in &arguments.list {
                     if let super::value::ArgName::Keyword(name) = name
@@ -311,7 +321,8 @@ impl Evaluator<'_> {
             }
             "first" | "one" | "one_or_none" if executes => {
                 if !next.entities {
-                    return self.executed_columns(next, false, form, range);
+                    let result = self.executed_columns(next, false, form, range);
+                    return self.fetched_one(result, name == "scalar");
                 }
                 if next.width > 1 {
                     return Bound::of(Value::Tuple(self.load_beside(next, false, form, range)));
@@ -327,7 +338,8 @@ impl Evaluator<'_> {
                 if next.entities && (next.model.is_some() || next.of.is_some()) {
                     return Bound::of(Value::Row(self.load(next, form, range)));
                 }
-                return self.executed_columns(next, false, form, range);
+                let result = self.executed_columns(next, false, form, range);
+                return self.fetched_one(result, true);
             }
             "exists" => next = exists(next),
             // `exists(Item.id).where(…).select()`
@@ -335,6 +347,7 @@ impl Evaluator<'_> {
             "count" if executes => {
                 next.entities = false;
                 next.aggregates = true;
+                next.columns.clear();
                 return self.executed_columns(next, false, form, range);
             }
             "all" | "yield_per" | "__iter__" | "fetchall" if executes => {
@@ -488,7 +501,8 @@ pub(super) fn flask_query_of(class: Option<ClassRef>, of: Option<Value>) -> Quer
 
 /// `EXISTS` over the rows of a statement.
 pub(crate) fn exists(of: QueryValue) -> QueryValue {
-    QueryValue { exists: true, entities: false, aggregates: false, width: 1, session: None, ..of }
+    let columns = SmallVec::new();
+    QueryValue { exists: true, entities: false, aggregates: false, width: 1, columns, session: None, ..of }
 }
 
 /// Whether a text in capitals locks a table in a mode that lets one in at a time. PostgreSQL's default is `ACCESS EXCLUSIVE`.

@@ -39,6 +39,9 @@ pub fn is_committed_later(db: &dyn Db, of: FunctionRef, session: &SessionValue) 
                 || callers(db, of).is_empty() && container_commits_for(db, of, *index, session.is_async)
         }
         SessionOrigin::SelfAttribute(class, name) => committed_attribute(db, of, *class, *name),
+        SessionOrigin::GivenOrKept(index, class, name) => {
+            committed_parameter(db, of, *index) || committed_attribute(db, of, *class, *name)
+        }
         _ => matches!(owner(db, of, session), Ownership::Managed { commits: true }),
     }
 }

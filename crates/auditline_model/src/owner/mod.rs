@@ -21,6 +21,7 @@ mod made;
 mod on_commit;
 mod on_request;
 mod providers;
+mod rows_on_request;
 mod sharing;
 
 use auditline_syntax::Name;
@@ -52,6 +53,7 @@ pub use made::is_made_aside;
 pub use on_commit::on_commit;
 pub use on_request::{OnRequest, is_request_state, on_request};
 pub use providers::{OnFailure, Provider, ends_its_session, handed_out, is_committed_around, provider};
+pub use rows_on_request::{RowOnRequest, current_user, row_on_request};
 pub use sharing::{SharedObject, is_application_state, kept_session, shared_object};
 
 /// Who ends a session's transaction when a statement fails.
@@ -134,7 +136,10 @@ fn owner_within(db: &dyn Db, of: FunctionRef, session: &SessionValue, depth: u32
         SessionOrigin::ContextClass(class) => context_class(db, *class),
         SessionOrigin::Dependency(Symbol::Function(function)) => dependency(db, *function, depth),
         // Whoever gives a session is judged where he has it; the function's own ends with what opens it.
-        SessionOrigin::GivenOrOwn(_) | SessionOrigin::Dependency(_) | SessionOrigin::Unknown => Ownership::Unknown,
+        SessionOrigin::GivenOrOwn(_)
+        | SessionOrigin::GivenOrKept(..)
+        | SessionOrigin::Dependency(_)
+        | SessionOrigin::Unknown => Ownership::Unknown,
         SessionOrigin::Opened(_) => opened(db, of, session),
         SessionOrigin::Returned(accessor, inner) => returned(db, of, session, *accessor, inner, depth),
         SessionOrigin::Global(variable) => global(db, *variable),

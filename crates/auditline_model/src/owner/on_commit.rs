@@ -47,7 +47,9 @@ fn within(db: &dyn Db, of: FunctionRef, session: &SessionValue, depth: u32) -> O
                 _ => OnCommit::Unknown,
             })
         })),
-        SessionOrigin::SelfAttribute(class, name) => of_attribute(db, *class, *name, depth),
+        SessionOrigin::SelfAttribute(class, name) | SessionOrigin::GivenOrKept(_, class, name) => {
+            of_attribute(db, *class, *name, depth)
+        }
         // Another object keeps it: a service its repository, a request's handler its service.
         SessionOrigin::ObjectAttribute(object, name) => match &**object {
             Value::Instance(instance) => of_attribute(db, instance.class, *name, depth),

@@ -81,7 +81,7 @@ fn on_request_query(db: &dyn Db, _settings: Settings, attribute: Name) -> Option
 /// The functions of a file that set an attribute of a request's state, with the attribute: a function that is handed the
 /// request and what answers it, or one whose parameter is a request by its annotation.
 #[salsa::tracked(returns(clone))]
-fn keepers(db: &dyn Db, file: SourceFile, _key: ()) -> Arc<[(Name, FunctionRef)]> {
+pub(super) fn keepers(db: &dyn Db, file: SourceFile, _key: ()) -> Arc<[(Name, FunctionRef)]> {
     let mut found = Vec::new();
     for body in &parsed(db, file).module.functions {
         let of = FunctionRef { file, path: body.path };

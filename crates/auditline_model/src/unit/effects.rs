@@ -93,6 +93,7 @@ pub fn session_target(origin: &SessionOrigin) -> Target {
     match origin {
         SessionOrigin::Param(_)
         | SessionOrigin::GivenOrOwn(_)
+        | SessionOrigin::GivenOrKept(..)
         | SessionOrigin::SelfAttribute(..)
         | SessionOrigin::ObjectAttribute(..)
         | SessionOrigin::Global(_)

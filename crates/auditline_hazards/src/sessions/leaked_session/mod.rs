@@ -167,7 +167,10 @@ fn takes_over(db: &dyn Db, class: ClassRef, depth: u32) -> bool {
     let is_handed = |session: &SessionValue| {
         matches!(
             session.origin,
-            SessionOrigin::Param(_) | SessionOrigin::GivenOrOwn(_) | SessionOrigin::SelfAttribute(..)
+            SessionOrigin::Param(_)
+                | SessionOrigin::GivenOrOwn(_)
+                | SessionOrigin::GivenOrKept(..)
+                | SessionOrigin::SelfAttribute(..)
         )
     };
     let hands_on = |value: &Value| match value {

@@ -99,7 +99,13 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
 
 /// Whether a function got the session from its caller, or may have.
 fn is_handed(session: &SessionValue) -> bool {
-    matches!(session.origin, SessionOrigin::Param(_) | SessionOrigin::GivenOrOwn(_) | SessionOrigin::SelfAttribute(..))
+    matches!(
+        session.origin,
+        SessionOrigin::Param(_)
+            | SessionOrigin::GivenOrOwn(_)
+            | SessionOrigin::GivenOrKept(..)
+            | SessionOrigin::SelfAttribute(..)
+    )
 }
 
 /// A function whose name says that it commits hides nothing.

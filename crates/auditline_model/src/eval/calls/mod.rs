@@ -61,7 +61,8 @@ impl Evaluator<'_> {
                 }
                 _ => object,
             };
-            return self.method_call(code, (id, func, *value), &object, *attr, args);
+            let result = self.method_call(code, (id, func, *value), &object, *attr, args);
+            return self.fetched_by(&object, *attr, result);
         }
         let callee = self.expr(code, func);
         // What a decorator was handed is called inside of it: with a session, perhaps.

@@ -68,6 +68,16 @@ impl Evaluator<'_> {
                 let given = self.as_session(&argument(filled, *index))?;
                 Some(self.or_own(given))
             }
+            SessionOrigin::GivenOrKept(index, class, name) => {
+                match filled.get(*index as usize).and_then(Option::as_ref).map(|bound| &bound.value) {
+                    None | Some(Value::None) => {
+                        let kept = SessionOrigin::SelfAttribute(*class, *name);
+                        let kept = Arc::new(SessionValue { origin: kept, ..(**session).clone() });
+                        self.session_of(&kept, callee, object, filled)
+                    }
+                    Some(given) => self.as_session(&given.clone()),
+                }
+            }
             SessionOrigin::SelfAttribute(class, name) => match object {
                 Value::SelfObject => Some(self.held_session(object, *class, *name, session)),
                 Value::Instance(_) => match self.member_value(object, *name) {
@@ -83,6 +93,10 @@ impl Evaluator<'_> {
                 match &inner {
                     Value::Unknown => None,
                     Value::Session(_) => self.as_session(&inner),
+                    // `save(db)` of Flask-SQLAlchemy's object, which commits `db.session`.
+                    inner if *name == "session" && self.is_flask(inner) => {
+                        Some(crate::eval::queries::context_session(false))
+                    }
                     inner => Some(Arc::new(SessionValue {
                         origin: SessionOrigin::ObjectAttribute(Box::new(inner.clone()), *name),
                         ..(**session).clone()

@@ -278,6 +278,13 @@ impl Value {
                 let origin = SessionOrigin::GivenOrOwn(*index);
                 Self::Session(Arc::new(SessionValue { origin, id: 0, ..(**own).clone() }))
             }
+            // `session or self.session`
+            (Self::Param(index), Self::Session(own)) | (Self::Session(own), Self::Param(index))
+                if let SessionOrigin::SelfAttribute(class, name) = own.origin =>
+            {
+                let origin = SessionOrigin::GivenOrKept(*index, class, name);
+                Self::Session(Arc::new(SessionValue { origin, ..(**own).clone() }))
+            }
             // `return None, reasons` beside `return statement, reasons`
             (Self::Tuple(a), Self::Tuple(b)) if a.len() == b.len() => {
                 Self::Tuple(a.iter().zip(b).map(|(one, two)| one.join(two)).collect())

@@ -24,6 +24,8 @@ pub struct QueryValue {
     pub entities: bool,
     /// How many entities and columns each result row has.
     pub width: u32,
+    /// The mapped columns that it asks for, where it asks for nothing but columns of its model.
+    pub columns: SmallVec<[Name; 1]>,
     /// The mapped classes of those behind the first one; nothing for a column.
     pub beside: SmallVec<[Option<ClassRef>; 1]>,
     /// Whether it counts or sums up the rows of its model, all together.
@@ -91,6 +93,7 @@ impl QueryValue {
             by_keywords: false,
             entities: true,
             width: 1,
+            columns: SmallVec::new(),
             beside: SmallVec::new(),
             aggregates: false,
             exists: false,

@@ -69,6 +69,8 @@ pub enum SessionOrigin {
     Param(u32),
     /// The session that a parameter brings, or one of the function's own where it brings none.
     GivenOrOwn(u32),
+    /// The session that a parameter brings, or the one in an attribute of `self` where it brings none.
+    GivenOrKept(u32, ClassRef, Name),
     /// A parameter that a framework dependency fills.
     Dependency(Symbol),
     /// An attribute of `self`, as seen in objects of this class.
@@ -115,6 +117,9 @@ impl SessionOrigin {
             {
                 Self::GivenOrOwn(*one)
             }
+            // `session or self.session`
+            (Self::Param(given), Self::SelfAttribute(class, name))
+            | (Self::SelfAttribute(class, name), Self::Param(given)) => Self::GivenOrKept(*given, *class, *name),
             // `self._session or current.get()`: an object that is made without one.
             (current @ Self::Current(_), Self::Param(_) | Self::SelfAttribute(..))
             | (Self::Param(_) | Self::SelfAttribute(..), current @ Self::Current(_)) => current.clone(),

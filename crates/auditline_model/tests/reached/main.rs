@@ -1,10 +1,11 @@
 //! Rows and sessions that a function reaches by another way than plain calls and annotations.
 #![allow(clippy::unwrap_used)] // Helpers of tests stand outside of test functions.
 
+mod handed_on;
+
 use auditline_model::RootDatabase;
 use auditline_model::eval::value::{Lock, RowOrigin, SessionOrigin};
 use auditline_model::fixture::{fixture, function};
-use auditline_model::owner::callers;
 use auditline_model::unit::{EventKind, SessionAction, unit_of};
 
 /// What a function does, in short: `load Task`, `write Task.count`, `commit registry`.
@@ -587,56 +588,4 @@ async def by_use(key: int, db=Depends(get_db)):
 fn a_dependency_of_unknown_kind_is_a_session_by_its_use() {
     let db = fixture(&[("repositories.py", REPOSITORIES), ("state.py", OF_STATE)]);
     assert_eq!(story(&db, "state.py", "by_use"), ["write loaded Task.count", "commit session"]);
-}
-
-const PASSED_ON: &str = "
-from importlib import import_module
-
-async def find_task(*args, **kwargs):
-    tasks = import_module('tasks')
-    return await tasks.get_task(*args, **kwargs)
-
-async def first_of(*args):
-    return 1
-";
-
-const TASKS: &str = "
-from repositories import Task
-from sqlalchemy.ext.asyncio import AsyncSession
-
-async def get_task(db: AsyncSession, key: int):
-    return await db.get(Task, key)
-";
-
-const LATE: &str = "
-import importlib
-from importlib import import_module
-from sqlalchemy.ext.asyncio import AsyncSession
-
-async def count(db: AsyncSession, key: int):
-    services = importlib.import_module('services')
-    task = await services.find_task(db, key)
-    task.count += 1
-    await db.commit()
-
-async def of_unknown(db: AsyncSession, name: str, key: int):
-    services = import_module(name)
-    task = await services.find_task(db, key)
-    task.count += 1
-    await db.commit()
-";
-
-#[test]
-fn what_is_passed_on_reaches_the_function_that_takes_it() {
-    let db = fixture(&[
-        ("repositories.py", REPOSITORIES),
-        ("tasks.py", TASKS),
-        ("services.py", PASSED_ON),
-        ("late.py", LATE),
-    ]);
-    assert_eq!(story(&db, "late.py", "count"), ["write loaded Task.count", "commit parameter"]);
-    assert_eq!(story(&db, "late.py", "of_unknown"), ["commit parameter"]);
-    let callers: Vec<&str> =
-        callers(&db, function(&db, "tasks.py", "get_task")).iter().map(|site| site.function.path.as_str()).collect();
-    assert_eq!(callers, ["count"]);
 }
