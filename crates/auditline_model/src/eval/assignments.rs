@@ -70,7 +70,9 @@ impl Evaluator<'_> {
                 };
                 for (index, target) in targets.iter().enumerate() {
                     let value = parts.as_ref().map_or(Value::Unknown, |parts| parts[index].clone());
-                    let part = Bound { value, from: bound.from.clone().called() };
+                    let part = self
+                        .fetched_at(bound, index)
+                        .unwrap_or_else(|| Bound { value, from: bound.from.clone().called() });
                     self.assign(code, *target, &part, None);
                 }
             }

@@ -516,6 +516,9 @@ impl Evaluator<'_> {
             Expr::Int(Some(position)) => usize::try_from(*position).ok(),
             _ => None,
         };
+        if let Some(column) = position.and_then(|position| self.fetched_at(&container, position)) {
+            return column;
+        }
         let key = match code[index] {
             Expr::Str(_) | Expr::Int(_) => Sources::default(),
             _ => self.expr(code, index).from.key(),

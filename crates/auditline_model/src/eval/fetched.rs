@@ -35,6 +35,14 @@ impl Evaluator<'_> {
         }
     }
 
+    /// `row[0]`, `count, state = row`, where the row is the one of such a result.
+    pub(crate) fn fetched_at(&self, row: &Bound, position: usize) -> Option<Bound> {
+        let load = self.asked_for_columns(row)?;
+        let EventKind::Load { query, .. } = &self.unit.events.get(load as usize)?.kind else { return None };
+        let column = *query.columns.get(position)?;
+        self.fetched_column(row, column)
+    }
+
     /// `row.count`, where the row is the one of such a result.
     pub(crate) fn fetched_column(&self, row: &Bound, column: Name) -> Option<Bound> {
         let load = self.asked_for_columns(row)?;
