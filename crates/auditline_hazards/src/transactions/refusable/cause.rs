@@ -3,6 +3,8 @@
 use auditline_model::{ClassRef, classes};
 use auditline_syntax::Name;
 
+use crate::finding::listed;
+
 /// Whether the database can refuse what is saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::transactions) enum Refusal {
@@ -27,7 +29,7 @@ impl Refusal {
         match self {
             Self::No => 0,
             Self::Unseen => 1,
-            Self::For(Cause::Deadlock) => 2,
+            Self::For(Cause::Deadlock | Cause::Raced(..)) => 2,
             Self::Unknown => 3,
             Self::For(Cause::Misfit(..) | Cause::Referred { .. } | Cause::Taken(..)) => 4,
         }
@@ -38,7 +40,7 @@ impl Refusal {
         match self {
             Self::For(cause) => match cause {
                 Cause::Misfit(..) | Cause::Referred { .. } | Cause::Taken(..) => true,
-                Cause::Deadlock => false,
+                Cause::Deadlock | Cause::Raced(..) => false,
             },
             Self::No | Self::Unseen | Self::Unknown => false,
         }
@@ -56,6 +58,8 @@ pub(in crate::transactions) enum Cause {
     Referred { to: ClassRef, by: ClassRef, column: Name },
     /// Another row may have the same unique key.
     Taken(ClassRef, Vec<Name>),
+    /// The key was looked for, and nobody had it: another transaction takes it in that moment.
+    Raced(ClassRef, Vec<Name>),
 }
 
 impl Cause {
@@ -74,13 +78,17 @@ impl Cause {
                 classes::simple(to.path)
             ),
             Self::Taken(class, columns) => {
-                let columns: Vec<String> = columns.iter().map(|column| format!("`{column}`")).collect();
                 format!(
                     "it is refused where another `{}` has the same {}",
                     classes::simple(class.path),
-                    columns.join(", ")
+                    listed(columns)
                 )
             }
+            Self::Raced(class, columns) => format!(
+                "it is refused where another transaction has made a `{}` of the same {} since it was looked for",
+                classes::simple(class.path),
+                listed(columns)
+            ),
         }
     }
 }

@@ -3,7 +3,7 @@
 use auditline_model::eval::value::{Lock, Part, QueryKind, RowOrigin, SessionOrigin, SessionValue, Sources, Value};
 use auditline_model::owner::{argument_of, callers};
 use auditline_model::tables::{held_key, keyed_class};
-use auditline_model::unit::{EventKind, FrameKind, SessionAction, Unit, Use, same_session, unit_of};
+use auditline_model::unit::{Condition, EventKind, FrameKind, SessionAction, Unit, Use, same_session, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef, entry, function};
 use auditline_syntax::python::ir::{ArgKind, Code, Expr, ExprId};
 use auditline_syntax::{Name, TextRange};
@@ -252,8 +252,14 @@ fn saved(db: &dyn Db, chain: &Chain<'_>, unit: &Unit, at: u32) -> Option<Refusal
             })
         }
         EventKind::Create(row) => row.model.map_or(Refusal::Unknown, |model| creates(db, chain, unit, at, model)),
-        EventKind::Add { row: Some(row), by: Some(_), .. } => {
-            row.model.map_or(Refusal::Unknown, |model| other_key(db, model, &[]))
+        EventKind::Add { row: Some(row), by: Some(callee), .. } => {
+            // It may have made the row itself.
+            match adds(db, &chain.on_into(unit, event.range, *callee), DEPTH) {
+                Refusal::Unknown | Refusal::Unseen => {
+                    row.model.map_or(Refusal::Unknown, |model| other_key(db, model, &[]))
+                }
+                known => known,
+            }
         }
         EventKind::Add { row: None, by: Some(callee), .. } => {
             adds(db, &chain.on_into(unit, event.range, *callee), DEPTH)
@@ -332,9 +338,13 @@ fn root(value: &Value) -> Option<u32> {
 fn creates(db: &dyn Db, chain: &Chain<'_>, unit: &Unit, created: u32, model: ClassRef) -> Refusal {
     let Some(range) = unit.events.get(created as usize).map(|event| event.range) else { return Refusal::Unknown };
     let key = other_key(db, model, &fresh(db, unit, created, model));
-    if key != Refusal::No {
-        return key;
-    }
+    let raced = match key {
+        Refusal::For(Cause::Taken(_, columns)) if is_looked_for(unit, created, model, &columns) => {
+            Refusal::For(Cause::Raced(model, columns))
+        }
+        Refusal::No => Refusal::No,
+        other => return other,
+    };
     let (Some(table), Some(body)) = (keyed_class(db, model), function(db, chain.function)) else {
         return Refusal::Unknown;
     };
@@ -353,7 +363,19 @@ fn creates(db: &dyn Db, chain: &Chain<'_>, unit: &Unit, created: u32, model: Cla
             _ => Refusal::No,
         }
     });
-    refused.reduce(Refusal::or).unwrap_or(Refusal::No)
+    refused.fold(raced, Refusal::or)
+}
+
+/// Whether a row is made only where a lookup by these columns has found none.
+fn is_looked_for(unit: &Unit, created: u32, model: ClassRef, columns: &[Name]) -> bool {
+    let Some(event) = unit.events.get(created as usize) else { return false };
+    let is_by_all = |lookup: u32| match unit.events.get(lookup as usize).map(|event| &event.kind) {
+        Some(EventKind::Load { query, .. }) => {
+            query.model == Some(model) && columns.iter().all(|column| query.filters.contains(column))
+        }
+        _ => false,
+    };
+    unit.conditions_around(event.frame).filter_map(Condition::missed).any(is_by_all)
 }
 
 /// The parameter that an expression is, or is an attribute of.

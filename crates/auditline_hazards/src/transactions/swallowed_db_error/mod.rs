@@ -18,7 +18,7 @@ use crate::finding::{Evidence, Finding, Place, Severity, symbol};
 mod again;
 mod fix;
 
-use super::refusable::{self, Refusal};
+use super::refusable::{self, Cause, Refusal};
 use again::{Reach, used_again};
 
 /// AUD102.
@@ -88,7 +88,9 @@ fn swallowed(db: &dyn Db, of: FunctionRef, unit: &Unit, guarded: Guarded, handle
         ranked.min_by_key(|(refusal, _, _, way)| (!matches!(way, Way::Direct), std::cmp::Reverse(refusal.rank())))?;
     // What only catches a refusal does not see the connection fail.
     let only_refusals = !handler.catches.is_empty() && handler.catches.iter().all(|caught| *caught == "IntegrityError");
-    let is_refusable = refusal.is_for_data() || only_refusals && matches!(refusal, Refusal::Unseen | Refusal::Unknown);
+    // Who catches it knows that two may come at once.
+    let is_expected = matches!(refusal, Refusal::Unseen | Refusal::Unknown | Refusal::For(Cause::Raced(..)));
+    let is_refusable = refusal.is_for_data() || only_refusals && is_expected;
     let session = failure.session;
     if is_looked_after(&session) {
         return None;
