@@ -111,8 +111,11 @@ fn locks_nothing(unit: &Unit) -> bool {
 pub(super) fn load_evidence(db: &dyn Db, of: FunctionRef, unit: &Unit, row: &RowValue) -> Option<Evidence> {
     let (place, message) = match &row.origin {
         RowOrigin::Dependency(Symbol::Function(dependency)) => {
-            let name = classes::simple(dependency.path);
-            (Place::Function(*dependency), format!("the dependency `{name}` loads the row, without a lock"))
+            let who = match (dependency.path.as_str().rsplit_once('.'), classes::simple(dependency.path)) {
+                (Some((class, _)), "__call__") => format!("`{}`", classes::simple(Name::new(class))),
+                (_, name) => format!("the dependency `{name}`"),
+            };
+            (Place::Function(*dependency), format!("{who} loads the row, without a lock"))
         }
         RowOrigin::Dependency(Symbol::Variable(dependency)) => {
             let name = dependency.name;

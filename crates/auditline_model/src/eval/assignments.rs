@@ -9,7 +9,7 @@ use crate::symbols::Symbol;
 use crate::unit::EventKind;
 
 use super::constants::{constant_name, is_constant};
-use super::value::{Derivation, Sources, Step, Value};
+use super::value::{Derivation, Sources, Spot, Step, Value};
 use super::{Bound, Evaluator};
 
 impl Evaluator<'_> {
@@ -70,9 +70,11 @@ impl Evaluator<'_> {
                 };
                 for (index, target) in targets.iter().enumerate() {
                     let value = parts.as_ref().map_or(Value::Unknown, |parts| parts[index].clone());
-                    let part = self
-                        .fetched_at(bound, index)
-                        .unwrap_or_else(|| Bound { value, from: bound.from.clone().called() });
+                    let part = self.fetched_at(bound, index).unwrap_or_else(|| {
+                        let mut from = bound.from.clone().called();
+                        from.counts.extend(bound.from.within(Spot::At(index)));
+                        Bound { value, from }
+                    });
                     self.assign(code, *target, &part, None);
                 }
             }
@@ -81,7 +83,8 @@ impl Evaluator<'_> {
         }
     }
 
-    /// `app["db"] = SessionLocal()`: a dictionary of the module, or an object that the function is handed, keeps a session.
+    /// `app["db"] = SessionLocal()`: a dictionary of the module, or an object that the function is handed, keeps a session; a row
+    /// only what is handed.
     fn kept_under_name(
         &mut self,
         code: &Code,
@@ -90,8 +93,10 @@ impl Evaluator<'_> {
         bound: &Bound,
         range: TextRange,
     ) {
-        let (Value::Session(_), Expr::Str(key)) = (&bound.value, &code[key]) else { return };
+        let (Value::Session(_) | Value::Row(_), Expr::Str(key)) = (&bound.value, &code[key]) else { return };
+        let is_row = matches!(bound.value, Value::Row(_));
         let object = match &code[container] {
+            _ if is_row && !matches!(held, Value::Param(_)) => return,
             Expr::Name(name) if !self.environment.contains_key(name) => match self.symbol(code, container) {
                 variable @ Symbol::Variable(_) => Value::Symbol(variable),
                 _ => return,

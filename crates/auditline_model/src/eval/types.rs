@@ -509,11 +509,23 @@ impl Evaluator<'_> {
                     .unwrap_or_else(|| value_of_type(self.db, ty, Holder::Param(position)))
                 {
                     Value::Unknown => Value::Param(position),
+                    value @ Value::Row(_) => self.handed_to_handler(value, param.name, position),
                     value => value,
                 },
-                None => Value::Param(position),
+                None => self.handed_to_handler(Value::Param(position), param.name, position),
             },
         }
+    }
+
+    /// What fills a parameter that may be a row: nobody but a bot's middleware hands one to what handles updates.
+    fn handed_to_handler(&self, value: Value, name: Name, position: u32) -> Value {
+        let Some(handed) = crate::owner::row_on_update(self.db, name) else { return value };
+        let fits = value.row().is_none_or(|row| row.model == handed.row.model);
+        if !fits || !crate::entry::is_update_handler(self.db, self.of) {
+            return value;
+        }
+        let origin = RowOrigin::Dependency(Symbol::Function(handed.by));
+        Value::Row(Arc::new(RowValue { id: param_row(position), model: handed.row.model, origin, session: None }))
     }
 }
 

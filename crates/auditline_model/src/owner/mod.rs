@@ -22,6 +22,7 @@ mod on_commit;
 mod on_request;
 mod providers;
 mod rows_on_request;
+mod rows_on_update;
 mod sharing;
 
 use auditline_syntax::Name;
@@ -54,6 +55,7 @@ pub use on_commit::on_commit;
 pub use on_request::{OnRequest, is_request_state, on_request};
 pub use providers::{OnFailure, Provider, ends_its_session, handed_out, is_committed_around, provider};
 pub use rows_on_request::{RowOnRequest, current_user, row_on_request};
+pub use rows_on_update::row_on_update;
 pub use sharing::{SharedObject, is_application_state, kept_session, shared_object};
 
 /// Who ends a session's transaction when a statement fails.

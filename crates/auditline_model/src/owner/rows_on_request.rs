@@ -92,6 +92,6 @@ fn current_user_query(db: &dyn Db, _settings: Settings, _key: ()) -> Option<RowO
 }
 
 /// Whether a row was loaded where it is kept.
-fn is_found(row: &RowValue) -> bool {
+pub(super) fn is_found(row: &RowValue) -> bool {
     row.model.is_some() && matches!(row.origin, RowOrigin::Loaded { .. })
 }
