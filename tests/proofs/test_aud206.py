@@ -52,6 +52,17 @@ def test_refusing(world: World) -> dict:
     return meet(world, "app.routers.imports:router", "/imports/1")
 
 
+@proof("AUD206", "A helper whose answer has several parts", faulty={"answers": [200, 200], "projects": 2}, fix=None)
+def test_parts(world: World) -> dict:
+    return meet(world, "app.routers.drafts:router", "/parts/1")
+
+
+@proof("AUD206", "Only where there is a limit", faulty={"answers": [200, 200], "projects": 2}, fix=None)
+def test_optional_limit(world: World) -> dict:
+    return meet(world, "app.routers.moves:router", "/moves/1?most=1")
+
+
+@look_alike("AUD206", "Counted again under the lock", seen={"answers": [200, 402], "projects": 1})
 @look_alike("AUD206", "The owner is locked first", seen={"answers": [200, 402], "projects": 1})
 @look_alike("AUD206", "The helper that refuses locks", seen={"answers": [200, 402], "projects": 1})
 def test_locked(world: World) -> dict:

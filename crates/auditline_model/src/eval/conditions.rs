@@ -333,7 +333,7 @@ fn compared_answer<'a>(
 }
 
 /// What it says of rows that a value which tells of them is true.
-fn truth_of_count(count: &CountSource) -> Condition {
+pub(super) fn truth_of_count(count: &CountSource) -> Condition {
     match count.tells {
         Tells::Number => count_condition(count.load, Test::Present, true),
         Tells::Any => count_condition(count.load, Test::Present, !count.falls),

@@ -15,7 +15,7 @@ use super::calls::Arguments;
 use super::libraries::{Known, known};
 use super::value::{
     ArgName, Derivation, FactoryValue, InstanceOrigin, InstanceValue, OnCommit, RowOrigin, RowValue, SessionClass,
-    Value,
+    Sources, Spot, Value,
 };
 use super::{Bound, Evaluator};
 
@@ -80,11 +80,13 @@ impl Evaluator<'_> {
             .into_iter()
             .filter(|(_, value)| !matches!(value, Value::Unknown | Value::Constant | Value::None))
             .collect();
-        Bound::of(Value::Instance(Arc::new(InstanceValue {
-            class,
-            arguments: kept,
-            origin: InstanceOrigin::Constructed,
-        })))
+        let instance = InstanceValue { class, arguments: kept, origin: InstanceOrigin::Constructed };
+        let told = arguments.list.iter().filter_map(|(name, bound)| match name {
+            ArgName::Keyword(name) => Some(bound.from.standing(Spot::Named(*name))),
+            ArgName::Position(_) => None,
+        });
+        let from = Sources { within: told.flatten().collect(), ..Sources::default() };
+        Bound { value: Value::Instance(Arc::new(instance)), from }
     }
 
     /// What the sessions of a class of the workspace, or of a factory class, do when they commit: a constructor of its own may

@@ -13,7 +13,7 @@ use crate::unit::EventKind;
 use super::calls::Arguments;
 use super::constants::{constant_name, is_constant};
 use super::substitute::handed_row;
-use super::value::{Derivation, Entry, FieldSource, RowOrigin, RowValue, Sources, Value};
+use super::value::{Derivation, Entry, FieldSource, RowOrigin, RowValue, Sources, Spot, Value};
 use super::{Bound, Evaluator};
 
 /// The most entries that are followed: more than a person writes out, and a bound for generated tables.
@@ -32,6 +32,9 @@ impl Evaluator<'_> {
             let bound = self.expr(code, *value);
             let part = bound.from.clone();
             from = from.with(&if under == Some(*value) { part.overlaid() } else { part.gathered() });
+            if let Some(Expr::Str(name)) = key.map(|key| &code[key]) {
+                from.within.extend(bound.from.standing(Spot::Named(Name::new(name))));
+            }
             match (key.map(|key| &code[key]), &bound.value) {
                 (Some(Expr::Str(name)), _) => held.push(self.entry(code, Name::new(name), &bound, *value)),
                 // `{Item.stock: …}`

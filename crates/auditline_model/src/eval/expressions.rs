@@ -13,7 +13,9 @@ use crate::unit::{Condition, Event, EventKind, FrameKind, Subject, Test};
 
 use super::constants::is_constant;
 use super::queries::context_session;
-use super::value::{Derivation, FieldSource, InstanceOrigin, Part, RowOrigin, RowValue, Sources, Tells, Value};
+use super::value::{
+    CountSource, Derivation, FieldSource, InstanceOrigin, Part, RowOrigin, RowValue, Sources, Spot, Tells, Value,
+};
 use super::{Bound, Evaluator};
 
 impl Evaluator<'_> {
@@ -121,6 +123,8 @@ impl Evaluator<'_> {
                 let items: Vec<Bound> = items.iter().map(|item| self.expr(code, *item)).collect();
                 let mut from = items.iter().fold(Sources::default(), |from, item| from.with(&item.from));
                 from.counts.clear();
+                let parts = items.iter().enumerate();
+                from.within = parts.flat_map(|(index, item)| item.from.standing(Spot::At(index))).collect();
                 Bound { value: Value::Tuple(items.into_iter().map(|item| item.value).collect()), from }
             }
             Expr::List(items) | Expr::Set(items) => {
@@ -352,6 +356,7 @@ impl Evaluator<'_> {
             // There is an object where a row was found; what it says of itself is something else.
             from.counts.retain(|count| count.tells != Tells::Any);
         }
+        from.counts.extend(object.from.within(Spot::Named(attr)));
         Bound { value, from }
     }
 
@@ -529,7 +534,14 @@ impl Evaluator<'_> {
             (Value::Symbol(_), _) => container.value.clone(),
             _ => Value::Unknown,
         };
-        Bound { value, from: container.from.computed_parts().with(&key) }
+        let spot = match &code[index] {
+            Expr::Str(name) => Some(Spot::Named(Name::new(name))),
+            _ => position.map(Spot::At),
+        };
+        let told: SmallVec<[CountSource; 1]> = spot.into_iter().flat_map(|spot| container.from.within(spot)).collect();
+        let mut from = container.from.computed_parts().with(&key);
+        from.counts.extend(told);
+        Bound { value, from }
     }
 }
 

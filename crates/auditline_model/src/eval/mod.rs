@@ -299,15 +299,23 @@ impl<'a> Evaluator<'a> {
         id
     }
 
-    pub(crate) fn record_return(&mut self, bound: &Bound, truth: Option<bool>) {
-        self.outcome(bound, truth);
+    pub(crate) fn record_return(&mut self, code: &Code, bound: &Bound, value: Option<ExprId>) {
+        self.outcome(code, bound, value);
         let value = &bound.value.held();
         self.unit.returns = if self.returned { self.unit.returns.join(value) } else { value.clone() };
         self.returned = true;
-        if let [CountSource { load, falls, tells: Tells::Number }] = bound.from.counts[..]
-            && let Some(EventKind::Load { query, .. }) = self.unit.events.get(load as usize).map(|event| &event.kind)
-        {
-            self.unit.counts = query.model.map(|model| Counted { model, falls });
+        let whole = bound.from.counts.iter().map(|count| (None, *count));
+        let within = bound.from.within.iter().map(|(spot, count)| (Some(*spot), *count));
+        for (spot, count) in whole.chain(within).filter(|(_, count)| count.tells == Tells::Number) {
+            if let Some(EventKind::Load { query, .. }) =
+                self.unit.events.get(count.load as usize).map(|event| &event.kind)
+                && let Some(model) = query.model
+            {
+                let counted = Counted { model, falls: count.falls, spot };
+                if !self.unit.counts.contains(&counted) {
+                    self.unit.counts.push(counted);
+                }
+            }
         }
         if let [CountSource { load, falls: false, tells: Tells::Any }] = bound.from.counts[..] {
             self.copied.push(load);

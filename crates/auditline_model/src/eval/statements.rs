@@ -95,7 +95,7 @@ impl Evaluator<'_> {
                     self.event(EventKind::Raise, stmt.range);
                     return (Flow::Raises, None);
                 }
-                self.record_return(&bound, super::answers::truth_of(code, *value));
+                self.record_return(code, &bound, *value);
                 self.event(EventKind::Return(bound.value.held()), stmt.range);
                 return (Flow::Leaves, None);
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use auditline_syntax::Name;
 
-use crate::eval::value::{QueryKind, QueryValue, RowOrigin, SessionOrigin, Value};
+use crate::eval::value::{QueryKind, QueryValue, RowOrigin, SessionOrigin, Spot, Value};
 use crate::eval::{for_callers, param_row};
 
 use super::enclosing::{Enclosing, enclosing};
@@ -22,7 +22,7 @@ pub struct Effect {
     /// What it yields, for a generator.
     pub yields: Value,
     /// What it counts or sums up, where it returns that number, or what is left of a limit.
-    pub counts: Option<Counted>,
+    pub counts: Vec<Counted>,
     /// The lookup of which it returns what it made of the row, or `None`.
     pub finds: Option<Arc<QueryValue>>,
     /// The lookups and counts of which it tells by yes or no.
@@ -54,6 +54,8 @@ pub struct Answered {
     pub none: bool,
     /// Whether it is about a limit.
     pub limit: bool,
+    /// Where in what is returned the yes or no stands, if it is a part of that.
+    pub spot: Option<Spot>,
 }
 
 /// One thing that a function does.
@@ -177,7 +179,7 @@ pub(super) fn effect_of(unit: &Unit) -> Effect {
     Effect {
         returns: unit.returns.clone(),
         yields: unit.yields.clone(),
-        counts: unit.counts,
+        counts: unit.counts.clone(),
         finds: unit.finds.clone(),
         answers: answers(unit),
         changes: unit.changes,
@@ -310,7 +312,7 @@ fn lookup(unit: &Unit) -> Option<Arc<QueryValue>> {
 fn answers(unit: &Unit) -> Vec<Answered> {
     let told = unit.answers.iter().filter_map(|answer| {
         let query = asked(unit, answer.load)?;
-        Some(Answered { query, none: answer.none, limit: answer.limit })
+        Some(Answered { query, none: answer.none, limit: answer.limit, spot: answer.spot })
     });
     told.collect()
 }

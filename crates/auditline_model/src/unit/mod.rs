@@ -37,7 +37,7 @@ use std::sync::Arc;
 use auditline_syntax::Name;
 
 use crate::db::{ClassRef, FunctionRef};
-use crate::eval::value::{InstanceValue, Key, QueryValue, SessionValue, Value};
+use crate::eval::value::{InstanceValue, Key, QueryValue, SessionValue, Spot, Value};
 
 pub use aside::runs_aside;
 pub use asking::only_asks;
@@ -81,7 +81,7 @@ pub struct Unit {
     /// What it yields, joined, for a generator.
     pub yields: Value,
     /// What it counts or sums up, where it returns that number, or what is left of a limit.
-    pub counts: Option<Counted>,
+    pub counts: Vec<Counted>,
     /// The lookup of which it returns what it made of the row, an object that is no row itself, and `None` where there is
     /// none: `return ItemRead.model_validate(item) if item else None`.
     pub finds: Option<Arc<QueryValue>>,
@@ -124,6 +124,8 @@ pub struct Counted {
     pub model: ClassRef,
     /// Whether what is returned falls when the number rises: `limit - count`.
     pub falls: bool,
+    /// Where in what is returned the number stands, if it is a part of that.
+    pub spot: Option<Spot>,
 }
 
 /// What the yes or no of a function says of rows.
@@ -135,6 +137,8 @@ pub struct Answer {
     pub none: bool,
     /// Whether it is about a limit.
     pub limit: bool,
+    /// Where in what is returned the yes or no stands, if it is a part of that.
+    pub spot: Option<Spot>,
 }
 
 /// An error that a function raises, or a helper that it calls for a row.

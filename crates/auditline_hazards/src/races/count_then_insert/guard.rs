@@ -5,6 +5,25 @@ use auditline_model::symbols::Symbol;
 use auditline_model::unit::{EventKind, FrameKind, Subject, Test, Unit, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef, entry, head, tables};
 
+/// The counts of rows of the class before an event that is not reached where there are too many, if they are counted at all: `if
+/// limit is not None: … if count >= limit: raise`.
+pub(super) fn refused(db: &dyn Db, unit: &Unit, before: u32, model: ClassRef) -> Vec<u32> {
+    let refused = unit.frames.iter().flat_map(|frame| {
+        let conditions = match &frame.kind {
+            FrameKind::Branch { conditions, exits: true, rest: false, .. } => &conditions[..],
+            _ => &[],
+        };
+        conditions.iter().filter_map(move |condition| match condition.subject {
+            Subject::Count { load } if !condition.holds && condition.test == Test::Order => {
+                let is_it = counted(db, unit, load) == Some(model) && unit.can_follow(load, before);
+                (is_it && frame.end <= before).then_some(load)
+            }
+            _ => None,
+        })
+    });
+    refused.collect()
+}
+
 /// The call of such a function for rows of the class that always comes before an event.
 pub(super) fn called(db: &dyn Db, unit: &Unit, before: u32, model: ClassRef) -> Option<(FunctionRef, u32)> {
     let frame = unit.events.get(before as usize)?.frame;

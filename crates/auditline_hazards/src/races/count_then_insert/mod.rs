@@ -68,7 +68,6 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         let EventKind::Create(row) = &event.kind else { continue };
         let Some(insertion) = insertion(db, of, &unit, ordinal, row) else { continue };
         if reported.contains(&insertion.model)
-            || is_guarded(db, of, &unit, insertion.counted)
             || is_owner_updated(db, &unit, &insertion)
             || isolation::is_serializable(db, of, insertion.session.as_deref())
             || entry::is_command(db, of)
@@ -90,10 +89,15 @@ fn insertion(db: &dyn Db, of: FunctionRef, unit: &Unit, create: u32, row: &Arc<R
     let model = row.model?;
     let (add, session) = rows::added(unit, create, |added| added.id == create)?;
     let frame = unit.events.get(add as usize)?.frame;
-    let counted = counted_here(db, unit, frame, model)
-        .map(Counted::Here)
-        .or_else(|| guard::called(db, unit, add, model).map(|(callee, at)| Counted::By(callee, at)))
-        .or_else(|| guard::depended(db, of, model).map(Counted::Before))?;
+    let here = counted_here(db, unit, frame, model).into_iter().chain(guard::refused(db, unit, add, model));
+    let called = guard::called(db, unit, add, model).map(|(callee, at)| Counted::By(callee, at));
+    let before = guard::depended(db, of, model).map(Counted::Before);
+    let counts: Vec<Counted> = here.map(Counted::Here).chain(called).chain(before).collect();
+    // One that is taken under a lock guards, whatever was counted before.
+    if counts.iter().any(|counted| is_guarded(db, of, unit, *counted)) {
+        return None;
+    }
+    let counted = *counts.first()?;
     // A callee that counts and adds is reported itself.
     if let Counted::By(_, at) = counted
         && unit.events.get(at as usize).map(|event| event.range)
@@ -104,22 +108,26 @@ fn insertion(db: &dyn Db, of: FunctionRef, unit: &Unit, create: u32, row: &Arc<R
     Some(Insertion { model, counted, create, add, session: Some(session) })
 }
 
-/// The count of rows of the class that must be below a limit for a frame to be entered.
-fn counted_here(db: &dyn Db, unit: &Unit, frame: FrameId, model: ClassRef) -> Option<u32> {
-    unit.ancestors(frame).find_map(|(_, frame)| {
-        let FrameKind::Branch { conditions, .. } = &frame.kind else { return None };
+/// The counts of rows of the class that must be below a limit for a frame to be entered.
+fn counted_here(db: &dyn Db, unit: &Unit, frame: FrameId, model: ClassRef) -> Vec<u32> {
+    let counted = unit.ancestors(frame).flat_map(|(_, frame)| {
+        let conditions = match &frame.kind {
+            FrameKind::Branch { conditions, .. } => &conditions[..],
+            _ => &[],
+        };
         // `while len(rows) < 5` fills up.
         let fills = frame
             .parent
             .and_then(|parent| unit.frames.get(parent.0 as usize))
             .is_some_and(|parent| matches!(parent.kind, FrameKind::Loop { over_items: false, .. }));
-        conditions.iter().find_map(|condition| match condition.subject {
+        conditions.iter().filter_map(move |condition| match condition.subject {
             Subject::Count { load } if !fills && condition.holds && condition.test == Test::Order => {
                 (guard::counted(db, unit, load) == Some(model)).then_some(load)
             }
             _ => None,
         })
-    })
+    });
+    counted.collect()
 }
 
 /// Whether a lock was taken before the rows were counted.

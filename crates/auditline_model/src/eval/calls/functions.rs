@@ -133,11 +133,13 @@ impl Evaluator<'_> {
             return result;
         }
         let returns = self.substituted(&effect.returns, callee, object, &filled);
-        let count = effect.counts.map(|counted| self.counted_elsewhere(counted, callee, range));
         let mut from = arguments.sources();
         from.other = true;
         from.external = from.external.or(external);
-        from.counts.extend(count);
+        for counted in &effect.counts {
+            let count = self.counted_elsewhere(*counted, callee, range);
+            from.tell(counted.spot, count);
+        }
         from.looked.extend(asked);
         if let Some(found) = &effect.finds {
             let load = self.found_elsewhere(found, &body, callee, &filled, arguments.open, range);
@@ -146,7 +148,9 @@ impl Evaluator<'_> {
             for answered in &effect.answers {
                 let load = self.asked_elsewhere(&answered.query, (callee, object), &filled, arguments, range);
                 let tells = if answered.limit { Tells::Limit } else { Tells::Any };
-                from.counts.extend(load.map(|load| CountSource { load, falls: answered.none, tells }));
+                if let Some(load) = load {
+                    from.tell(answered.spot, CountSource { load, falls: answered.none, tells });
+                }
             }
         }
         let lookup = effect.lookup.as_ref().map(|lookup| self.lookup_of(lookup, callee, object, &filled, arguments));

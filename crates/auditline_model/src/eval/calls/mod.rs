@@ -17,7 +17,7 @@ use auditline_syntax::python::ir::{Arg, Code, Expr, ExprId};
 use auditline_syntax::{Name, TextRange};
 
 use crate::classes;
-use crate::eval::value::{FactoryValue, InstanceOrigin, InstanceValue, SessionOrigin, Sources, Value};
+use crate::eval::value::{FactoryValue, InstanceOrigin, InstanceValue, SessionOrigin, Sources, Spot, Value};
 use crate::eval::{Bound, Evaluator, libraries};
 use crate::symbols::Symbol;
 use crate::unit::EventKind;
@@ -61,7 +61,11 @@ impl Evaluator<'_> {
                 }
                 _ => object,
             };
-            let result = self.method_call(code, (id, func, *value), &object, *attr, args);
+            let mut result = self.method_call(code, (id, func, *value), &object, *attr, args);
+            // `quota.get("allowed")`
+            if let ("get", Some(Expr::Str(key))) = (attr.as_str(), args.first().map(|arg| &code[arg.value])) {
+                result.from.counts.extend(object.from.within(Spot::Named(Name::new(key))));
+            }
             return self.fetched_by(&object, *attr, result);
         }
         let callee = self.expr(code, func);

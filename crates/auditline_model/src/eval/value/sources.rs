@@ -10,6 +10,8 @@ pub struct Sources {
     pub fields: SmallVec<[FieldSource; 2]>,
     /// Numbers of rows that went into it.
     pub counts: SmallVec<[CountSource; 1]>,
+    /// Numbers of rows that went into parts of it, each where it stands: `return count < limit, "too many"`.
+    pub within: Vec<(Spot, CountSource)>,
     /// The columns under whose values it was found in a table (`ALLOWED[order.state]`), or by which a function of the project
     /// answers yes or no.
     pub looked: SmallVec<[Looked; 1]>,
@@ -21,6 +23,15 @@ pub struct Sources {
     pub other: bool,
     /// Whether the clock or a random number went into it: it is another one each time.
     pub fresh: bool,
+}
+
+/// Where in a value a part of it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Spot {
+    /// In a tuple, from 0.
+    At(usize),
+    /// Under a key of a dictionary, or in an attribute of an object.
+    Named(Name),
 }
 
 /// A column of a row that went into a value.
@@ -116,6 +127,11 @@ impl Sources {
                 self.counts.push(*count);
             }
         }
+        for within in &other.within {
+            if !self.within.contains(within) {
+                self.within.push(*within);
+            }
+        }
         for looked in &other.looked {
             if !self.looked.contains(looked) {
                 self.looked.push(*looked);
@@ -132,9 +148,28 @@ impl Sources {
         self
     }
 
+    /// What it tells of rows by the part that stands there.
+    pub fn within(&self, spot: Spot) -> impl Iterator<Item = CountSource> + '_ {
+        self.within.iter().filter(move |(at, _)| *at == spot).map(|(_, count)| *count)
+    }
+
+    /// Adds what it tells of rows, or the part of it that stands there.
+    pub fn tell(&mut self, spot: Option<Spot>, count: CountSource) {
+        match spot {
+            Some(spot) => self.within.push((spot, count)),
+            None => self.counts.push(count),
+        }
+    }
+
+    /// What a part tells of rows, as part of a value in which it stands there.
+    pub fn standing(&self, spot: Spot) -> impl Iterator<Item = (Spot, CountSource)> + '_ {
+        self.counts.iter().map(move |count| (spot, *count))
+    }
+
     /// As parts of a computation.
     #[must_use]
     pub fn computed(mut self) -> Self {
+        self.within.clear();
         self.fields.retain(|field| field.how != Derivation::Decided);
         for field in &mut self.fields {
             field.how = Derivation::Computed;
@@ -161,6 +196,7 @@ impl Sources {
             };
         }
         self.counts.clear();
+        self.within.clear();
         self
     }
 
@@ -192,6 +228,7 @@ impl Sources {
             }
         }
         self.counts.clear();
+        self.within.clear();
         self.looked.clear();
         self.parts.clear();
         self
