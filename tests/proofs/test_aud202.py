@@ -1,6 +1,6 @@
 """AUD202: both requests have looked and found none before either inserts."""
 
-from harness import get, look_alike, post, proof, put
+from harness import call, get, look_alike, post, proof, put
 from harness.calls import Request
 from harness.world import World
 
@@ -116,6 +116,21 @@ def test_statement(world: World) -> dict:
     tags = world.race(tag, tag, before="^INSERT")
     rows = world.value("SELECT count(*) FROM carts")
     return {"carts": [one.brief for one in carts], "rows": rows, "tags": [one.brief for one in tags]}
+
+
+@proof(
+    "AUD202",
+    "Made by every worker that starts",
+    faulty={"starts": ["returned", "returned"], "roles": 4, "later": "MultipleResultsFound"},
+    fix=None,
+)
+def test_start(world: World) -> dict:
+    world.tables("app.start")
+    start = call("app.start:make_roles")
+    starts = world.race(start, start, before="^INSERT")
+    later = world.run(get("app.start:app", "/roles/owner"))
+    roles = world.value("SELECT count(*) FROM roles")
+    return {"starts": [one.brief for one in starts], "roles": roles, "later": later.brief}
 
 
 @look_alike("AUD202", "An upsert", seen=BOTH)

@@ -95,30 +95,100 @@ fn loaded_here(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32, wanted: &Want
 fn handed_in(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32, wanted: &Wanted<'_>) -> Option<Evidence> {
     let params = u32::try_from(head(db, of)?.params.len()).ok()?;
     wanted.keys.iter().find_map(|(column, key)| {
-        let Key::Field { row, column: own } = key else { return None };
-        if own != column || !is_unique(db, wanted.model, *column) || !(0..params).any(|index| param_row(index) == *row)
-        {
-            return None;
-        }
-        let row = unit.events.iter().find_map(|event| match &event.kind {
-            EventKind::Read { row: read, .. } if read.id == *row => Some(read),
-            _ => None,
-        })?;
-        if row.model != Some(wanted.model)
+        let (row, own) = match key {
+            Key::Field { row, column: own } if (0..params).any(|index| param_row(index) == *row) => {
+                let read = unit.events.iter().find_map(|event| match &event.kind {
+                    EventKind::Read { row: read, .. } if read.id == *row => Some(read),
+                    _ => None,
+                })?;
+                ((**read).clone(), own)
+            }
+            // `payment.id`, where nothing says what is handed in as `payment`: those who call do.
+            Key::Given(Value::Attribute(object, own)) => match **object {
+                Value::Param(index) => (handed_row(db, of, index)?, own),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        let row = &row;
+        if own != column
+            || !is_unique(db, wanted.model, *column)
+            || row.model != Some(wanted.model)
             || !rows::is_unlocked(db, of, row)
             || is_fresh(unit, row.id, None, at, wanted.session)
         {
             return None;
         }
-        let together = match &row.origin {
+        match &row.origin {
             RowOrigin::Dependency(_) => {
-                session_of(db, row).is_some_and(|session| same_session(&session, wanted.session))
+                let together = session_of(db, row).is_some_and(|session| same_session(&session, wanted.session))
+                    || is_by_middleware(db, of, row, wanted.session);
+                if together { rows::load_evidence(db, of, unit, row) } else { None }
             }
-            RowOrigin::Param(index) => handed_in_together(db, of, *index, wanted.session),
-            _ => false,
-        };
-        if together { rows::load_evidence(db, of, unit, row) } else { None }
+            RowOrigin::Param(index) => handed_in_by(db, of, *index, wanted.session),
+            _ => None,
+        }
     })
+}
+
+/// A caller that hands in a row that it has loaded without a lock, and the session that holds it.
+fn handed_in_by(db: &dyn Db, of: FunctionRef, row: u32, session: &SessionValue) -> Option<Evidence> {
+    let SessionOrigin::Param(index) = session.origin else { return None };
+    callers(db, of).iter().find_map(|site| {
+        let given = argument_of(db, of, &site.event, row)?;
+        let row = given.row()?;
+        let Value::Session(session) = argument_of(db, of, &site.event, index)? else { return None };
+        let together = session_of(db, row).is_some_and(|own| same_session(&own, &session))
+            || is_by_middleware(db, site.function, row, &session);
+        let is_it = together
+            && site.function != of
+            && !entry::is_test(db, site.function.file)
+            && rows::is_unlocked(db, site.function, row);
+        is_it.then(|| Evidence {
+            place: Place::Event(site.function, site.ordinal),
+            message: format!("`{}` hands in the row, loaded without a lock", classes::simple(site.function.path)),
+        })
+    })
+}
+
+/// Whether a bot's middleware has handed both to a function: the row, and the session that loaded it.
+fn is_by_middleware(db: &dyn Db, of: FunctionRef, row: &RowValue, session: &SessionValue) -> bool {
+    let (RowOrigin::Dependency(Symbol::Function(middleware)), SessionOrigin::Param(index)) =
+        (&row.origin, &session.origin)
+    else {
+        return false;
+    };
+    let Some(body) = head(db, of) else { return false };
+    let Some(param) = body.params.get(*index as usize) else { return false };
+    let unit = unit_of(db, *middleware);
+    let stored = |event: &EventKind| match event {
+        EventKind::Store { attribute, value: Value::Session(session), .. } if *attribute == param.name => {
+            Some(std::sync::Arc::clone(session))
+        }
+        _ => None,
+    };
+    unit.events.iter().filter_map(|event| stored(&event.kind)).any(|session| {
+        unit.events.iter().any(|event| match &event.kind {
+            EventKind::Store { value: Value::Row(kept), .. } if kept.model == row.model => {
+                kept.session.as_deref().is_some_and(|own| same_session(own, &session))
+            }
+            _ => false,
+        })
+    })
+}
+
+/// The row that all who call hand in for a parameter, if it is one of the same class.
+fn handed_row(db: &dyn Db, of: FunctionRef, index: u32) -> Option<RowValue> {
+    let mut model: Option<ClassRef> = None;
+    for site in callers(db, of).iter().filter(|site| !entry::is_test(db, site.function.file)) {
+        let given = argument_of(db, of, &site.event, index)?;
+        let class = given.row()?.model?;
+        if model.replace(class).is_some_and(|before| before != class) {
+            return None;
+        }
+    }
+    let origin = RowOrigin::Param(index);
+    Some(RowValue { id: param_row(index), model: Some(model?), origin, session: None })
 }
 
 /// A row that a caller holds.

@@ -383,8 +383,12 @@ fn finding(
         Uniqueness::Partly => lookup::is_single(db, of, unit, creation.lookup, filters),
         _ => false,
     };
+    let is_doubled =
+        matches!(uniqueness, Uniqueness::NotUnique | Uniqueness::NotForNull { .. } | Uniqueness::Within { .. });
     // The walks through the callers come last.
-    let is_aside = is_loop || is_single || matches!(uniqueness, Uniqueness::Unknown) || !served::is_served(db, of);
+    let starts = is_doubled && !served::is_served(db, of) && entry::is_startup(db, of);
+    let is_aside =
+        !starts && (is_loop || is_single || matches!(uniqueness, Uniqueness::Unknown) || !served::is_served(db, of));
     let lost = match uniqueness {
         _ if is_aside => None,
         Uniqueness::Unique { columns, .. } => lost::lost(db, of, unit, creation, columns),
@@ -393,16 +397,25 @@ fn finding(
     };
     let is_refused = unique || matches!(uniqueness, Uniqueness::Partly);
     let is_harmless = is_aside || is_refused && lost.is_none();
-    let is_doubled =
-        matches!(uniqueness, Uniqueness::NotUnique | Uniqueness::NotForNull { .. } | Uniqueness::Within { .. });
     let doubled = (is_doubled && !is_harmless).then(|| takers::doubled(db, of, unit, creation, filters));
-    // Who refuses a second says that there is to be one only.
-    let is_unnoticed = matches!(doubled, Some(Doubled::Unnoticed)) && !creation.refuses;
-    let seldom = if is_harmless { None } else { served::seldom_met(db, of, create.range) };
+    let is_unnoticed = match doubled {
+        // Of what the start makes, it is no reason that the next start finds one.
+        Some(Doubled::Found) => starts,
+        // Who refuses a second says that there is to be one only.
+        Some(Doubled::Unnoticed) => starts || !creation.refuses,
+        Some(Doubled::Taken(_)) | None => false,
+    };
+    let seldom = if is_harmless || starts { None } else { served::seldom_met(db, of, create.range) };
     let is_seldom = seldom.is_some();
     evidence.extend(seldom);
     let severity = if is_harmless || is_unnoticed || is_seldom { Severity::Information } else { Severity::Warning };
     evidence.extend(lost);
+    if starts {
+        evidence.push(Evidence {
+            place: Place::Function(of),
+            message: "every worker and every replica does this when it starts".to_owned(),
+        });
+    }
     if let Some(Doubled::Taken(told)) = doubled {
         evidence.push(told);
     }
