@@ -120,8 +120,24 @@ def test_statement(world: World) -> dict:
 
 @proof(
     "AUD202",
+    "What is missing among many",
+    faulty={"inserted": [200, "IntegrityError"], "lost": 1, "added": [200, "IntegrityError"]},
+    fix=None,
+)
+def test_among_many(world: World) -> dict:
+    world.tables("app.database")
+    insert = [put("app.routers.labels:router", f"/labels/inserted?user_id={user}", json=["sea"]) for user in (1, 2)]
+    inserted = world.race(*insert, before="^INSERT")
+    lost = 2 - world.value("SELECT count(*) FROM preferences")
+    add = put("app.routers.labels:router", "/labels/rest", json=["sea", "sun"])
+    added = world.race(add, add, before="^INSERT")
+    return {"inserted": [one.brief for one in inserted], "lost": lost, "added": [one.brief for one in added]}
+
+
+@proof(
+    "AUD202",
     "Made by every worker that starts",
-    faulty={"starts": ["returned", "returned"], "roles": 4, "later": "MultipleResultsFound"},
+    faulty={"starts": ["returned", "returned"], "roles": 3, "later": "MultipleResultsFound"},
     fix=None,
 )
 def test_start(world: World) -> dict:

@@ -92,6 +92,10 @@ impl Evaluator<'_> {
 
     pub(super) fn truth(&self, bound: &Bound) -> Vec<Condition> {
         let at = self.next_ordinal();
+        let keys = bound.from.keys;
+        if let Some(keys) = keys.filter(|_| !matches!(bound.value, Value::Row(_))) {
+            return vec![self.is_among(keys, true)];
+        }
         match &bound.value {
             Value::Row(row) => {
                 let found = Condition {
@@ -100,7 +104,8 @@ impl Evaluator<'_> {
                     holds: true,
                     at,
                     constant: None,
-                    against: SmallVec::new(),
+                    // `by_name.get(name)`
+                    against: keys.map(|keys| (keys.load, keys.column)).into_iter().collect(),
                 };
                 // `if not order.invoice:` asks for the row's own key.
                 let mut conditions = match row.origin {
@@ -196,6 +201,7 @@ impl Evaluator<'_> {
             CompareOp::Is | CompareOp::IsNot | CompareOp::Eq | CompareOp::NotEq | CompareOp::In | CompareOp::NotIn => {
                 let holds = matches!(op, CompareOp::Is | CompareOp::Eq | CompareOp::In);
                 let mut conditions = Vec::new();
+                conditions.extend(self.membership(op, right));
                 if !left.from.fields.is_empty() {
                     let constant = super::constants::is_constant(code, other_id) || is_only_constants(right);
                     let test = if constant { Test::EqualsConstant } else { Test::EqualsOther };

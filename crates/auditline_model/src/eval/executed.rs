@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use auditline_syntax::python::ir::{Code, Expr, ExprId};
 use auditline_syntax::{Name, TextRange};
 
 use crate::unit::{EventKind, LoadForm, LockScope};
@@ -41,6 +42,42 @@ impl Evaluator<'_> {
             range,
         );
         row
+    }
+
+    /// `query.all()`
+    pub(super) fn load_all(&mut self, query: QueryValue, form: LoadForm, range: TextRange) -> Bound {
+        if query.entities && query.width == 1 {
+            let row = self.load_many(query, form, range);
+            return Bound::of(Value::Many(Box::new(Value::Row(row))));
+        }
+        if query.entities && query.width > 1 {
+            let parts = self.load_beside(query, true, form, range);
+            return Bound::of(Value::Many(Box::new(Value::Tuple(parts))));
+        }
+        self.executed_columns(query, true, form, range)
+    }
+
+    /// What is iterated over: a query of a session is executed by that
+    /// (<https://docs.sqlalchemy.org/en/20/orm/queryguide/query.html#sqlalchemy.orm.Query>).
+    pub(super) fn iterated(&mut self, code: &Code, expr: ExprId) -> Bound {
+        let bound = self.expr(code, expr);
+        let range = code.range(expr);
+        // What a variable holds is locked where it was written.
+        let form = match code[expr] {
+            Expr::Call { .. } => LoadForm::Chain(range),
+            _ => LoadForm::Elsewhere,
+        };
+        self.executed_by_iterating(bound, form, range)
+    }
+
+    /// The same for what was evaluated already.
+    pub(super) fn executed_by_iterating(&mut self, bound: Bound, form: LoadForm, range: TextRange) -> Bound {
+        match &bound.value {
+            Value::Query(query) if query.session.is_some() && query.kind == QueryKind::Select => {
+                self.load_all((**query).clone(), form, range)
+            }
+            _ => bound,
+        }
     }
 
     /// `session.execute(statement)` and its like.

@@ -68,6 +68,7 @@ impl Evaluator<'_> {
                     (Value::Made(path), BinaryOp::Div) if super::libraries::names_file(path) => left.value.clone(),
                     _ => Value::Unknown,
                 };
+                let missing = if matches!(op, BinaryOp::Sub) { self.missing(&right) } else { None };
                 let from = match op {
                     // `flags | SENT`: doing it twice changes nothing.
                     BinaryOp::BitOr if is_constant(code, right_id) => left.from.overlaid(),
@@ -75,7 +76,7 @@ impl Evaluator<'_> {
                     BinaryOp::Sub => left.from.computed().with(&right.from.taken_away().computed()),
                     _ => left.from.computed().with(&right.from.computed()),
                 };
-                Bound { value, from }
+                Bound { value, from: from.holding(missing) }
             }
             Expr::BoolOp { values, is_and } => {
                 let Some((first, rest)) = values.split_first() else { return Bound::unknown() };
@@ -146,28 +147,39 @@ impl Evaluator<'_> {
                 let mut from = Sources::default();
                 let split =
                     self.push_frame(crate::unit::FrameKind::Loop { endless: false, over_items: true, as_given: false });
+                let mut conditions: Vec<Condition> = Vec::new();
                 for clause in clauses {
-                    let iterated = self.expr(code, clause.iter);
+                    let iterated = self.iterated(code, clause.iter);
                     from = from.with(&iterated.from.clone().computed());
                     let item = self.element(&iterated);
                     self.assign(code, clause.target, &item, None);
+                    conditions
+                        .extend(iterated.from.keys.filter(|keys| keys.missing).map(|keys| self.is_among(keys, true)));
                     for condition in &clause.conditions {
-                        self.condition(code, *condition);
+                        conditions.extend(self.condition(code, *condition));
                     }
                 }
+                let left = Self::left(&conditions);
+                let each = left.is_some().then(|| self.for_each(&Bound::unknown(), conditions)).flatten();
                 let listed = match (kind, &code[*element]) {
                     (ComprehensionKind::Dict, Expr::Dict(entries)) if let [(Some(key), value)] = entries[..] => {
                         self.keyed(code, key, value)
                     }
                     _ => {
                         let element = self.expr(code, *element);
-                        Bound { value: Value::Many(Box::new(element.value)), from: element.from }
+                        let keys = self.keys_of_items(&element);
+                        let from = element.from.holding(keys);
+                        Bound { value: Value::Many(Box::new(element.value)), from }
                     }
                 };
+                if let Some(each) = each {
+                    self.pop_frame(each);
+                }
                 self.pop_frame(split);
                 self.environment = saved;
+                let keys = left.or(listed.from.keys);
                 from = from.with(&listed.from.computed());
-                Bound { value: listed.value, from }
+                Bound { value: listed.value, from: from.holding(keys) }
             }
             Expr::Await(inner) => {
                 let outer = self.awaited.replace(code.range(*inner));
@@ -221,7 +233,8 @@ impl Evaluator<'_> {
     fn keyed(&mut self, code: &Code, key: ExprId, value: ExprId) -> Bound {
         let key = self.expr(code, key);
         let held = self.expr(code, value);
-        let from = key.from.clone().computed().with(&held.from);
+        let keys = self.keys_of_items(&key);
+        let from = key.from.clone().computed().with(&held.from).holding(keys);
         let Value::Row(row) = &held.value else {
             return Bound { value: Value::Many(Box::default()), from };
         };

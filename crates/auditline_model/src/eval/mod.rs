@@ -28,6 +28,7 @@ mod kept;
 mod keys;
 mod late;
 pub mod libraries;
+mod membership;
 mod messages;
 mod nested;
 mod passed_on;

@@ -350,17 +350,7 @@ impl Evaluator<'_> {
                 next.columns.clear();
                 return self.executed_columns(next, false, form, range);
             }
-            "all" | "yield_per" | "__iter__" | "fetchall" if executes => {
-                if next.entities && next.width == 1 {
-                    let row = self.load_many(next, form, range);
-                    return Bound::of(Value::Many(Box::new(Value::Row(row))));
-                }
-                if next.entities && next.width > 1 {
-                    let parts = self.load_beside(next, true, form, range);
-                    return Bound::of(Value::Many(Box::new(Value::Tuple(parts))));
-                }
-                return self.executed_columns(next, true, form, range);
-            }
+            "all" | "yield_per" | "__iter__" | "fetchall" if executes => return self.load_all(next, form, range),
             "update" | "delete" if executes => {
                 if name == "update" {
                     next.kind = QueryKind::Update;

@@ -174,7 +174,7 @@ impl Evaluator<'_> {
                 }
             }
             StmtKind::For { is_async, target, iter, body, orelse } => {
-                let iterated = self.expr(code, *iter);
+                let iterated = self.iterated(code, *iter);
                 if *is_async {
                     self.event(EventKind::Await, code.range(*iter));
                 }
@@ -191,7 +191,11 @@ impl Evaluator<'_> {
                 };
                 self.assign(code, *target, &element, None);
                 self.members(code, *target, *iter);
+                let each = self.for_each(&iterated, Vec::new());
                 self.block(body);
+                if let Some(each) = each {
+                    self.pop_frame(each);
+                }
                 self.pop_frame(frame);
                 self.merge(&before);
                 self.block(orelse);

@@ -96,7 +96,10 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
         }
         let mut filters = lookup::filters(db, of, &unit, creation.lookup);
         match picked::picked(db, of, &unit, &creation) {
-            Some(Picked::By(columns)) => filters.columns.extend(columns),
+            Some(Picked::By(mut columns)) => {
+                columns.retain(|column| !filters.columns.contains(column));
+                filters.columns.extend(columns);
+            }
             Some(Picked::Somehow) => filters = lookup::Filters::default(),
             None => {}
         }

@@ -24,6 +24,14 @@ pub(super) fn picked(db: &dyn Db, of: FunctionRef, unit: &Unit, creation: &Creat
     if !matches!(lookup.kind, EventKind::Load { many: true, .. }) {
         return None;
     }
+    // `name not in {tag.name for tag in tags}`
+    let mut around =
+        unit.conditions_around(create.frame).filter(|condition| condition.missed() == Some(creation.lookup));
+    if let Some([(_, column)]) =
+        around.find_map(|condition| (!condition.against.is_empty()).then_some(&condition.against[..]))
+    {
+        return Some(Picked::By(vec![*column]));
+    }
     let is_tested =
         unit.conditions_around(create.frame).any(|condition| condition.missed_row() == Some(creation.lookup));
     let body = function(db, of).filter(|_| is_tested)?;

@@ -3,7 +3,7 @@
 use auditline_model::eval::value::{RowOrigin, RowValue, Value};
 use auditline_model::owner::{CallSite, argument_of, callers};
 use auditline_model::unit::{EventKind, FrameKind, Unit, unit_of};
-use auditline_model::{Db, FunctionRef, entry};
+use auditline_model::{Db, FunctionRef, entry, tables};
 
 use crate::races::{rows, served};
 
@@ -25,8 +25,20 @@ pub(super) fn is_batch(
     match root.origin {
         // What a request goes through may be its own items, of which another one has the same.
         RowOrigin::Param(index) => comes_in_batches(db, of, index, DEPTH) && !served::is_served(db, of) && is_alone(),
-        _ => is_one_of_many(unit, root) && (is_of_list(row) || !served::is_served(db, of)),
+        _ => is_one_of_many(unit, root) && (is_of_list(row) && !is_named(db, unit, root) || !served::is_served(db, of)),
     }
+}
+
+/// Whether the rows are those that somebody has named by a list of their keys, `Product.id.in_(ids)`: the next one may name the
+/// same.
+fn is_named(db: &dyn Db, unit: &Unit, row: &RowValue) -> bool {
+    let Some(EventKind::Load { query, .. }) = unit.events.get(row.id as usize).map(|event| &event.kind) else {
+        return false;
+    };
+    let keyed = query.model.filter(|_| query.among).and_then(|model| tables::keyed_class(db, model));
+    keyed.is_some_and(|table| {
+        table.keys.iter().any(|key| key.columns.iter().all(|column| query.filters.contains(column)))
+    })
 }
 
 fn is_of_list(row: &RowValue) -> bool {

@@ -7,7 +7,7 @@ use crate::eval::conditions::first_row;
 use crate::eval::value::{CountSource, Sources, Tells, Value};
 use crate::eval::{Bound, Evaluator};
 use crate::symbols::Symbol;
-use crate::unit::EventKind;
+use crate::unit::{EventKind, LoadForm};
 
 /// Builtins that compute with their arguments.
 const COMPUTING: &[&str] = &[
@@ -32,9 +32,35 @@ const COMPUTING: &[&str] = &[
     "zip",
 ];
 
+/// Those that take the items of what they are handed.
+const ITERATING: &[&str] = &[
+    "all",
+    "any",
+    "dict",
+    "enumerate",
+    "filter",
+    "frozenset",
+    "iter",
+    "list",
+    "map",
+    "max",
+    "min",
+    "reversed",
+    "set",
+    "sorted",
+    "sum",
+    "tuple",
+    "zip",
+];
+
 impl Evaluator<'_> {
     pub(super) fn builtin(&mut self, code: &Code, name: Name, args: &[Arg], range: TextRange) -> Bound {
-        let arguments = self.arguments(code, args);
+        let mut arguments = self.arguments(code, args);
+        if ITERATING.contains(&name.as_str())
+            && let Some((_, first)) = arguments.list.first_mut()
+        {
+            *first = self.executed_by_iterating(std::mem::take(first), LoadForm::Elsewhere, range);
+        }
         match (name.as_str(), arguments.position(0).map(|bound| bound.value.clone())) {
             ("next" | "iter" | "list" | "sorted" | "reversed" | "tuple" | "set" | "frozenset", Some(first)) => {
                 let value = match (name.as_str(), first) {
@@ -44,7 +70,8 @@ impl Evaluator<'_> {
                     (_, Value::Executed(query, true)) => Value::Many(Box::new(self.row_from(&query, None, true))),
                     _ => Value::Unknown,
                 };
-                Bound { value, from: arguments.computed() }
+                let keys = arguments.position(0).filter(|_| name != "next").and_then(|first| self.keys_in(first));
+                Bound { value, from: arguments.computed().holding(keys) }
             }
             ("anext", Some(Value::Context(context))) => Bound::of(self.pulled(&context, range)),
             ("setattr", Some(object)) => self.set_by_name(code, &object, args, &arguments),

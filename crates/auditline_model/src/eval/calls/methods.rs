@@ -333,7 +333,10 @@ impl Evaluator<'_> {
                 self.given(name, arguments, range);
                 let row = (**inner).clone();
                 let value = match name.as_str() {
-                    "get" | "pop" | "setdefault" => row,
+                    "get" | "pop" | "setdefault" => {
+                        let keys = self.keys_in(receiver);
+                        return Bound::of(row).holding(keys);
+                    }
                     "values" => Value::Many(Box::new(row)),
                     "items" => Value::Many(Box::new(Value::Tuple(vec![Value::Unknown, row]))),
                     "copy" => Value::Keyed(Box::new(row), *by),

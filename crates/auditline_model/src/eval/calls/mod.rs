@@ -55,6 +55,13 @@ impl Evaluator<'_> {
                 };
                 return Bound { value: Value::Unknown, from: from.with(&arguments.computed()) };
             }
+            // `wanted.difference(known)`
+            if *attr == "difference" && matches!(object.value, Value::Unknown | Value::Many(_) | Value::Param(_)) {
+                let arguments = self.arguments(code, args);
+                let missing = arguments.position(0).and_then(|known| self.missing(known));
+                let from = object.from.computed().with(&arguments.computed()).holding(missing);
+                return Bound { value: Value::Unknown, from };
+            }
             let object = match object.value {
                 Value::SelfObject if self.inherits_from_session(*attr) => {
                     self.own_session().map_or(object, |session| Bound::of(Value::Session(session)))

@@ -22,7 +22,7 @@ pub use insertion::{Inserted, Insertion, Supplied};
 pub use query::{Key, Lock, Passes, QueryKind, QueryValue};
 pub use row::{RowOrigin, RowValue};
 pub use session::{FactoryValue, OnCommit, SessionClass, SessionOrigin, SessionValue, TransactionKind};
-pub use sources::{CountSource, Derivation, FieldSource, Looked, Part, Sources, Spot, Tells};
+pub use sources::{CountSource, Derivation, FieldSource, Keys, Looked, Part, Sources, Spot, Tells};
 
 /// The value of an expression.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]

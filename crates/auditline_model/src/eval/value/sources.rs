@@ -12,6 +12,8 @@ pub struct Sources {
     pub counts: SmallVec<[CountSource; 1]>,
     /// Numbers of rows that went into parts of it, each where it stands: `return count < limit, "too many"`.
     pub within: Vec<(Spot, CountSource)>,
+    /// The keys of rows that it is a collection of.
+    pub keys: Option<Keys>,
     /// The columns under whose values it was found in a table (`ALLOWED[order.state]`), or by which a function of the project
     /// answers yes or no.
     pub looked: SmallVec<[Looked; 1]>,
@@ -23,6 +25,17 @@ pub struct Sources {
     pub other: bool,
     /// Whether the clock or a random number went into it: it is another one each time.
     pub fresh: bool,
+}
+
+/// The values of a column of the rows that a lookup has brought: `{tag.name for tag in tags}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Keys {
+    /// The ordinal of the load.
+    pub load: u32,
+    /// The column.
+    pub column: Name,
+    /// Whether it is those that were wanted, and for which there is no row: `set(names) - known`.
+    pub missing: bool,
 }
 
 /// Where in a value a part of it stands.
@@ -117,6 +130,7 @@ impl Sources {
     /// Both, as alternatives or as parts.
     #[must_use]
     pub fn with(mut self, other: &Self) -> Self {
+        self.keys = self.keys.filter(|keys| other.keys == Some(*keys));
         for field in &other.fields {
             if !self.fields.contains(field) {
                 self.fields.push(field.clone());
@@ -170,6 +184,7 @@ impl Sources {
     #[must_use]
     pub fn computed(mut self) -> Self {
         self.within.clear();
+        self.keys = None;
         self.fields.retain(|field| field.how != Derivation::Decided);
         for field in &mut self.fields {
             field.how = Derivation::Computed;
@@ -197,6 +212,7 @@ impl Sources {
         }
         self.counts.clear();
         self.within.clear();
+        self.keys = None;
         self
     }
 
@@ -229,6 +245,7 @@ impl Sources {
         }
         self.counts.clear();
         self.within.clear();
+        self.keys = None;
         self.looked.clear();
         self.parts.clear();
         self
