@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use auditline_syntax::Name;
 
-use crate::eval::value::{QueryKind, QueryValue, RowOrigin, SessionOrigin, Spot, Value};
+use crate::eval::value::{QueryKind, QueryValue, RowOrigin, SessionOrigin, SessionValue, Spot, Value};
 use crate::eval::{for_callers, param_row};
 
+use super::blind;
 use super::enclosing::{Enclosing, enclosing};
 use super::{
     Breadth, Condition, Counted, EventKind, FrameId, FrameKind, LockScope, Refusal, SessionAction, Subject, Test, Unit,
@@ -121,14 +122,17 @@ const OPERATIONS: usize = 64;
 pub(super) fn effect_of(unit: &Unit) -> Effect {
     let mut operations: Vec<Operation> = Vec::new();
     for (ordinal, event) in unit.numbered() {
+        let blind = blind::told(unit, ordinal);
         let visible = match &event.kind {
             EventKind::Session { session, .. }
             | EventKind::Add { session, .. }
             | EventKind::Delete { session, .. }
             | EventKind::Refresh { session, .. } => {
                 // The caller may hand in a session in place of the dependency's: it knows.
-                session_target(&session.origin) == Target::Visible
-                    || matches!(session.origin, SessionOrigin::Dependency(_))
+                is_of_caller(session)
+            }
+            EventKind::Write { row, .. } if blind.is_some() => {
+                row.session.as_ref().is_some_and(|session| is_of_caller(session))
             }
             EventKind::Write { row, .. } | EventKind::SetEach { row, .. } => {
                 matches!(row.origin, RowOrigin::Param(_) | RowOrigin::SelfRow)
@@ -150,6 +154,7 @@ pub(super) fn effect_of(unit: &Unit) -> Effect {
             continue;
         }
         let mut kind = match &event.kind {
+            EventKind::Write { .. } if let Some(update) = blind => update,
             EventKind::Execute(query) => EventKind::Updates { query: Arc::clone(query), by: None },
             EventKind::Updates { query, .. } => EventKind::Updates { query: Arc::clone(query), by: None },
             kind => kind.clone(),
@@ -272,14 +277,17 @@ fn is_known_update(unit: &Unit, ordinal: u32, query: &QueryValue) -> bool {
         && query.model.is_some()
         && !query.changes.is_empty()
         && !query.keys.is_empty()
-        && query.session.as_ref().is_some_and(|session| {
-            session_target(&session.origin) == Target::Visible || matches!(session.origin, SessionOrigin::Dependency(_))
-        })
+        && query.session.as_ref().is_some_and(|session| is_of_caller(session))
         && !unit.events.iter().take(ordinal as usize).any(|event| match &event.kind {
             EventKind::Load { query: load, .. } => load.model == query.model,
             EventKind::Refresh { row, .. } => row.as_ref().is_some_and(|row| row.model == query.model),
             _ => false,
         })
+}
+
+/// Whether callers know the session, or may hand in another in its place.
+fn is_of_caller(session: &SessionValue) -> bool {
+    session_target(&session.origin) == Target::Visible || matches!(session.origin, SessionOrigin::Dependency(_))
 }
 
 /// Whether a flush stands in a `with` on its session's transaction: when it fails, that is looked after before the caller

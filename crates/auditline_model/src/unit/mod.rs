@@ -6,6 +6,7 @@
 mod aside;
 mod asking;
 mod beside;
+mod blind;
 mod broken;
 mod condition;
 mod effects;
