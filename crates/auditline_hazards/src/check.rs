@@ -2,10 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use auditline_model::{Db, FileContent, FunctionRef, SourceFile, entry, parsed};
+use auditline_model::{Db, FileContent, FunctionRef, SourceFile, classes, entry, parsed};
 
-use crate::catalogue::{CATALOGUE, Check, Hazard};
-use crate::finding::Finding;
+use crate::catalogue::{CATALOGUE, Check, Family, Hazard};
+use crate::finding::{Evidence, Finding, Place, Severity};
 
 /// The findings of one file, in the order in which they stand, before configuration and suppressions.
 #[derive(Debug, Default)]
@@ -65,11 +65,26 @@ fn function_findings(db: &dyn Db, of: FunctionRef, _key: ()) -> FileFindings {
 }
 
 impl FileFindings {
+    /// What nobody calls harms nobody: of that, all is information.
     fn check_function(&mut self, db: &dyn Db, of: FunctionRef) {
+        let before = self.findings.len();
         for hazard in CATALOGUE {
             match hazard.check {
                 Check::Function(check) => self.run(hazard, |found| check(db, of, found)),
                 Check::File(_) => {}
+            }
+        }
+        let loud = |finding: &Finding| {
+            finding.severity > Severity::Information
+                && matches!(finding.hazard.family, Family::Transactions | Family::Sessions | Family::Races)
+        };
+        if self.findings.iter().skip(before).any(loud) && entry::is_unused(db, of) {
+            for finding in self.findings.iter_mut().skip(before).filter(|finding| loud(finding)) {
+                finding.severity = Severity::Information;
+                finding.evidence.push(Evidence {
+                    place: Place::Function(of),
+                    message: format!("nothing calls `{}`", classes::simple(of.path)),
+                });
             }
         }
     }

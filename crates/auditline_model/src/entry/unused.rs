@@ -1,5 +1,6 @@
 //! Functions that nobody uses.
 
+use auditline_source::FilePath;
 use auditline_syntax::Name;
 use auditline_syntax::python::ir::{Code, Expr, ExprId, FStringPart, Function, StmtKind};
 use auditline_syntax::python::walk_statements;
@@ -32,7 +33,7 @@ fn is_unused_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
         && !(name.starts_with("__") && name.ends_with("__"))
         && own_class(db, of).is_none_or(|class| calls_nothing(db, class));
     is_plain
-        && is_imported(db, of.file, |_| true)
+        && (is_imported(db, of.file, |_| true) || is_left_behind(db, of.file))
         && files_mentioning(db, &name).iter().all(|file| super::is_test(db, *file) || !names(db, *file, of))
 }
 
@@ -54,10 +55,15 @@ fn is_replaced(db: &dyn Db, class: ClassRef, name: Name) -> bool {
 /// Whether nobody names a class of a module that others import, nor inherits from it: there are no objects of it.
 fn is_never_made(db: &dyn Db, class: ClassRef) -> bool {
     let is_plain = crate::db::class(db, class).is_some_and(|known| known.decorators.is_empty());
+    let registers = |method: FunctionRef| {
+        let Some(body) = function(db, method) else { return true };
+        body.decorators.iter().any(|decorator| hands_on(&body.code, *decorator))
+    };
     is_plain
+        && !classes::own_methods(db, class).into_iter().any(registers)
         && classes::subclasses(db, class).is_empty()
         && calls_nothing(db, class)
-        && is_imported(db, class.file, |_| true)
+        && (is_imported(db, class.file, |_| true) || is_left_behind(db, class.file))
         && !is_named_itself(db, class)
 }
 
@@ -93,10 +99,18 @@ fn is_named_itself(db: &dyn Db, class: ClassRef) -> bool {
     };
     files_mentioning(db, simple).iter().filter(|file| !super::is_test(db, **file)).any(|file| {
         let module = &parsed(db, *file).module;
-        module.code.exprs.iter().any(names)
+        let says = |expr: &Expr| names(expr) && !(matches!(expr, Expr::Str(_)) && is_inner_package(db, *file));
+        // What nobody calls makes no objects, nor do the methods of objects that nobody makes.
+        let is_used = |function: &Function| {
+            let by = FunctionRef { file: *file, path: function.path };
+            class_of_method(db, by) != Some(class) && !is_unused(db, by)
+        };
+        module.code.exprs.iter().any(says)
             || imports_for_more(db, *file, &module.code, simple)
-            || module.functions.iter().any(|function| imports_for_more(db, *file, &function.code, simple))
-            || module.functions.iter().any(|function| function.code.exprs.iter().any(names))
+            || module.functions.iter().any(|function| {
+                (imports_for_more(db, *file, &function.code, simple) || function.code.exprs.iter().any(names))
+                    && is_used(function)
+            })
             || module.classes.iter().any(|own| {
                 let inherits = || mro(db, ClassRef { file: *file, path: own.path }).contains(&class);
                 let is_base = |at: usize| own.bases.iter().any(|base| base.index() == at) && inherits();
@@ -119,14 +133,42 @@ fn leaves_alone(decorator: &Expr) -> bool {
     matches!(decorator, Expr::Name(name) if matches!(name.as_str(), "classmethod" | "staticmethod"))
 }
 
+/// Whether a decorator may hand the method to somebody who calls it without an object of the class: `@app.command()`.
+fn hands_on(code: &Code, decorator: ExprId) -> bool {
+    const KEEPS: &[&str] = &[
+        "abstractmethod",
+        "asynccontextmanager",
+        "cache",
+        "cached_property",
+        "classmethod",
+        "contextmanager",
+        "lru_cache",
+        "overload",
+        "override",
+        "property",
+        "setter",
+        "staticmethod",
+    ];
+    let name = match &code[decorator] {
+        Expr::Call { func, .. } => *func,
+        _ => decorator,
+    };
+    match &code[name] {
+        Expr::Name(name) | Expr::Attribute { attr: name, .. } => !KEEPS.contains(&name.as_str()),
+        _ => true,
+    }
+}
+
 /// Whether a file names a function in its code, or in a text that may be its path (`"app.jobs:refresh"`), imports it to be
 /// imported from there, or imports it under another name.
 fn names(db: &dyn Db, file: SourceFile, of: FunctionRef) -> bool {
     let name = classes::simple(of.path);
     let module = &parsed(db, file).module;
+    let is_inner = is_inner_package(db, file);
     let mentions = |code: &Code| {
         let in_expressions = code.exprs.iter().any(|expr| match expr {
             Expr::Name(other) | Expr::Attribute { attr: other, .. } => *other == name,
+            Expr::Str(_) if is_inner => false,
             Expr::Str(text) if file == of.file => &**text == name,
             Expr::Str(text) => is_word(text, name),
             Expr::FString(parts) => {
@@ -146,13 +188,55 @@ fn names(db: &dyn Db, file: SourceFile, of: FunctionRef) -> bool {
 
 /// Whether code imports a name to be imported from there, or under another name.
 fn imports_for_more(db: &dyn Db, file: SourceFile, code: &Code, name: &str) -> bool {
-    let is_package = file.path(db).file_name() == "__init__.py";
+    let is_package = file.path(db).file_name() == "__init__.py" && !is_inner_package(db, file);
     let mut imported = false;
     walk_statements(&code.block, &mut |stmt| {
         let StmtKind::ImportFrom(import) = &stmt.kind else { return };
         imported |= import.names.iter().any(|one| one.name == name && (is_package || one.alias.is_some()));
     });
     imported
+}
+
+/// Whether a file is the `__init__.py` of a package in another: what it gives out is for the others, which name it where they
+/// use it. That of the outermost package is for everybody.
+fn is_inner_package(db: &dyn Db, file: SourceFile) -> bool {
+    let path = file.path(db);
+    let outer = path.parent().and_then(FilePath::parent).map(|outer| outer.join("__init__.py"));
+    path.file_name() == "__init__.py" && outer.is_some_and(|outer| db.files().existing(db, outer).is_some())
+}
+
+/// Whether a module was left behind: nobody imports it or names it, though others of its package are imported, and it does nothing by
+/// itself.
+#[salsa::tracked(returns(copy))]
+fn is_left_behind(db: &dyn Db, file: SourceFile) -> bool {
+    let path = file.path(db);
+    if super::is_aside(db, file) || is_imported(db, file, |_| true) {
+        return false;
+    }
+    let module = &parsed(db, file).module;
+    let does_nothing = module.code.block.iter().all(|stmt| match &stmt.kind {
+        StmtKind::Expr(expr) => matches!(module.code[*expr], Expr::Str(_)),
+        StmtKind::If(_) | StmtKind::With { .. } | StmtKind::For { .. } | StmtKind::While { .. } | StmtKind::Try(_) => {
+            false
+        }
+        _ => true,
+    });
+    let is_registered = |decorators: &[ExprId], code: &Code| !decorators.iter().all(|one| leaves_alone(&code[*one]));
+    let registers = module.functions.iter().any(|function| is_registered(&function.decorators, &function.code));
+    let others = || files_mentioning(db, path.stem()).iter().any(|other| *other != file && !super::is_test(db, *other));
+    does_nothing && !registers && !others() && has_imported_sibling(db, path)
+}
+
+fn has_imported_sibling(db: &dyn Db, path: FilePath) -> bool {
+    let Some(folder) = path.parent() else { return false };
+    let names = db.files().directory(db, folder).entries(db);
+    names.contains(&"__init__.py")
+        && names.iter().any(|name| {
+            *name != "__init__.py"
+                && *name != path.file_name()
+                && name.ends_with(".py")
+                && db.files().existing(db, folder.join(name)).is_some_and(|file| is_imported(db, file, |_| true))
+        })
 }
 
 /// Whether a text holds a name as a word of its own.
