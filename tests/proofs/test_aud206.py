@@ -1,6 +1,6 @@
 """AUD206: both requests count before either has added its row."""
 
-from harness import look_alike, post, proof
+from harness import look_alike, post, proof, put
 from harness.world import World
 
 
@@ -50,6 +50,22 @@ def test_helper(world: World) -> dict:
 @proof("AUD206", "A helper that refuses", faulty={"answers": [200, 200], "projects": 2}, fix=None)
 def test_refusing(world: World) -> dict:
     return meet(world, "app.routers.imports:router", "/imports/1")
+
+
+@proof(
+    "AUD206",
+    "Put among those that were counted",
+    faulty={"answers": [200, 200], "projects": 2},
+    cured={"answers": [200, 402], "projects": 1},
+)
+def test_moved(world: World) -> dict:
+    world.tables("app.database")
+    world.sql("INSERT INTO workspaces (project_limit) VALUES (1), (9)")
+    world.sql("INSERT INTO projects (workspace_id, size) VALUES (2, 0), (2, 0)")
+    transfers = [put("app.routers.transfers:router", f"/transfers/{project}/1") for project in (1, 2)]
+    answers = world.race(*transfers, before="^UPDATE projects")
+    projects = world.value("SELECT count(*) FROM projects WHERE workspace_id = 1")
+    return {"answers": [one.brief for one in answers], "projects": projects}
 
 
 @proof("AUD206", "A helper whose answer has several parts", faulty={"answers": [200, 200], "projects": 2}, fix=None)

@@ -7,7 +7,7 @@ use auditline_model::tables::tied;
 use auditline_model::unit::{EventKind, Unit};
 use auditline_model::{ClassRef, Db, FunctionRef, entry};
 
-use super::held::at_every_call;
+use super::held::{at_every_call, left_by_call};
 
 /// How many callers up a lock on the owner is looked for.
 const DEPTH: u32 = 3;
@@ -43,6 +43,7 @@ fn is_entered_locked(db: &dyn Db, of: FunctionRef, model: ClassRef, depth: u32) 
 fn locks_tied(db: &dyn Db, event: &EventKind, model: ClassRef) -> bool {
     let locked = event.row_lock().filter(|lock| lock.is_sure()).and_then(|lock| lock.model);
     locked.is_some_and(|locked| tied(db, model, locked))
+        || left_by_call(db, event).iter().flatten().any(|locked| tied(db, model, *locked))
 }
 
 /// Whether every caller hands in a row that it has locked, and there is one.

@@ -92,8 +92,21 @@ fn holds(db: &dyn Db, unit: &Unit, at: u32, lookup: Option<u32>, made: Option<Ma
         })
 }
 
+/// The classes of the rows that a call leaves locked, where the callee has loaded them for nothing else: `lock_workflow(id)`.
+pub(super) fn left_by_call(db: &dyn Db, event: &EventKind) -> Arc<[Option<ClassRef>]> {
+    match event {
+        EventKind::Call { callee, .. } => left_locked(db, *callee, ()).rows,
+        _ => Arc::default(),
+    }
+}
+
 /// Whether an event takes a lock on rows that may guard what is made.
 fn locks(db: &dyn Db, unit: &Unit, event: &Event, made: Option<Made>) -> bool {
+    if let Some(made) = made
+        && left_by_call(db, &event.kind).iter().flatten().any(|locked| belongs(db, made.model, *locked))
+    {
+        return true;
+    }
     event.kind.row_lock().is_some_and(|lock| match (made, lock.model, lock.row) {
         (Some(made), Some(model), Some(row)) => guards(db, unit, made, model, row),
         _ => true,

@@ -7,7 +7,8 @@
 
 use std::sync::Arc;
 
-use auditline_syntax::python::ir::{Code, Expr, ExprId};
+use auditline_syntax::python::ir::{Code, Expr, ExprId, StmtKind};
+use auditline_syntax::python::walk_statements;
 use rustc_hash::FxHashSet;
 
 use crate::db::{Db, FunctionRef, Settings, SourceFile, head, parsed};
@@ -61,8 +62,22 @@ pub fn is_update_handler(db: &dyn Db, of: FunctionRef) -> bool {
 fn words_of(db: &dyn Db, file: SourceFile) -> impl Iterator<Item = &'static str> {
     LIBRARIES
         .iter()
-        .filter(move |(library, _)| files_mentioning(db, library).contains(&file))
+        .filter(move |(library, _)| files_mentioning(db, library).contains(&file) && imports(db, file, library))
         .flat_map(|(_, words)| words.iter().copied())
+}
+
+/// Whether a file imports something of a library: to mention it, a variable's name is enough.
+fn imports(db: &dyn Db, file: SourceFile, library: &str) -> bool {
+    let is_it = |path: &str| path.split('.').next() == Some(library);
+    let mut found = false;
+    walk_statements(&parsed(db, file).module.code.block, &mut |stmt| match &stmt.kind {
+        StmtKind::Import(names) => found |= names.iter().any(|import| is_it(&import.path)),
+        StmtKind::ImportFrom(import) => {
+            found |= import.level == 0 && import.module.as_ref().is_some_and(|path| is_it(path))
+        }
+        _ => {}
+    });
+    found
 }
 
 /// Those that calls register. Asked once for the workspace: few files do it.

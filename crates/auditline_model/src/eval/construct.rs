@@ -40,6 +40,11 @@ impl Evaluator<'_> {
             });
             self.event(EventKind::Create(Arc::clone(&row)), range);
             self.ingredients(row.id, arguments);
+            let fresh = arguments.list.iter().filter_map(|(name, bound)| match name {
+                ArgName::Keyword(name) if bound.from.fresh => Some((row.id, *name)),
+                _ => None,
+            });
+            self.unit.fresh.extend(fresh);
             for arg in args {
                 if let ArgKind::Keyword(name) = arg.kind
                     && self.is_composed(code, arg.value)

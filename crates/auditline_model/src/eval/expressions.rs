@@ -221,11 +221,12 @@ impl Evaluator<'_> {
     /// nothing.
     pub(crate) fn bound_again(&mut self, code: &Code, id: ExprId) -> Bound {
         let (events, ingredients) = (self.unit.events.len(), self.unit.ingredients.len());
-        let composed = self.unit.composed.len();
+        let (composed, fresh) = (self.unit.composed.len(), self.unit.fresh.len());
         let bound = self.expr(code, id);
         self.unit.events.truncate(events);
         self.unit.ingredients.truncate(ingredients);
         self.unit.composed.truncate(composed);
+        self.unit.fresh.truncate(fresh);
         bound
     }
 

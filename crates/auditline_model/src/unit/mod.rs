@@ -108,6 +108,8 @@ pub struct Unit {
     /// The rows that were constructed with a value for an attribute that is the same for all who come with the same: a text
     /// that is written out, or put together of what callers hand in (`id=f"{tenant}-{image}"`).
     pub composed: Vec<(u32, Name)>,
+    /// The rows that were constructed with a value for an attribute that is another one each time: `token=str(uuid4())`.
+    pub fresh: Vec<(u32, Name)>,
     /// The `if`s of which one arm does nothing but say that the request has failed, by their numbers.
     pub denied: Vec<u32>,
     /// The loops over what it was handed.

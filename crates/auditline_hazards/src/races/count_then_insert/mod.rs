@@ -6,6 +6,7 @@ use std::sync::Arc;
 use auditline_model::eval::value::{QueryKind, RowOrigin, RowValue, SessionValue};
 use auditline_model::unit::{EventKind, FrameId, FrameKind, Subject, Test, Unit, unit_of};
 use auditline_model::{ClassRef, Db, FunctionRef, classes, entry};
+use auditline_syntax::Name;
 
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity, Story, symbol};
@@ -25,12 +26,14 @@ pub const HAZARD: Hazard = Hazard {
     check: Check::Function(check),
 };
 
-/// A row that is added because a count was below a limit.
+/// A row that is added, or put among others, because a count was below a limit.
 struct Insertion {
     model: ClassRef,
+    /// The column that puts a row among those that are counted, where it was there before.
+    moved_by: Option<Name>,
     /// Where the rows are counted.
     counted: Counted,
-    /// The ordinal of the creation.
+    /// The ordinal of the creation, or of the write of that column.
     create: u32,
     /// The ordinal of the event that adds it.
     add: u32,
@@ -65,8 +68,12 @@ fn check(db: &dyn Db, of: FunctionRef, findings: &mut Vec<Finding>) {
     let unit = unit_of(db, of);
     let mut reported: Vec<ClassRef> = Vec::new();
     for (ordinal, event) in unit.numbered() {
-        let EventKind::Create(row) = &event.kind else { continue };
-        let Some(insertion) = insertion(db, of, &unit, ordinal, row) else { continue };
+        let (row, insertion) = match &event.kind {
+            EventKind::Create(row) => (row, insertion(db, of, &unit, ordinal, row)),
+            EventKind::Write { row, column, .. } => (row, moved(db, of, &unit, ordinal, row, *column)),
+            _ => continue,
+        };
+        let Some(insertion) = insertion else { continue };
         if reported.contains(&insertion.model)
             || is_owner_updated(db, &unit, &insertion)
             || isolation::is_serializable(db, of, insertion.session.as_deref())
@@ -105,7 +112,36 @@ fn insertion(db: &dyn Db, of: FunctionRef, unit: &Unit, create: u32, row: &Arc<R
     {
         return None;
     }
-    Some(Insertion { model, counted, create, add, session: Some(session) })
+    Some(Insertion { model, moved_by: None, counted, create, add, session: Some(session) })
+}
+
+/// The row that is put at that event among those that were counted: `user.team_id = team.id`.
+fn moved(
+    db: &dyn Db,
+    of: FunctionRef,
+    unit: &Unit,
+    write: u32,
+    row: &Arc<RowValue>,
+    column: Name,
+) -> Option<Insertion> {
+    let model = row.model.filter(|_| row.origin != RowOrigin::Created)?;
+    let frame = unit.events.get(write as usize)?.frame;
+    let counts: Vec<u32> = counted_here(db, unit, frame, model)
+        .into_iter()
+        .chain(guard::refused(db, unit, write, model))
+        .filter(|count| match unit.events.get(*count as usize).map(|event| &event.kind) {
+            Some(EventKind::Load { query, .. }) => query.filters.contains(&column),
+            Some(EventKind::Follow { row: owner, .. }) => {
+                owner.model.is_some_and(|owner| guardian::points_at(db, model, column, owner))
+            }
+            _ => false,
+        })
+        .collect();
+    if counts.iter().any(|count| is_guarded(db, of, unit, Counted::Here(*count))) {
+        return None;
+    }
+    let counted = Counted::Here(*counts.first()?);
+    Some(Insertion { model, moved_by: Some(column), counted, create: write, add: write, session: row.session.clone() })
 }
 
 /// The counts of rows of the class that must be below a limit for a frame to be entered.
@@ -198,14 +234,23 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, insertion: &Insertion) -> 
     let seldom = served::seldom_met(db, of, create.range);
     let severity = if seldom.is_some() { Severity::Information } else { Severity::Warning };
     evidence.extend(seldom);
+    let puts = match insertion.moved_by {
+        None => format!("adds a `{model}`"),
+        Some(column) => format!("sets `{column}` of another `{model}`"),
+    };
     let fixes =
         owner.map(|owner| super::unlocked_read_modify_write::lock_fixes(db, of, unit, &owner)).unwrap_or_default();
     Finding {
         hazard: &HAZARD,
         severity,
-        message: format!(
-            "`{model}` is added because a count was below the limit, and {lacks}: two requests can both count and pass it"
-        ),
+        message: match insertion.moved_by {
+            None => format!(
+                "`{model}` is added because a count was below the limit, and {lacks}: two requests can both count and pass it"
+            ),
+            Some(column) => format!(
+                "`{model}.{column}` is set because a count was below the limit, and {lacks}: two requests can both count and pass it"
+            ),
+        },
         place: Place::InFunction(of, create.statement),
         symbol: symbol(of.path),
         evidence,
@@ -214,8 +259,8 @@ fn finding(db: &dyn Db, of: FunctionRef, unit: &Unit, insertion: &Insertion) -> 
             steps: vec![
                 (0, format!("counts the rows of `{model}`: one below the limit")),
                 (1, format!("counts the rows of `{model}`: one below the limit as well")),
-                (0, format!("adds a `{model}`, commits")),
-                (1, format!("adds a `{model}`, commits")),
+                (0, format!("{puts}, commits")),
+                (1, format!("{puts}, commits")),
             ],
             outcome: format!("There is one `{model}` more than the limit allows."),
         }),

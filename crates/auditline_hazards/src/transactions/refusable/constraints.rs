@@ -13,8 +13,10 @@ use super::{Cause, Refusal};
 /// What is known of a value that is saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Saved {
-    /// It has its place in the column already, or always fits: a constant, the clock, what the row itself held.
+    /// It has its place in the column already, or always fits: a constant, what the row itself held.
     Plain,
+    /// It is another one each time, and fits: a random number, the clock.
+    Fresh,
     /// Whoever sends the request or the message says it.
     Outside,
     /// It cannot be told.
@@ -25,8 +27,11 @@ pub(super) enum Saved {
 pub(super) fn sets(db: &dyn Db, model: ClassRef, attribute: Name, value: Saved, constant: Option<Name>) -> Refusal {
     let Some(table) = keyed_class(db, model) else { return Refusal::Unknown };
     let Some((attribute, column)) = table.column(attribute) else {
-        return if value == Saved::Plain { Refusal::No } else { Refusal::Unknown };
+        return if matches!(value, Saved::Plain | Saved::Fresh) { Refusal::No } else { Refusal::Unknown };
     };
+    if value == Saved::Fresh {
+        return Refusal::No;
+    }
     if let Some(key) = table.keys.iter().find(|key| key.columns.contains(&attribute)) {
         return Refusal::For(Cause::Taken(model, key.columns.clone()));
     }
@@ -55,7 +60,7 @@ pub(super) fn is_outside_of(column: &Column, value: Saved) -> bool {
     value == Saved::Outside && is_bound
 }
 
-/// The attributes of a row that are given the key of another row which was made here: nobody else can have it.
+/// The attributes of a row that are given what nobody else has: the key of another row which was made here, a random number.
 pub(super) fn fresh(db: &dyn Db, unit: &Unit, created: u32, model: ClassRef) -> Vec<Name> {
     let of_made = unit.ingredients.iter().filter(|part| part.created == created).filter(|part| {
         let Some(EventKind::Create(made)) = unit.events.get(part.row as usize).map(|event| &event.kind) else {
@@ -64,7 +69,13 @@ pub(super) fn fresh(db: &dyn Db, unit: &Unit, created: u32, model: ClassRef) -> 
         let key = made.model.and_then(|class| orm_model(db, class)).and_then(|made| made.key());
         part.column.is_none_or(|column| Some(column) == key)
     });
-    of_made.map(|part| held_key(db, model, part.attribute).unwrap_or(part.attribute)).collect()
+    let of_made = of_made.map(|part| held_key(db, model, part.attribute).unwrap_or(part.attribute));
+    let constructed = unit.fresh.iter().filter(|(row, _)| *row == created).map(|(_, attribute)| *attribute);
+    let set = unit.events.iter().filter_map(|event| match &event.kind {
+        EventKind::Write { row, column, from, .. } if row.id == created && from.fresh => Some(*column),
+        _ => None,
+    });
+    of_made.chain(constructed).chain(set).collect()
 }
 
 /// Whether rows of a class must differ in more than a key that is made anew for each, or has one of these attributes.

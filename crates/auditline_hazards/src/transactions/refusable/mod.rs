@@ -297,7 +297,9 @@ fn written(db: &dyn Db, chain: &Chain<'_>, row: u32, from: &Sources) -> Saved {
         });
     if is_outside {
         Saved::Outside
-    } else if from.fields.iter().all(|field| field.row == row) && (from.fresh || !from.other) {
+    } else if from.fresh && from.fields.iter().all(|field| field.row == row) {
+        Saved::Fresh
+    } else if from.fields.iter().all(|field| field.row == row) && !from.other {
         Saved::Plain
     } else {
         Saved::Unknown

@@ -3,6 +3,7 @@ from sqlalchemy import func, select
 
 from app.core.database import ReportingDep
 from app.models import Order, OrderStatus, Product
+from app.services.notifications import record
 
 router = APIRouter(prefix="/reports")
 
@@ -16,3 +17,8 @@ def revenue(db: ReportingDep) -> dict:
 @router.get("/low-stock")
 def low_stock(db: ReportingDep, threshold: int = 5) -> list[str]:
     return list(db.scalars(select(Product.sku).where(Product.in_stock <= threshold)))
+
+
+@router.post("/seen")
+def seen(actor: str, report: str) -> None:
+    record(actor, "seen", report=report)
