@@ -1,4 +1,4 @@
-use super::{is_command, is_endpoint, is_test, is_update_handler, only_reads};
+use super::{is_command, is_endpoint, is_test, is_unused, is_update_handler, only_reads};
 use crate::fixture::{file, fixture, function};
 
 #[test]
@@ -149,4 +149,61 @@ CommandHandler('start', start)
     assert!(!handles("app/manage.py", "load"));
     assert!(is_command(&db, function(&db, "app/manage.py", "load")));
     assert!(!is_command(&db, function(&db, "app/discord_bot.py", "buy")));
+}
+
+#[test]
+fn what_was_left_behind_is_unused() {
+    let db = fixture(&[
+        ("app/__init__.py", ""),
+        ("app/main.py", "from app.services import Mailer, send\n\nsend()\n"),
+        (
+            "app/services/__init__.py",
+            "from .letters import Mailer, Printer\nfrom .sending import send\n\n__all__ = ['Mailer', 'Printer', 'send']\n",
+        ),
+        (
+            "app/services/letters.py",
+            "class Mailer:\n    def run(self):\n        pass\n\n\nclass Printer:\n    def print(self):\n        seal()\n\n\ndef seal():\n    pass\n",
+        ),
+        ("app/services/sending.py", "from .letters import Mailer\n\n\ndef send():\n    Mailer().run()\n"),
+        ("app/services/faxes.py", "from .sending import send\n\n\ndef fax():\n    dial()\n\n\ndef dial():\n    pass\n"),
+    ]);
+    let unused = |file: &str, name: &str| is_unused(&db, function(&db, file, name));
+    // Given out by an inner package, and taken by nobody; what only it calls is unused as well.
+    assert!(unused("app/services/letters.py", "Printer.print"));
+    assert!(unused("app/services/letters.py", "seal"));
+    assert!(!unused("app/services/letters.py", "Mailer.run"));
+    // Of a module that nobody imports, in a package whose others are imported.
+    assert!(unused("app/services/faxes.py", "fax"));
+    assert!(unused("app/services/faxes.py", "dial"));
+    assert!(!unused("app/services/sending.py", "send"));
+}
+
+#[test]
+fn tasks_that_nobody_sends_are_unused() {
+    let db = fixture(&[
+        ("app/__init__.py", ""),
+        (
+            "app/tasks.py",
+            "from celery import shared_task\n\n@shared_task(name='fold')\ndef fold_task():\n    pass\n\n@shared_task(name='sort')\ndef sort_task():\n    pass\n\n@shared_task\ndef pack():\n    pass\n",
+        ),
+        ("app/main.py", "from app import tasks\n\nSCHEDULE = {'nightly': {'task': 'sort'}}\ntasks.pack.delay()\n"),
+    ]);
+    let unused = |name: &str| is_unused(&db, function(&db, "app/tasks.py", name));
+    assert!(unused("fold_task"));
+    assert!(!unused("sort_task"));
+    assert!(!unused("pack"));
+}
+
+#[test]
+fn commands_of_a_class_that_nobody_makes_are_used() {
+    let db = fixture(&[
+        ("app/__init__.py", ""),
+        ("app/main.py", "from app.cli import app\n\napp()\n"),
+        (
+            "app/cli.py",
+            "import typer\n\napp = typer.Typer()\n\n\nclass Users:\n    @app.command()\n    def load(path: str):\n        read(path)\n\n\ndef read(path):\n    pass\n",
+        ),
+    ]);
+    assert!(!is_unused(&db, function(&db, "app/cli.py", "Users.load")));
+    assert!(!is_unused(&db, function(&db, "app/cli.py", "read")));
 }

@@ -2,7 +2,7 @@
 
 use auditline_source::FilePath;
 use auditline_syntax::Name;
-use auditline_syntax::python::ir::{Code, Expr, ExprId, FStringPart, Function, StmtKind};
+use auditline_syntax::python::ir::{Arg, ArgKind, Code, Expr, ExprId, FStringPart, Function, StmtKind};
 use auditline_syntax::python::walk_statements;
 
 use crate::classes::{self, class_of_method, mro};
@@ -28,7 +28,10 @@ fn is_unused_query(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
         return true;
     }
     // A decorator or a base may hand it to somebody who calls it by other means; so may Python, by its own names.
-    let is_plain = body.decorators.iter().all(|decorator| leaves_alone(&body.code[*decorator]))
+    let is_plain = body
+        .decorators
+        .iter()
+        .all(|decorator| leaves_alone(&body.code[*decorator]) || is_unsent_task(db, of, &body.code, *decorator))
         && body.outer.is_none()
         && !(name.starts_with("__") && name.ends_with("__"))
         && own_class(db, of).is_none_or(|class| calls_nothing(db, class));
@@ -157,6 +160,39 @@ fn hands_on(code: &Code, decorator: ExprId) -> bool {
         Expr::Name(name) | Expr::Attribute { attr: name, .. } => !KEEPS.contains(&name.as_str()),
         _ => true,
     }
+}
+
+/// Whether a decorator makes a task of the function that workers run when it is sent by its name, and no other text of the workspace is
+/// that name: `@celery_app.task(name="index_folder")`. Whether the function itself is named is asked for all.
+fn is_unsent_task(db: &dyn Db, of: FunctionRef, code: &Code, decorator: ExprId) -> bool {
+    let (target, args) = match &code[decorator] {
+        Expr::Call { func, args } => (*func, &args[..]),
+        _ => (decorator, &[][..]),
+    };
+    let is_task = match &code[target] {
+        Expr::Name(name) => *name == "shared_task",
+        Expr::Attribute { attr, .. } => *attr == "task",
+        _ => false,
+    };
+    let is_named = |arg: &&Arg| matches!(arg.kind, ArgKind::Keyword(name) if name == "name");
+    let sent_as = match args.iter().find(is_named).map(|arg| &code[arg.value]) {
+        Some(Expr::Str(name)) => name,
+        Some(_) => return false,
+        None => return is_task,
+    };
+    let last = sent_as.rsplit('.').next().unwrap_or(sent_as);
+    let says =
+        |code: &Code| code.exprs.iter().filter(|expr| matches!(expr, Expr::Str(text) if text == sent_as)).count();
+    is_task
+        && !files_mentioning(db, last).iter().filter(|file| !super::is_test(db, **file)).any(|file| {
+            let module = &parsed(db, *file).module;
+            says(&module.code) > 0
+                || module.classes.iter().any(|class| says(&class.code) > 0)
+                || module.functions.iter().any(|function| {
+                    let own = *file == of.file && function.path == of.path;
+                    says(&function.code) > usize::from(own)
+                })
+        })
 }
 
 /// Whether a file names a function in its code, or in a text that may be its path (`"app.jobs:refresh"`), imports it to be

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use auditline_model::eval::value::{Lock, QueryValue, RowOrigin, RowValue, SessionValue};
-use auditline_model::unit::{EventKind, FrameKind, Subject, Unit, unit_of};
-use auditline_model::{ClassRef, Db, FunctionRef, classes, entry};
+use auditline_model::eval::value::{Lock, QueryValue, RowOrigin, RowValue, SessionValue, Value};
+use auditline_model::unit::{Condition, EventKind, FrameKind, Subject, Test, Unit, unit_of};
+use auditline_model::{ClassRef, Db, FunctionRef, classes, entry, head};
 use auditline_syntax::Name;
+use auditline_syntax::python::ir::Expr;
 
 use crate::catalogue::{Check, Family, Hazard};
 use crate::finding::{Evidence, Finding, Place, Severity, Story, listed, symbol};
@@ -239,8 +240,11 @@ fn missed(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32, model: ClassRef, l
     let denies = entry::is_endpoint(db, of);
     let event = unit.events.get(at as usize)?;
     let is_lookup = |ordinal: u32| match unit.events.get(ordinal as usize).map(|event| &event.kind) {
-        Some(EventKind::Load { query, row: Some(_), .. }) => {
-            query.entities && query.model == Some(model) && query.lock == lock
+        Some(EventKind::Load { query, row: Some(_), by, .. }) => {
+            query.entities
+                && query.model == Some(model)
+                && query.lock == lock
+                && by.is_none_or(|by| is_expected(unit, ordinal) || !raises_for_none(db, by, ()))
         }
         _ => false,
     };
@@ -249,7 +253,16 @@ fn missed(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32, model: ClassRef, l
         Some(EventKind::Load { query, .. }) => query.model == Some(model) && query.lock == lock,
         _ => false,
     };
+    // What raises where it finds none is not asked whether it has found any: only a handler says so.
+    let is_caught = |ordinal: u32| match unit.events.get(ordinal as usize).map(|event| &event.kind) {
+        Some(EventKind::Load { query, row: Some(_), .. }) => {
+            query.entities && query.model == Some(model) && query.lock == lock
+        }
+        _ => false,
+    };
     unit.ancestors(event.frame).find_map(|(_, frame)| match &frame.kind {
+        // `if only_first and latest is not None: raise`: whoever does not ask for that makes another one.
+        FrameKind::Branch { conditions, rest: true, .. } if is_optional(db, of, conditions) => None,
         FrameKind::Branch { conditions, split, rest, .. } => {
             // Another condition beside it decides too: `if tag is None and make_missing`.
             let mut misses = conditions.iter().filter(|condition| condition.is_miss());
@@ -261,10 +274,47 @@ fn missed(db: &dyn Db, of: FunctionRef, unit: &Unit, at: u32, model: ClassRef, l
             Some((found, *rest && unit.is_refused(*split) || denies && unit.denied.contains(split)))
         }
         FrameKind::Handler(of, index) => {
-            let found = unit.missed_loads(*of, *index).into_iter().find(|ordinal| is_lookup(*ordinal));
+            let found = unit.missed_loads(*of, *index).into_iter().find(|ordinal| is_caught(*ordinal));
             Some((found?, false))
         }
         _ => None,
+    })
+}
+
+/// Whether a handler catches that a lookup has found nothing.
+fn is_expected(unit: &Unit, lookup: u32) -> bool {
+    unit.tries.iter().flat_map(|info| &info.handlers).any(|handler| handler.missed.contains(&lookup))
+}
+
+/// Whether a function raises where it finds none of the rows that it returns, and never returns `None`.
+///
+/// A query of its own: its answer is small, and the unit of another file is not.
+#[salsa::tracked(returns(copy), cycle_result = returns_none)]
+fn raises_for_none(db: &dyn Db, of: FunctionRef, _key: ()) -> bool {
+    let unit = unit_of(db, of);
+    let Some(row) = unit.returns.row() else { return false };
+    unit.refusals.iter().any(|refusal| refusal.missed == Some(row.id))
+        && !unit.events.iter().any(|event| matches!(event.kind, EventKind::Return(Value::None)))
+        && !unit.tries.iter().any(|info| info.handlers.iter().any(|handler| !handler.raises))
+}
+
+fn returns_none(_db: &dyn Db, _id: salsa::Id, _of: FunctionRef, _key: ()) -> bool {
+    false
+}
+
+/// Whether behind a guard that leaves, it is a flag that keeps it from leaving, unless somebody sets it otherwise.
+fn is_optional(db: &dyn Db, of: FunctionRef, behind: &[Condition]) -> bool {
+    let Some(body) = head(db, of) else { return false };
+    behind.iter().any(|condition| match condition.subject {
+        Subject::Param(index) if condition.test == Test::Present => {
+            let default = body.params.get(index as usize).and_then(|param| param.default);
+            match default.map(|default| &body.code[default]) {
+                Some(Expr::Bool(truth)) => *truth == condition.holds,
+                Some(Expr::None) => !condition.holds,
+                _ => false,
+            }
+        }
+        _ => false,
     })
 }
 
