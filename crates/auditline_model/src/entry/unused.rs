@@ -259,8 +259,28 @@ fn is_left_behind(db: &dyn Db, file: SourceFile) -> bool {
     });
     let is_registered = |decorators: &[ExprId], code: &Code| !decorators.iter().all(|one| leaves_alone(&code[*one]));
     let registers = module.functions.iter().any(|function| is_registered(&function.decorators, &function.code));
-    let others = || files_mentioning(db, path.stem()).iter().any(|other| *other != file && !super::is_test(db, *other));
-    does_nothing && !registers && !others() && has_imported_sibling(db, path)
+    does_nothing && !registers && !is_module_in_text(db, file) && has_imported_sibling(db, path)
+}
+
+/// Whether a text may name a module, for somebody who imports it by that: `"app.tasks.refresh"`, `"refresh"`.
+fn is_module_in_text(db: &dyn Db, file: SourceFile) -> bool {
+    let stem = file.path(db).stem();
+    let is_path = |path: &str| path.split('.').any(|part| part == stem);
+    let says = |code: &Code| {
+        code.exprs.iter().any(|expr| match expr {
+            Expr::Str(text) => {
+                let path = text.split([':', ' ']).next().unwrap_or_default();
+                !text.contains(' ') && is_path(path)
+            }
+            _ => false,
+        })
+    };
+    files_mentioning(db, stem).iter().filter(|other| **other != file && !super::is_test(db, **other)).any(|other| {
+        let module = &parsed(db, *other).module;
+        says(&module.code)
+            || module.classes.iter().any(|class| says(&class.code))
+            || module.functions.iter().any(|function| says(&function.code))
+    })
 }
 
 fn has_imported_sibling(db: &dyn Db, path: FilePath) -> bool {
