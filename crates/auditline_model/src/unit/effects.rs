@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use auditline_syntax::Name;
+use smallvec::SmallVec;
 
 use crate::eval::value::{QueryKind, QueryValue, RowOrigin, SessionOrigin, SessionValue, Spot, Value};
 use crate::eval::{for_callers, param_row};
@@ -64,6 +65,8 @@ pub struct Answered {
 pub struct Operation {
     /// What, in terms of its parameters.
     pub kind: EventKind,
+    /// The parameters that decide about it, each with the truth that it must have, whatever decides besides.
+    pub only_if: SmallVec<[(u32, bool); 1]>,
     /// Under which flag.
     pub when: When,
 }
@@ -176,7 +179,7 @@ pub(super) fn effect_of(unit: &Unit) -> Effect {
             EventKind::Updates { query, .. } => *query = Arc::new(for_callers(query)),
             _ => {}
         }
-        let operation = Operation { kind, when: when(unit, event, FrameId(0)) };
+        let operation = Operation { kind, only_if: flags(unit, event), when: when(unit, event, FrameId(0)) };
         if !operations.contains(&operation) && operations.len() < OPERATIONS {
             operations.push(operation);
         }
@@ -331,6 +334,11 @@ fn asked(unit: &Unit, load: u32) -> Option<Arc<QueryValue>> {
         EventKind::Load { query, .. } => Some(Arc::new(QueryValue { execution: None, ..(**query).clone() })),
         _ => None,
     }
+}
+
+/// The parameters that decide whether an event happens, each with the truth that it must have.
+fn flags(unit: &Unit, event: &super::Event) -> SmallVec<[(u32, bool); 1]> {
+    unit.ancestors(event.frame).filter_map(|(_, frame)| flag_of(&frame.kind)).collect()
 }
 
 /// When an event happens, seen from a frame: what stands around both decides nothing.

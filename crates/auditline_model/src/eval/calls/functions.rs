@@ -71,6 +71,12 @@ impl Evaluator<'_> {
         let effect = effect(self.db, callee, receiver);
         let mut external = None;
         for operation in &effect.operations {
+            let is_excluded = |(index, wanted): &(u32, bool)| {
+                self.flag_in_call(&body, &filled, *index, arguments.open).is_some_and(|truth| truth != *wanted)
+            };
+            if operation.only_if.iter().any(is_excluded) {
+                continue;
+            }
             let maybe = match operation.when {
                 When::Always => false,
                 When::Maybe => true,
