@@ -22,7 +22,7 @@ pub const HAZARD: Hazard = Hazard {
 };
 
 /// How many calls lie between a commit and the caller whose work it cuts in two.
-const DEPTH: u32 = 3;
+const DEPTH: usize = 3;
 
 /// How many callers a finding names.
 const NAMED: usize = 5;
@@ -120,17 +120,19 @@ struct Cut {
     before: u32,
     /// The ordinal of a write behind it.
     after: u32,
+    /// The functions between the two, which hand the session on.
+    between: Vec<FunctionRef>,
 }
 
 /// The callers, near and far, whose work is cut in two by what a function commits.
 fn cuts(db: &dyn Db, of: FunctionRef) -> Vec<Cut> {
     let mut found = Vec::new();
-    collect(db, of, of, DEPTH, &mut found);
+    collect(db, of, &[], &mut found);
     found
 }
 
-fn collect(db: &dyn Db, commits: FunctionRef, of: FunctionRef, depth: u32, found: &mut Vec<Cut>) {
-    let Some(depth) = depth.checked_sub(1) else { return };
+fn collect(db: &dyn Db, commits: FunctionRef, between: &[FunctionRef], found: &mut Vec<Cut>) {
+    let of = between.last().copied().unwrap_or(commits);
     for site in callers(db, of).iter() {
         let caller = site.function;
         if caller == commits || super::is_silent(db, caller) || entry::is_command(db, caller) {
@@ -147,18 +149,22 @@ fn collect(db: &dyn Db, commits: FunctionRef, of: FunctionRef, depth: u32, found
             _ => None,
         });
         let Some(session) = commit else { continue };
-        if !found.iter().any(|cut| cut.caller == caller)
-            && let Some(cut) = cut(db, caller, &unit, site.ordinal, session)
-        {
-            found.push(cut);
+        match found.iter_mut().find(|cut| cut.caller == caller) {
+            Some(known) => known.between.extend(between),
+            None => {
+                if let Some((before, after)) = halves(db, caller, &unit, site.ordinal, session) {
+                    found.push(Cut { caller, before, after, between: between.to_vec() });
+                }
+            }
         }
-        if is_handed(session) {
-            collect(db, commits, caller, depth, found);
+        if is_handed(session) && between.len() + 1 < DEPTH && !between.contains(&caller) {
+            collect(db, commits, &[between, &[caller]].concat(), found);
         }
     }
 }
 
-fn cut(db: &dyn Db, caller: FunctionRef, unit: &Unit, call: u32, session: &SessionValue) -> Option<Cut> {
+/// The ordinals of a write before a call and of one behind it, where the call's commit parts the two.
+fn halves(db: &dyn Db, caller: FunctionRef, unit: &Unit, call: u32, session: &SessionValue) -> Option<(u32, u32)> {
     let event = unit.events.get(call as usize)?;
     let handed = match &event.kind {
         EventKind::Call { arguments, object, .. } => {
@@ -197,7 +203,7 @@ fn cut(db: &dyn Db, caller: FunctionRef, unit: &Unit, call: u32, session: &Sessi
                 && !is_ruled_out(db, caller, event.range, later.range)
         })
     })?;
-    Some(Cut { caller, before: before?, after })
+    Some((before?, after))
 }
 
 /// Whether an event changes something in the session's transaction; the row, where it is one.
