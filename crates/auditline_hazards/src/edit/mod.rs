@@ -189,6 +189,26 @@ impl<'a> Scope<'a> {
         (!text.contains(['\n', '\r'])).then_some(text)
     }
 
+    /// The session that a call uses, as it is written: `db` of `db.commit()`, and of `db.query(Item).delete()`. What a
+    /// statement in a variable does names none.
+    pub fn session_of(&self, call: TextRange) -> Option<&'a str> {
+        let call = Call::of(self.code, self.call_at(call)?)?;
+        let (mut object, mut name) = call.method(self.code)?;
+        let is_of_statement = match name.as_str() {
+            "all" | "delete" | "first" | "one" | "one_or_none" | "scalar" | "update" => {
+                call.args.is_empty() || name != "scalar"
+            }
+            _ => false,
+        };
+        while name != "query"
+            && let Some(inner) = Call::of(self.code, object)
+        {
+            (object, name) = inner.method(self.code)?;
+        }
+        let text = self.source(object);
+        ((name == "query" || !is_of_statement) && !text.contains(['\n', '\r', '('])).then_some(text)
+    }
+
     /// Replaces a range of this code.
     #[must_use]
     pub fn replace(&self, range: TextRange, text: &str) -> Option<Vec<TextEdit>> {

@@ -62,6 +62,7 @@ impl Evaluator<'_> {
                     on_commit: self.on_commit_of(class, arguments),
                     class: SessionClass::Own(class),
                     variable: None,
+                    opaque: false,
                 };
                 return Bound::of(self.open_session(factory, range));
             }
@@ -72,6 +73,7 @@ impl Evaluator<'_> {
                     on_commit: self.on_commit_of(class, arguments),
                     class: SessionClass::Unknown,
                     variable: None,
+                    opaque: false,
                 }));
             }
             _ => {}

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use auditline_syntax::python::ir::{Block, Code, Function, StmtKind, WithItem};
-use auditline_syntax::python::walk_statements;
+use auditline_syntax::python::ir::{Block, Code, Expr, ExprId, Function, StmtKind, WithItem};
+use auditline_syntax::python::{walk_block_expressions, walk_statements};
 use auditline_syntax::{Name, TextRange};
 
 use crate::db::FunctionRef;
@@ -23,7 +23,13 @@ impl Evaluator<'_> {
             if is_async {
                 self.event(EventKind::Await, range);
             }
-            let (value, kind) = self.enter(&context, range);
+            let (value, kind) = match begun_by_helper(code, &context.value, item.target, body) {
+                Some(begun) => {
+                    let kind = TransactionKind::Helper { commits: true, heals: true };
+                    (Value::Session(Arc::clone(&begun)), FrameKind::WithTransaction(begun, kind))
+                }
+                None => self.enter(&context, range),
+            };
             let swallows = matches!(kind, FrameKind::WithSuppress);
             if kind == FrameKind::WithLock {
                 self.ends_with_block(before);
@@ -253,4 +259,23 @@ impl Evaluator<'_> {
             _ => (Value::Unknown, FrameKind::With),
         }
     }
+}
+
+/// The session that leaving the block commits: where only an annotation tells of what gives it, and the block commits nothing
+/// itself. Otherwise what it writes would be lost each time.
+fn begun_by_helper(code: &Code, given: &Value, target: Option<ExprId>, body: &Block) -> Option<Arc<SessionValue>> {
+    let Value::Session(session) = given else { return None };
+    let mut origin = &session.origin;
+    while let SessionOrigin::Returned(_, inner) = origin {
+        origin = inner;
+    }
+    let SessionOrigin::Opened(factory) = origin else { return None };
+    let Expr::Name(name) = &code[target?] else { return None };
+    let mut commits = false;
+    walk_block_expressions(code, body, &mut |expr| {
+        commits |= matches!(&code[expr], Expr::Attribute { value, attr }
+            if *attr == "commit" && matches!(&code[*value], Expr::Name(own) if *own == *name));
+    });
+    (factory.opaque && !commits)
+        .then(|| Arc::new(SessionValue { origin: SessionOrigin::Begun(*factory), ..(**session).clone() }))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auditline_syntax::Name;
-use auditline_syntax::python::ir::{Code, ExprId};
+use auditline_syntax::python::ir::{Code, Expr, ExprId};
 
 use crate::classes;
 use crate::db::{ClassRef, Db, FunctionRef, VariableRef, head};
@@ -25,6 +25,21 @@ impl Evaluator<'_> {
         declared(self.db, variable).map(Value::Session)
     }
 
+    /// What a function yields that yields here this and there that: `yield current` where there is a session, and else a new
+    /// one. Where one of them is a session and nothing tells what the other is, the annotation says whether it is one too.
+    pub(super) fn either_yielded(&self, one: &Value, other: &Value) -> Value {
+        match (one, other) {
+            (Value::Session(known), Value::Unknown | Value::Made(_) | Value::Attribute(..))
+            | (Value::Unknown | Value::Made(_) | Value::Attribute(..), Value::Session(known)) => {
+                match said_by(self.db, self.of) {
+                    Some(said @ Value::Session(_)) => Value::Session(Arc::clone(known)).join(&said),
+                    _ => one.join(other),
+                }
+            }
+            _ => one.join(other),
+        }
+    }
+
     /// What a property of an object gives: what its body does, or its annotation.
     pub(super) fn property(&mut self, method: FunctionRef, class: ClassRef, object: &Value) -> Value {
         let effect = crate::unit::effect(self.db, method, Some(class));
@@ -44,6 +59,21 @@ impl Evaluator<'_> {
             }
             Some(said @ Value::Instance(_)) => said,
             _ => given,
+        }
+    }
+
+    /// The context of a GraphQL request, whose class Strawberry's `info: Info[Context, None]` names.
+    pub(super) fn resolver_context(&self, code: &Code, info: ExprId, path: Name) -> Option<Value> {
+        let Expr::Name(name) = &code[info] else { return None };
+        if !(path.starts_with("strawberry.") && path.ends_with(".Info")) {
+            return None;
+        }
+        let body = head(self.db, self.of)?;
+        let annotation = body.params.iter().find(|param| param.name == *name)?.annotation?;
+        let ty = classes::type_expr(self.db, self.of.file, Some(self.of), &body.code, annotation);
+        match types::value_of_type(self.db, ty.args().first()?, types::Holder::Local) {
+            context @ Value::Instance(_) => Some(context),
+            _ => None,
         }
     }
 

@@ -311,6 +311,12 @@ impl Evaluator<'_> {
                 if path.as_str() == super::libraries::FLASK && attr == "session" {
                     return Bound::of(Value::Session(context_session(false)));
                 }
+                if attr == "context"
+                    && let Expr::Attribute { value: info, .. } = &code[id]
+                    && let Some(context) = self.resolver_context(code, *info, *path)
+                {
+                    return Bound::of(context);
+                }
                 Value::Attribute(Box::new(object.value.clone()), attr)
             }
             Value::Session(_)

@@ -325,7 +325,7 @@ impl<'a> Evaluator<'a> {
 
     pub(crate) fn record_yield(&mut self, value: &Value) {
         let value = &value.held();
-        self.unit.yields = if self.yielded { self.unit.yields.join(value) } else { value.clone() };
+        self.unit.yields = if self.yielded { self.either_yielded(&self.unit.yields, value) } else { value.clone() };
         self.yielded = true;
     }
 

@@ -74,13 +74,7 @@ fn value_of_symbol(db: &dyn Db, symbol: Symbol, args: &[TypeExpr], holder: Holde
             }
             match known(&path) {
                 Some(Known::SessionClass(is_async)) => session(holder, Some(is_async)),
-                Some(Known::FactoryClass(is_async)) => Value::Factory(FactoryValue {
-                    is_async: Some(is_async),
-                    scoped: false,
-                    on_commit: OnCommit::Unknown,
-                    class: SessionClass::Unknown,
-                    variable: None,
-                }),
+                Some(Known::FactoryClass(is_async)) => Value::Factory(FactoryValue::new(Some(is_async))),
                 Some(Known::ScopedFactory) => Value::Session(Arc::new(SessionValue {
                     origin: SessionOrigin::Registry(None),
                     is_async: None,
@@ -101,24 +95,16 @@ fn value_of_symbol(db: &dyn Db, symbol: Symbol, args: &[TypeExpr], holder: Holde
                             args.first().map_or(Value::Unknown, |arg| value_of_type(db, arg, holder))
                         }
                         // Such a callable gives its session under `with`, as a factory does.
-                        "AbstractContextManager"
-                        | "AbstractAsyncContextManager"
-                        | "ContextManager"
-                        | "AsyncContextManager" => {
-                            match args.first().map(|arg| value_of_type(db, arg, Holder::Local)) {
-                                Some(session @ Value::Session(_)) if matches!(holder, Holder::Called) => session,
-                                _ if path.starts_with("typing.") => plain(holder),
-                                _ => Value::Made(path),
-                            }
-                        }
+                        _ if is_context(path) => match args.first().map(|arg| value_of_type(db, arg, Holder::Local)) {
+                            Some(session @ Value::Session(_)) if matches!(holder, Holder::Called) => session,
+                            _ if path.starts_with("typing.") => plain(holder),
+                            _ => Value::Made(path),
+                        },
                         "Coroutine" => args.get(2).map_or(Value::Unknown, |arg| value_of_type(db, arg, holder)),
                         "Callable" => match args.last().map(|arg| value_of_type(db, arg, Holder::Called)) {
                             Some(Value::Session(session)) => Value::Factory(FactoryValue {
-                                is_async: session.is_async,
-                                scoped: false,
-                                on_commit: OnCommit::Unknown,
-                                class: SessionClass::Unknown,
-                                variable: None,
+                                opaque: args.last().and_then(TypeExpr::external).is_some_and(is_context),
+                                ..FactoryValue::new(session.is_async)
                             }),
                             _ => Value::Unknown,
                         },
@@ -159,13 +145,7 @@ fn value_of_symbol(db: &dyn Db, symbol: Symbol, args: &[TypeExpr], holder: Holde
                     return session_of(holder, Some(is_async), SessionClass::Own(class));
                 }
                 Some(Known::FactoryClass(is_async)) => {
-                    return Value::Factory(FactoryValue {
-                        is_async: Some(is_async),
-                        scoped: false,
-                        on_commit: OnCommit::Unknown,
-                        class: SessionClass::Unknown,
-                        variable: None,
-                    });
+                    return Value::Factory(FactoryValue::new(Some(is_async)));
                 }
                 _ => {}
             }
@@ -200,6 +180,14 @@ fn rows_by_parameter(db: &dyn Db, class: ClassRef, args: &[TypeExpr], holder: Ho
         matches!(row, Value::Row(_)).then_some((ArgName::Keyword(attribute), row))
     })
     .collect()
+}
+
+/// Whether a type from outside is that of a context manager.
+fn is_context(path: Name) -> bool {
+    matches!(
+        path.as_str().rsplit('.').next(),
+        Some("AbstractContextManager" | "AbstractAsyncContextManager" | "ContextManager" | "AsyncContextManager")
+    )
 }
 
 /// Whether a type from outside is that of a SELECT statement.

@@ -8,7 +8,7 @@ use auditline_syntax::python::walk_statements;
 
 use crate::db::{ClassRef, Db, FunctionRef, function, head};
 use crate::eval::libraries::{Known, known};
-use crate::eval::value::{FactoryValue, OnCommit, SessionClass, Value};
+use crate::eval::value::{FactoryValue, OnCommit, Value};
 use crate::eval::variable;
 use crate::names::{self, Scope};
 use crate::symbols::Symbol;
@@ -57,6 +57,7 @@ fn both(one: FactoryValue, two: FactoryValue) -> FactoryValue {
         on_commit: one.on_commit.join(two.on_commit),
         class: one.class.join(two.class),
         variable: one.variable.filter(|_| one.variable == two.variable),
+        opaque: one.opaque || two.opaque,
     }
 }
 
@@ -111,5 +112,5 @@ fn made(db: &dyn Db, scope: Scope, code: &Code, expr: ExprId) -> Option<FactoryV
     } else {
         Some(is_async)
     };
-    Some(FactoryValue { is_async, scoped: false, on_commit, class: SessionClass::Unknown, variable: None })
+    Some(FactoryValue { on_commit, ..FactoryValue::new(is_async) })
 }

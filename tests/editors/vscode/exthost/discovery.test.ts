@@ -4,7 +4,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { search } from "../../../../editors/vscode/src/discovery";
 import type { Places } from "../../../../editors/vscode/src/discovery";
-import { api, configure, ready, until } from "./support";
+import { api, configure, ready, standing, until } from "./support";
 
 describe("discovery", () => {
   let top: string;
@@ -78,8 +78,12 @@ describe("discovery", () => {
   it("says what to do when there is no server, and starts one that appears", async () => {
     const { server } = await api();
     await configure("path", path.join(top, "nowhere"));
-    await until("the server is missed", () => server.phase.kind === "missing");
-    await configure("path", undefined);
+    try {
+      await until("the server is missed", () => server.phase.kind === "missing", () => standing(server));
+    } finally {
+      // The tests behind this one need a server.
+      await configure("path", undefined);
+    }
     await ready();
   });
 });

@@ -38,8 +38,15 @@ export async function api(): Promise<Api> {
 /** The extension, with a server that has read the workspace. */
 export async function ready(): Promise<Api> {
   const auditline = await api();
-  await until("the server is ready", () => auditline.server.phase.kind === "ready", () => JSON.stringify(auditline.server.phase));
+  await until("the server is ready", () => auditline.server.phase.kind === "ready", () => standing(auditline.server));
   return auditline;
+}
+
+/** How the server stands, for who waits in vain. */
+export function standing(server: Api["server"]): string {
+  const { phase, program, version, languageClient } = server;
+  const path = vscode.workspace.getConfiguration("auditline").get("path");
+  return JSON.stringify({ phase, program, version, state: languageClient?.state, path });
 }
 
 export function folder(name: string): vscode.WorkspaceFolder {

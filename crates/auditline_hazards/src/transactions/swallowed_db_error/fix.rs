@@ -4,6 +4,7 @@ use auditline_model::eval::value::SessionValue;
 use auditline_model::owner::callers;
 use auditline_model::unit::{EventKind, FrameKind, HandlerInfo, SessionAction, Unit, same_session, unit_of};
 use auditline_model::{Db, FunctionRef, entry, function};
+use auditline_syntax::TextRange;
 
 use crate::edit;
 use crate::finding::{Fix, Safety};
@@ -29,21 +30,31 @@ pub(super) fn fix(
     }
     let is_async = function(db, of).is_some_and(|body| body.is_async);
     // The session is written in any call of one of its own methods.
-    let (call, ordinal) = unit.numbered().find_map(|(ordinal, event)| {
-        let own = match &event.kind {
-            EventKind::Session {
-                session: own, by: None, action: SessionAction::Flush | SessionAction::Commit, ..
-            }
-            | EventKind::Add { session: own, by: None, .. } => same_session(own, session),
-            EventKind::Execute(query) => query.session.as_ref().is_some_and(|own| same_session(own, session)),
-            _ => false,
-        };
-        let here =
-            ordinal == failing || !matches!(unit.events[failing as usize].kind, EventKind::Session { by: None, .. });
-        (own && here).then_some((event.range, ordinal))
-    })?;
-    let awaits = unit.events.get(ordinal as usize + 1).is_some_and(|next| matches!(next.kind, EventKind::Await));
-    let awaited = is_async && (session.is_async == Some(true) || session.is_async.is_none() && awaits);
+    let calls: Vec<(TextRange, bool)> = unit
+        .numbered()
+        .filter_map(|(ordinal, event)| {
+            let own = match &event.kind {
+                EventKind::Session {
+                    session: own,
+                    by: None,
+                    action: SessionAction::Flush | SessionAction::Commit,
+                    ..
+                }
+                | EventKind::Add { session: own, by: None, .. } => same_session(own, session),
+                EventKind::Execute(query) => query.session.as_ref().is_some_and(|own| same_session(own, session)),
+                _ => false,
+            };
+            let here = ordinal == failing
+                || !matches!(unit.events[failing as usize].kind, EventKind::Session { by: None, .. });
+            let awaits =
+                unit.events.get(ordinal as usize + 1).is_some_and(|next| matches!(next.kind, EventKind::Await));
+            let awaited = is_async && (session.is_async == Some(true) || session.is_async.is_none() && awaits);
+            (own && here).then_some((event.range, awaited))
+        })
+        .collect();
+    if calls.is_empty() {
+        return None;
+    }
     let range = handler.range;
     // Rounds that share a transaction share the rollback: what the rounds before have flushed goes with it.
     let shared = unit.ancestors(handler.frame).any(|(_, frame)| {
@@ -54,7 +65,9 @@ pub(super) fn fix(
     let safety = if shared || locked { Safety::Unsafe } else { Safety::Safe };
     Some(Fix::new("Roll back in the handler", safety, move |db| {
         edit::in_function(db, of, |scope| {
-            edit::insert_rollback_in_handler(scope, range, scope.receiver(call)?, awaited)
+            let (written, awaited) =
+                calls.iter().find_map(|(call, awaited)| Some((scope.session_of(*call)?, *awaited)))?;
+            edit::insert_rollback_in_handler(scope, range, written, awaited)
         })
     }))
 }

@@ -232,6 +232,7 @@ impl Evaluator<'_> {
                     on_commit: on_commit(arguments),
                     class: class_of_made(arguments),
                     variable: None,
+                    opaque: false,
                 };
                 let bind = arguments.position(0).or_else(|| arguments.keyword("bind")).map(|bound| &bound.value);
                 if bind.is_some_and(is_connection) {
@@ -265,17 +266,12 @@ impl Evaluator<'_> {
                     on_commit,
                     class: class_of_made(arguments),
                     variable: None,
+                    opaque: false,
                 }))
             }
             Known::ScopedFactory => match arguments.first() {
                 Value::Factory(factory) => Bound::of(Value::Factory(FactoryValue { scoped: true, ..factory })),
-                _ => Bound::of(Value::Factory(FactoryValue {
-                    is_async: None,
-                    scoped: true,
-                    on_commit: OnCommit::Unknown,
-                    class: SessionClass::Unknown,
-                    variable: None,
-                })),
+                _ => Bound::of(Value::Factory(FactoryValue { scoped: true, ..FactoryValue::new(None) })),
             },
             Known::EngineFunction | Known::EngineClass => Bound::of(Value::Engine),
             Known::FlaskExtension => Bound::of(Value::Made(Name::new(libraries::FLASK))),

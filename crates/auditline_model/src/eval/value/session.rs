@@ -150,9 +150,23 @@ pub struct FactoryValue {
     pub class: SessionClass,
     /// The variable that holds it, where there is one.
     pub variable: Option<VariableRef>,
+    /// Whether all that is known of it is an annotation, by which it gives a context: leaving that may commit.
+    pub opaque: bool,
 }
 
 impl FactoryValue {
+    /// A factory of which no more is known.
+    pub(crate) fn new(is_async: Option<bool>) -> Self {
+        Self {
+            is_async,
+            scoped: false,
+            on_commit: OnCommit::Unknown,
+            class: SessionClass::Unknown,
+            variable: None,
+            opaque: false,
+        }
+    }
+
     /// A session that it gives: one of its own, or that of the registry.
     pub(crate) fn session(self, id: u32) -> SessionValue {
         let origin = if self.scoped { SessionOrigin::Registry(self.variable) } else { SessionOrigin::Opened(self) };
